@@ -1,0 +1,107 @@
+//go:build cgo
+
+package opus
+
+import (
+	"fmt"
+
+	"github.com/openvoiceroom/openvoiceroom/audio"
+
+	libopus "github.com/hraban/opus"
+)
+
+// Codec is Opus at 48 kHz with frames of 20 ms, in mono or stereo.
+var Codec audio.Codec = codec{}
+
+// Available says whether this build can encode and decode.
+const Available = true
+
+const (
+	// The codec's choices. 32 kbit/s is where mono speech becomes transparent (RFC 7587 section 3.1.1 gives 28 to 40
+	// for fullband speech); complexity 9 is libopus's own default.
+	defaultBitrate    = 32000
+	defaultComplexity = 9
+)
+
+type codec struct{}
+
+func (codec) NewEncoder(cfg audio.EncoderConfig) (audio.Encoder, error) {
+	cfg, err := cfg.WithDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Bitrate == 0 {
+		cfg.Bitrate = defaultBitrate * cfg.Channels
+	}
+	if cfg.Complexity == 0 {
+		cfg.Complexity = defaultComplexity
+	}
+	application := libopus.AppAudio
+	if cfg.Voice {
+		application = libopus.AppVoIP
+	}
+	enc, err := libopus.NewEncoder(audio.SampleRate, cfg.Channels, application)
+	if err != nil {
+		return nil, fmt.Errorf("opus: new encoder: %w", err)
+	}
+	for _, set := range []struct {
+		what string
+		err  error
+	}{
+		{"bitrate", enc.SetBitrate(cfg.Bitrate)},
+		{"complexity", enc.SetComplexity(cfg.Complexity)},
+		{"expected loss", enc.SetPacketLossPerc(cfg.ExpectedLoss)},
+		{"FEC", enc.SetInBandFEC(cfg.FEC)},
+		{"DTX", enc.SetDTX(cfg.DTX)},
+	} {
+		if set.err != nil {
+			return nil, fmt.Errorf("opus: set %s: %w", set.what, set.err)
+		}
+	}
+	return &encoder{enc: enc, samples: audio.FrameSamples * cfg.Channels}, nil
+}
+
+func (codec) NewDecoder(channels int) (audio.Decoder, error) {
+	if channels != 1 && channels != 2 {
+		return nil, fmt.Errorf("%w: %d, want 1 or 2", audio.ErrChannels, channels)
+	}
+	d := &decoder{channels: channels, samples: audio.FrameSamples * channels}
+	if err := d.open(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+type encoder struct {
+	enc     *libopus.Encoder
+	samples int
+}
+
+func (e *encoder) Encode(f audio.Frame, dst []byte) (int, error) {
+	if len(f) != e.samples {
+		return 0, fmt.Errorf("%w: %d samples, want %d", audio.ErrFrameSize, len(f), e.samples)
+	}
+	if len(dst) == 0 {
+		return 0, audio.ErrShortBuffer
+	}
+	// The binding lets libopus write up to the capacity, so it is cut to what the caller gave.
+	n, err := e.enc.Encode(f, dst[:len(dst):len(dst)])
+	if err != nil {
+		return 0, fmt.Errorf("opus: encode: %w", err)
+	}
+	return n, nil
+}
+
+func (e *encoder) SetBitrate(bitrate int) error {
+	if err := e.enc.SetBitrate(bitrate); err != nil {
+		return fmt.Errorf("opus: set bitrate %d: %w", bitrate, err)
+	}
+	return nil
+}
+
+func (e *encoder) SetExpectedLoss(percent int) error {
+	if err := e.enc.SetPacketLossPerc(percent); err != nil {
+		return fmt.Errorf("opus: set expected loss %d %%: %w", percent, err)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package engine
+
+import "github.com/openvoiceroom/openvoiceroom/signaling"
+
+// The vocabulary of package signaling, under the names that users of the SDK write.
+type (
+	AppID             = signaling.AppID
+	RoomID            = signaling.RoomID
+	UserID            = signaling.UserID
+	SeatIndex         = signaling.SeatIndex
+	RoomInfo          = signaling.RoomInfo
+	UserInfo          = signaling.UserInfo
+	SeatInfo          = signaling.SeatInfo
+	Request           = signaling.Request
+	SeatMode          = signaling.SeatMode
+	Role              = signaling.Role
+	ChangeReason      = signaling.ChangeReason
+	KickedOutReason   = signaling.KickedOutReason
+	DismissedReason   = signaling.DismissedReason
+	RequestType       = signaling.RequestType
+	RequestResultType = signaling.RequestResultType
+	Code              = signaling.Code
+	Error             = signaling.Error
+)
+
+// AnySeat asks for whichever unlocked seat is free, the lowest first.
+const AnySeat = signaling.AnySeat
+
+// The constants of package signaling.
+const (
+	FreeToTake  = signaling.FreeToTake
+	ApplyToTake = signaling.ApplyToTake
+
+	RoomOwner     = signaling.RoomOwner
+	Administrator = signaling.Administrator
+	GeneralUser   = signaling.GeneralUser
+
+	BySelf  = signaling.BySelf
+	ByAdmin = signaling.ByAdmin
+
+	DismissedByOwner  = signaling.DismissedByOwner
+	DismissedByServer = signaling.DismissedByServer
+
+	KickedByAdmin                = signaling.KickedByAdmin
+	KickedByLoginOnOtherDevice   = signaling.KickedByLoginOnOtherDevice
+	KickedByServer               = signaling.KickedByServer
+	KickedForNetworkDisconnected = signaling.KickedForNetworkDisconnected
+	KickedForStatusInvalid       = signaling.KickedForStatusInvalid
+	KickedForTooManyRooms        = signaling.KickedForTooManyRooms
+
+	ApplyToTakeSeat  = signaling.ApplyToTakeSeat
+	InviteToTakeSeat = signaling.InviteToTakeSeat
+
+	Accepted  = signaling.Accepted
+	Rejected  = signaling.Rejected
+	Cancelled = signaling.Cancelled
+	Timeout   = signaling.Timeout
+	Failed    = signaling.Failed
+
+	MicOff        = signaling.MicOff
+	MicOn         = signaling.MicOn
+	MicOffByAdmin = signaling.MicOffByAdmin
+)
+
+// The errors that users of the SDK most often tell apart; package signaling has one for each code.
+var (
+	ErrNotLoggedIn      = signaling.ErrNotLoggedIn
+	ErrInvalidParameter = signaling.ErrInvalidParameter
+	ErrNoMic            = signaling.ErrNoMic
+	ErrNotInRoom        = signaling.ErrNotInRoom
+	ErrInOtherRoom      = signaling.ErrInOtherRoom
+	ErrOwnerCannotLeave = signaling.ErrOwnerCannotLeave
+	ErrNeedOwner        = signaling.ErrNeedOwner
+	ErrNeedManager      = signaling.ErrNeedManager
+	ErrRequestInvalid   = signaling.ErrRequestInvalid
+	ErrRequestRepeated  = signaling.ErrRequestRepeated
+	ErrSeatNotExist     = signaling.ErrSeatNotExist
+	ErrSeatAudioLocked  = signaling.ErrSeatAudioLocked
+	ErrRoomIDOccupied   = signaling.ErrRoomIDOccupied
+	ErrRoomIDOwned      = signaling.ErrRoomIDOwned
+	ErrRoomNotExist     = signaling.ErrRoomNotExist
+	ErrSeatLocked       = signaling.ErrSeatLocked
+	ErrSeatOccupied     = signaling.ErrSeatOccupied
+	ErrAlreadyOnSeat    = signaling.ErrAlreadyOnSeat
+	ErrAllSeatsOccupied = signaling.ErrAllSeatsOccupied
+	ErrNotOnSeat        = signaling.ErrNotOnSeat
+	ErrUserSigExpired   = signaling.ErrUserSigExpired
+	ErrUserSigInvalid   = signaling.ErrUserSigInvalid
+	ErrKickedOffLine    = signaling.ErrKickedOffLine
+	ErrDisconnected     = signaling.ErrDisconnected
+)

@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/pion/transport/v5"
+
+	"github.com/openvoiceroom/openvoiceroom/audio"
+	"github.com/openvoiceroom/openvoiceroom/internal/dispatch"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Config of a login. URL, SDKAppID, UserID and UserSig are required.
+type Config struct {
+	URL       string // ws://host:port or wss://host
+	SDKAppID  AppID
+	UserID    UserID // 1 to 32 bytes
+	UserSig   string // made by your server, see package usersig
+	UserName  string // at most 100 bytes
+	AvatarURL string // at most 200 bytes
+
+	// Codec is opus.Codec, unless both ends are tests. Without one there is no media: a moderator's bot.
+	Codec audio.Codec
+	// Microphone is what is said; nil: this user only listens.
+	Microphone audio.Source
+	// Speaker is where everybody else is heard, in all rooms of this login; nil: what they say is not decoded.
+	Speaker audio.Sink
+
+	Logger  *slog.Logger // nil: nothing is logged
+	Network Network      // for tests
+}
+
+// Network replaces the system's network. The zero value is the system's.
+type Network struct {
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error) // for the WebSocket
+	Net  transport.Net                                                     // for media
+}
+
+func (c Config) validate() error {
+	var errs []error
+	add := func(format string, args ...any) {
+		errs = append(errs, signaling.Errorf(ErrInvalidParameter.Code, format, args...))
+	}
+	if c.SDKAppID == 0 {
+		add("Config.SDKAppID is missing")
+	}
+	if err := c.UserID.Valid(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.UserSig == "" {
+		add("Config.UserSig is missing; package usersig and the command voiceroom usersig make one")
+	}
+	if c.Codec == nil && (c.Microphone != nil || c.Speaker != nil) {
+		add("Config.Codec is missing, and Microphone and Speaker need one: use opus.Codec")
+	}
+	if c.Microphone != nil && c.Microphone.Channels() != 1 && c.Microphone.Channels() != 2 {
+		add("Config.Microphone has %d channels; 1 and 2 work", c.Microphone.Channels())
+	}
+	if c.Speaker != nil && c.Speaker.Channels() != 1 && c.Speaker.Channels() != 2 {
+		add("Config.Speaker has %d channels; 1 and 2 work", c.Speaker.Channels())
+	}
+	return errors.Join(errs...)
+}
+
+// Observer is told about the login. Every function is optional.
+type Observer struct {
+	// OnKickedOffLine: the same user has logged in elsewhere. The login is over, and with it every room.
+	OnKickedOffLine func(message string)
+	// OnDisconnected: the connection to the server is gone, and with it every room. Not called after a Logout.
+	OnDisconnected func(err error)
+}
+
+// Engine is a login.
+type Engine struct {
+	cfg    Config
+	log    *slog.Logger
+	conn   *signaling.Conn
+	self   UserInfo
+	player *player
+
+	events    *dispatch.Queue
+	observers dispatch.Observers[Observer]
+	done      chan struct{} // closed when the login is over
+	wg        sync.WaitGroup
+
+	mu     sync.Mutex // protects what follows; nothing is called while it is held
+	rooms  map[RoomID]*Room
+	cause  error // why the login is over
+	closed bool
+}
+
+// logoutWait bounds the good-bye: the server notices a closed connection too.
+const logoutWait = 2 * time.Second
+
+// Login connects to a server and logs in. The error has the documents' code, among them [ErrUserSigExpired] and
+// [ErrUserSigInvalid]. Logout ends the login.
+func Login(ctx context.Context, cfg Config) (*Engine, error) {
+	const op = "Login"
+	if err := cfg.validate(); err != nil {
+		return nil, signaling.WithOp(op, err)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{
+		cfg: cfg, log: cfg.Logger.With("user", cfg.UserID), rooms: map[RoomID]*Room{}, done: make(chan struct{}),
+		self: UserInfo{UserID: cfg.UserID, UserName: cfg.UserName, AvatarURL: cfg.AvatarURL, Role: GeneralUser},
+	}
+	e.player = newPlayer(cfg.Speaker, e.log)
+	conn, err := signaling.Dial(ctx, signaling.DialConfig{
+		URL: cfg.URL, Logger: e.log, NetDial: cfg.Network.Dial, OnNotify: e.notified,
+	})
+	if err != nil {
+		return nil, signaling.WithOp(op, err)
+	}
+	e.conn = conn
+	e.events = dispatch.New(e.log)
+	var res signaling.LoginResult
+	err = conn.Call(ctx, signaling.MethodLogin, signaling.LoginParams{
+		SDKAppID: cfg.SDKAppID, UserID: cfg.UserID, UserSig: cfg.UserSig,
+		UserName: cfg.UserName, AvatarURL: cfg.AvatarURL, Client: "openvoiceroom-go",
+	}, &res)
+	if err != nil {
+		conn.Close()
+		e.events.Close()
+		return nil, signaling.WithOp(op, err)
+	}
+	e.wg.Go(e.watch)
+	return e, nil
+}
+
+// Self returns the user who is logged in.
+func (e *Engine) Self() UserInfo { return e.self }
+
+// AddObserver registers an observer and returns how to remove it.
+func (e *Engine) AddObserver(o *Observer) (remove func()) { return e.observers.Add(o, e.events.Inside) }
+
+// Done is closed when the login is over: by Logout, by a later login, or because the server is gone.
+func (e *Engine) Done() <-chan struct{} { return e.done }
+
+// Err returns why the login is over; nil while it lasts and after a Logout.
+func (e *Engine) Err() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.cause
+}
+
+// Logout leaves every room, ends the login, and waits for everything that was started, callbacks included (unless it
+// is called from one). It is idempotent. An owner who logs out does not dismiss the room: StopVoiceRoom does.
+func (e *Engine) Logout(ctx context.Context) error {
+	e.mu.Lock()
+	first := !e.closed
+	e.closed = true
+	e.mu.Unlock()
+	var err error
+	if first {
+		ctx, cancel := context.WithTimeout(ctx, logoutWait)
+		defer cancel()
+		if err = e.conn.Call(ctx, signaling.MethodLogout, signaling.Empty{}, nil); errors.Is(err, ErrDisconnected) {
+			err = nil // it is over already
+		}
+	}
+	e.conn.Close()
+	if e.events.Inside() {
+		return signaling.WithOp("Logout", err) // the callback that called would otherwise be waited for
+	}
+	e.wg.Wait()
+	return signaling.WithOp("Logout", err)
+}
+
+// watch ends everything when the connection has ended.
+func (e *Engine) watch() {
+	<-e.conn.Done()
+	e.mu.Lock()
+	if e.cause == nil && !e.closed {
+		e.cause = e.conn.Err()
+	}
+	cause, quiet := e.cause, e.closed
+	rooms := make([]*Room, 0, len(e.rooms))
+	for _, r := range e.rooms {
+		rooms = append(rooms, r)
+	}
+	e.mu.Unlock()
+	for _, r := range rooms {
+		r.disconnected(cause)
+	}
+	for _, r := range rooms {
+		r.close()
+	}
+	e.player.close()
+	if !quiet && !errors.Is(cause, ErrKickedOffLine) {
+		e.events.Post("OnDisconnected", func() {
+			e.observers.Each(func(o *Observer) {
+				if o.OnDisconnected != nil {
+					o.OnDisconnected(cause)
+				}
+			})
+		})
+	}
+	close(e.done)
+	e.conn.Close()
+	e.events.Close() // the last callbacks run before it returns
+}
+
+// notified runs on the connection's reading goroutine: it only queues.
+func (e *Engine) notified(method string, params json.RawMessage) {
+	switch method {
+	case signaling.NotifyRoomEvents:
+		if p, ok := decode[signaling.RoomEvents](e, method, params); ok {
+			if r := e.room(p.RoomID); r != nil {
+				r.received(p)
+			}
+		}
+	case signaling.NotifySlots:
+		if p, ok := decode[signaling.SlotsChanged](e, method, params); ok {
+			if r := e.room(p.RoomID); r != nil {
+				r.slotsChanged(p.Slots)
+			}
+		}
+	case signaling.NotifyKickedOff:
+		if p, ok := decode[signaling.KickedOffLine](e, method, params); ok {
+			e.mu.Lock()
+			e.cause = &Error{Code: ErrKickedOffLine.Code, Message: p.Message}
+			e.mu.Unlock()
+			e.events.Post("OnKickedOffLine", func() {
+				e.observers.Each(func(o *Observer) {
+					if o.OnKickedOffLine != nil {
+						o.OnKickedOffLine(p.Message)
+					}
+				})
+			})
+		}
+	default:
+		e.log.Debug("notification of a newer server", "method", method)
+	}
+}
+
+func decode[P any](e *Engine, method string, params json.RawMessage) (p P, ok bool) {
+	if err := signaling.DecodeParams(params, &p); err != nil {
+		e.log.Warn("notification cannot be read", "method", method, "error", err)
+		return p, false
+	}
+	return p, true
+}
+
+func (e *Engine) room(id RoomID) *Room {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.rooms[id]
+}
+
+// call sends a call. When the login has ended its error says why.
+func (e *Engine) call(ctx context.Context, method string, params, result any) error {
+	err := e.conn.Call(ctx, method, params, result)
+	if errors.Is(err, ErrDisconnected) {
+		if cause := e.Err(); cause != nil {
+			return cause
+		}
+	}
+	return err
+}

@@ -1,0 +1,33 @@
+package engine
+
+// RoomObserver is told what happens in a room, under the names of the documents' engine. Every function is optional.
+type RoomObserver struct {
+	// OnRoomDismissed: the room has ended for everybody; nobody gets a separate leave event.
+	OnRoomDismissed func(room RoomID, reason DismissedReason)
+	// OnKickedOutOfRoom: this user is out of the room.
+	OnKickedOutOfRoom func(room RoomID, reason KickedOutReason, message string)
+
+	// OnRemoteUserEnterRoom and OnRemoteUserLeaveRoom are not called for oneself.
+	OnRemoteUserEnterRoom func(room RoomID, user UserInfo)
+	OnRemoteUserLeaveRoom func(room RoomID, user UserInfo)
+	// OnRoomUserCountChanged counts everybody, the owner included.
+	OnRoomUserCountChanged func(room RoomID, count int)
+
+	// OnSeatListChanged gives the whole list and who sat down or got up. A change of locks has neither.
+	OnSeatListChanged func(seats []SeatInfo, seated, left []UserInfo)
+	// OnUserAudioStateChanged: somebody, oneself included, is heard from now on or no longer.
+	OnUserAudioStateChanged func(user UserInfo, hasAudio bool, reason ChangeReason)
+
+	// OnRequestReceived: somebody applies (for managers) or invites this user.
+	OnRequestReceived func(Request)
+	// OnRequestCancelled: a received request has ended without an answer; by is who cancelled, or the sender when it
+	// timed out.
+	OnRequestCancelled func(r Request, by UserInfo)
+	// OnRequestProcessed: another manager has answered a received request.
+	OnRequestProcessed func(r Request, by UserInfo)
+}
+
+// post queues a callback for every observer of the room.
+func (r *Room) post(name string, f func(*RoomObserver)) {
+	r.events.Post(name, func() { r.observers.Each(f) })
+}

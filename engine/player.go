@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/audio"
+)
+
+// player mixes everything that this login hears and gives it to the speaker, which sets the pace. It runs while there
+// is a room.
+type player struct {
+	sink audio.Sink // nil: nothing is decoded
+	log  *slog.Logger
+
+	turn   chan struct{} // capacity one: one add or remove at a time, since starting and stopping a device takes time
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu    sync.Mutex // protects what follows
+	rooms []*media
+}
+
+func newPlayer(sink audio.Sink, log *slog.Logger) *player {
+	return &player{sink: sink, log: log, turn: make(chan struct{}, 1)}
+}
+
+func (p *player) add(ctx context.Context, m *media) error {
+	if p.sink == nil {
+		return nil
+	}
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
+	p.mu.Lock()
+	p.rooms = append(append([]*media(nil), p.rooms...), m)
+	first := len(p.rooms) == 1
+	p.mu.Unlock()
+	if !first {
+		return nil
+	}
+	if err := p.sink.Start(ctx); err != nil {
+		p.forget(m)
+		return err
+	}
+	play, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	p.wg.Go(func() { p.play(play, m.room.eng.cfg.Codec) })
+	return nil
+}
+
+func (p *player) remove(m *media) {
+	if p.sink == nil {
+		return
+	}
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
+	if p.forget(m) {
+		p.stop()
+	}
+}
+
+// forget returns true when the last room is gone.
+func (p *player) forget(m *media) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	had := len(p.rooms) > 0
+	var rest []*media
+	for _, r := range p.rooms {
+		if r != m {
+			rest = append(rest, r)
+		}
+	}
+	p.rooms = rest
+	return had && len(rest) == 0
+}
+
+func (p *player) close() {
+	if p.sink == nil {
+		return
+	}
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
+	p.stop()
+}
+
+func (p *player) stop() {
+	if p.cancel == nil {
+		return
+	}
+	p.cancel()
+	p.cancel = nil
+	p.wg.Wait()
+	if err := p.sink.Stop(); err != nil {
+		p.log.Warn("speaker", "error", err)
+	}
+}
+
+// play makes frames as late as possible: the speaker asks for one every 20 ms.
+func (p *player) play(ctx context.Context, codec audio.Codec) {
+	channels := p.sink.Channels()
+	mixer := audio.NewMixer(channels)
+	frame := audio.NewFrame(channels)
+	broken := false
+	for ctx.Err() == nil {
+		p.mu.Lock()
+		rooms := p.rooms
+		p.mu.Unlock()
+		now := time.Now()
+		for _, m := range rooms {
+			for _, e := range m.ears {
+				f, err := e.next(codec, channels, now)
+				if err == nil && f != nil {
+					err = mixer.Add(f, 100)
+				}
+				if err != nil && !broken {
+					broken = true // once: a wrong codec would fill the log
+					p.log.Warn("received audio cannot be decoded; do both ends use the same codec?", "error", err)
+				}
+			}
+		}
+		if err := mixer.Mix(frame); err != nil {
+			p.log.Error("mix", "error", err)
+			return
+		}
+		if err := p.sink.WriteFrame(ctx, frame); err != nil {
+			if ctx.Err() == nil {
+				p.log.Warn("the speaker failed; this login hears nothing until its rooms are entered anew", "error", err)
+			}
+			return
+		}
+	}
+}

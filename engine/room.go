@@ -1,0 +1,244 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/dispatch"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Room is one room that this user is in: a replica that follows the server, and the media. Engine.Enter makes it;
+// Leave, Dismiss, the room's end or the login's end close it.
+type Room struct {
+	eng    *Engine
+	log    *slog.Logger
+	id     RoomID
+	events *dispatch.Queue // the engine's: a login has one order of callbacks
+
+	observers dispatch.Observers[RoomObserver]
+	media     *media // nil without a codec
+
+	mu      sync.Mutex // protects what follows; nothing is called while it is held
+	joined  bool       // the snapshot is there; before it events wait in early
+	early   []signaling.RoomEvents
+	asking  bool // for a snapshot, because something was missed
+	view    signaling.Snapshot
+	ended   map[string]RequestEnd // requests of this user that have ended and nobody has waited for yet
+	waiting map[string]chan RequestEnd
+	cause   error // why the room is over
+	over    bool
+	done    chan struct{} // closed when the room is over
+
+	closing sync.Once
+	wg      sync.WaitGroup
+}
+
+// RequestEnd is how a request ended.
+type RequestEnd struct {
+	Type RequestResultType
+	User UserInfo // who decided: the one who answered or cancelled; the sender itself when it timed out
+	Code Code     // why, when Type is Failed
+}
+
+// Create makes a room; the caller becomes its owner but does not enter it. [ErrRoomIDOwned] says that it exists and is
+// the caller's: it may be entered straight away.
+func (e *Engine) Create(ctx context.Context, info RoomInfo) (RoomInfo, error) {
+	var res signaling.CreateRoomResult
+	err := e.call(ctx, signaling.MethodCreateRoom, signaling.CreateRoomParams{CommandID: rand.Text(), Room: info}, &res)
+	return res.Room, signaling.WithOp("Create", err)
+}
+
+// Enter enters a room and begins to play what is said in it. The observer is told of everything that happens after the
+// snapshot that the Room starts with; it may be nil.
+func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver) (*Room, error) {
+	r := &Room{
+		eng: e, id: id, log: e.log.With("room", id), events: e.events, done: make(chan struct{}),
+		ended: map[string]RequestEnd{}, waiting: map[string]chan RequestEnd{},
+	}
+	if o != nil {
+		r.observers.Add(o, r.events.Inside)
+	}
+	e.mu.Lock()
+	_, twice := e.rooms[id]
+	if !twice && e.cause == nil && !e.closed {
+		e.rooms[id] = r // before the call: its events may come before its answer
+	}
+	cause, closed := e.cause, e.closed
+	e.mu.Unlock()
+	switch {
+	case cause != nil:
+		return nil, cause
+	case closed:
+		return nil, ErrNotLoggedIn
+	case twice:
+		return nil, signaling.Errorf(signaling.ErrRepeatOperation.Code, "this login is in the room already; leave it first")
+	}
+	if err := r.enter(ctx); err != nil {
+		if _, refused := errors.AsType[*Error](err); !refused || r.media != nil && r.media.begun {
+			r.undoEnter(ctx) // the server may have let us in
+		}
+		r.finish(err)
+		r.close()
+		return nil, signaling.WithOp("Enter", err)
+	}
+	return r, nil
+}
+
+// undoEnter leaves a room that was entered only on the server's side.
+func (r *Room) undoEnter(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutWait)
+	defer cancel()
+	if err := r.eng.call(ctx, signaling.MethodLeaveRoom, signaling.RoomParams{RoomID: r.id}, nil); err != nil {
+		r.log.Debug("half-entered room not left", "error", err)
+	}
+}
+
+// spawn runs f on a goroutine that close waits for, unless the room is over; r.mu is held.
+func (r *Room) spawn(f func()) {
+	if !r.over {
+		r.wg.Go(f)
+	}
+}
+
+func (r *Room) enter(ctx context.Context) error {
+	params := signaling.JoinParams{RoomID: r.id}
+	if r.eng.cfg.Codec != nil {
+		m, err := newMedia(r)
+		if err != nil {
+			return &Error{Code: signaling.ErrMediaNotNegotiated.Code, Err: err}
+		}
+		r.media = m
+		params.Offer = m.peer.Offer()
+	}
+	var res signaling.JoinResult
+	if err := r.eng.call(ctx, signaling.MethodJoinRoom, params, &res); err != nil {
+		return err
+	}
+	if r.media != nil {
+		if err := r.media.begin(ctx, res); err != nil {
+			return &Error{Code: signaling.ErrMediaNotNegotiated.Code, Err: err}
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.joined, r.view = true, res.Snapshot
+	early := r.early
+	r.early = nil
+	for _, e := range early {
+		r.receive(e)
+	}
+	return nil
+}
+
+// ID returns the room's id.
+func (r *Room) ID() RoomID { return r.id }
+
+// Engine returns the login that the room belongs to.
+func (r *Room) Engine() *Engine { return r.eng }
+
+// Done is closed when the room is over for this user.
+func (r *Room) Done() <-chan struct{} { return r.done }
+
+// Err returns why the room is over; nil while it lasts and after Leave.
+func (r *Room) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cause
+}
+
+// AddObserver registers an observer and returns how to remove it.
+func (r *Room) AddObserver(o *RoomObserver) (remove func()) {
+	return r.observers.Add(o, r.events.Inside)
+}
+
+// Leave leaves the room. The owner cannot ([ErrOwnerCannotLeave]).
+func (r *Room) Leave(ctx context.Context) error {
+	return r.exit(ctx, signaling.MethodLeaveRoom)
+}
+
+// Dismiss ends the room for everybody. Only the owner can.
+func (r *Room) Dismiss(ctx context.Context) error {
+	return r.exit(ctx, signaling.MethodDismissRoom)
+}
+
+func (r *Room) exit(ctx context.Context, method string) error {
+	if err := r.Call(ctx, method, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.id}, nil); err != nil {
+		return err
+	}
+	r.finish(nil)
+	r.close()
+	return nil
+}
+
+// Call sends a command about this room and decodes its answer: the one way to the server for whatever has no verb of
+// its own. When it returns, reads show the command's effect.
+func (r *Room) Call(ctx context.Context, method string, params, result any) error {
+	r.mu.Lock()
+	over, cause := r.over, r.cause
+	r.mu.Unlock()
+	if over {
+		if cause != nil {
+			return cause
+		}
+		return ErrNotInRoom
+	}
+	// The server sends a command's events before its answer, so they have been applied when the answer is here.
+	return r.eng.call(ctx, method, params, result)
+}
+
+// finish marks the room as over, once: whoever waits for a request learns why.
+func (r *Room) finish(cause error) {
+	r.mu.Lock()
+	if r.over {
+		r.mu.Unlock()
+		return
+	}
+	r.over, r.cause = true, cause
+	code := signaling.CodeOf(cause)
+	if cause == nil {
+		code = ErrNotInRoom.Code
+	}
+	for id, w := range r.waiting {
+		w <- RequestEnd{Type: Failed, Code: code}
+		delete(r.waiting, id)
+	}
+	close(r.done)
+	r.mu.Unlock()
+	r.eng.mu.Lock()
+	if r.eng.rooms[r.id] == r {
+		delete(r.eng.rooms, r.id)
+	}
+	r.eng.mu.Unlock()
+}
+
+// close ends the media and waits for what the room has started. It is idempotent, and may run in a callback.
+func (r *Room) close() {
+	r.closing.Do(func() {
+		if r.media != nil {
+			r.media.close()
+		}
+	})
+	r.wg.Wait()
+}
+
+// disconnected ends the room because the login has ended.
+func (r *Room) disconnected(cause error) {
+	r.mu.Lock()
+	already := r.over
+	r.mu.Unlock()
+	if already {
+		return
+	}
+	r.finish(cause)
+	if cause != nil && signaling.CodeOf(cause) != ErrKickedOffLine.Code {
+		r.post("OnKickedOutOfRoom", func(o *RoomObserver) {
+			if o.OnKickedOutOfRoom != nil {
+				o.OnKickedOutOfRoom(r.id, KickedForNetworkDisconnected, cause.Error())
+			}
+		})
+	}
+}

@@ -1,0 +1,92 @@
+package home
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+)
+
+// errMoved says that this home must not go on: another node has the room, or nobody can tell whether the last append
+// is in the log. Whoever is asked next starts from what the log says.
+var errMoved = errors.New("home: the room has another home")
+
+const (
+	appendTry   = 2 * time.Second // one attempt
+	appendLimit = 5 * time.Second // all attempts: a store that is away longer fails the commands
+	appendPause = 50 * time.Millisecond
+)
+
+// commit appends what a turn decided, if it has to be appended now, and tells everybody. The answers come after it.
+func (h *home) commit(ctx context.Context, t *turn) error {
+	now := time.Now()
+	flush := len(t.events) > 0 && (!now.Before(h.flushAt) || users(t.events) >= presenceLimit)
+	if !t.changed && !flush {
+		h.pending = t.events // nothing but presence, which may wait for company
+		return nil
+	}
+	e := Entry{
+		Version: h.entry.Version + 1, Epoch: h.entry.Epoch, Home: h.node.cfg.ID, At: now.UnixMilli(),
+		Done: t.done, Events: t.events, State: t.state, Members: len(h.present),
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if err := h.append(ctx, data); err != nil {
+		return err
+	}
+	h.entry, h.pending, h.flushAt = e, nil, time.Time{}
+	h.appends++
+	for _, d := range t.done {
+		h.done[d.ID] = doneAt{out: d.Outcome, at: now}
+	}
+	h.node.publish(h.key, e, data)
+	return nil
+}
+
+// append puts data behind the newest entry this home knows. A lost acknowledgement looks like a conflict when the
+// append is repeated, so the log is asked whether the entry is this very one.
+func (h *home) append(ctx context.Context, data []byte) error {
+	limit := time.Now().Add(appendLimit)
+	for {
+		try, cancel := context.WithTimeout(ctx, appendTry)
+		rev, err := h.node.store.Append(try, h.key, data, h.rev)
+		cancel()
+		if err == nil {
+			h.rev = rev
+			return nil
+		}
+		if errors.Is(err, store.ErrTooLarge) {
+			return err // for sure not stored
+		}
+		try, cancel = context.WithTimeout(ctx, appendTry)
+		last, lastErr := h.node.store.Last(try, h.key)
+		cancel()
+		switch {
+		case lastErr == nil && bytes.Equal(last.Data, data):
+			h.rev = last.Rev
+			return nil
+		case lastErr == nil && last.Rev != h.rev, errors.Is(lastErr, store.ErrNotFound) && h.rev != 0:
+			return errMoved
+		case ctx.Err() != nil || time.Now().After(limit):
+			h.log.Error("the room's log cannot be reached", "error", err)
+			return errMoved
+		}
+		select {
+		case <-ctx.Done():
+			return errMoved
+		case <-time.After(appendPause):
+		}
+	}
+}
+
+// answerAll answers everybody who waited for the append; e is the newest entry.
+func (t *turn) answerAll(e Entry) {
+	for i, c := range t.calls {
+		c.answer(t.answers[i](e))
+	}
+}

@@ -1,0 +1,168 @@
+package room
+
+import (
+	"slices"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Apply decides a command. On success it returns the next state and what happened; no events mean that nothing
+// changed. A refusal is a *signaling.Error with the documents' code, and the state is then as it was. s is never
+// modified.
+func Apply(s State, c Command, now time.Time) (State, []Event, error) {
+	d := &decision{state: s.clone(), now: now, id: c.ID, by: c.By}
+	d.by.Role = s.RoleOf(c.By.UserID)
+	if err := d.do(c.Action); err != nil {
+		return s, nil, err
+	}
+	if len(d.events) == 0 {
+		return s, nil, nil
+	}
+	return d.state, d.events, nil
+}
+
+// decision is one command on its way: the state being changed and the events so far.
+type decision struct {
+	state  State
+	now    time.Time
+	id     string
+	by     signaling.UserInfo
+	events []Event
+}
+
+func (d *decision) do(a Action) error {
+	if create, ok := a.(Create); ok {
+		return d.create(create)
+	}
+	if !d.state.Exists() {
+		return signaling.ErrRoomNotExist
+	}
+	switch a := a.(type) {
+	case TakeSeat:
+		return d.takeSeat(a)
+	case LeaveSeat:
+		return d.leaveSeat()
+	case Respond:
+		return d.respond(a)
+	case Cancel:
+		return d.cancel(a)
+	case SetAudio:
+		return d.setAudio(a)
+	case Leave:
+		if d.by.Role == signaling.RoomOwner {
+			return signaling.ErrOwnerCannotLeave
+		}
+		d.depart()
+		return nil
+	case Depart:
+		d.depart()
+		return nil
+	case Dismiss:
+		return d.dismiss(a)
+	case Expire:
+		d.expire()
+		return nil
+	}
+	return signaling.ErrBadRequest
+}
+
+func (d *decision) create(a Create) error {
+	if d.state.Exists() {
+		if d.state.Info.OwnerID == d.by.UserID {
+			return signaling.ErrRoomIDOwned
+		}
+		return signaling.ErrRoomIDOccupied
+	}
+	info := a.Info
+	if err := info.RoomID.Valid(); err != nil {
+		return err
+	}
+	if info.Name == "" {
+		info.Name = string(info.RoomID)
+	}
+	if !signaling.ValidText(info.Name, MaxNameBytes) {
+		return signaling.ErrInvalidRoomName
+	}
+	if info.SeatMode == 0 {
+		info.SeatMode = signaling.ApplyToTake
+	}
+	if info.SeatMode != signaling.FreeToTake && info.SeatMode != signaling.ApplyToTake {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "seatMode is %d: use 1 (FreeToTake) or 2 (ApplyToTake)", info.SeatMode)
+	}
+	if info.MaxSeatCount == 0 {
+		info.MaxSeatCount = min(DefaultSeats, a.SeatLimit)
+	}
+	if info.MaxSeatCount < 1 || info.MaxSeatCount > min(a.SeatLimit, MaxSeats) {
+		return signaling.Errorf(signaling.ErrTooManySeats.Code, "maxSeatCount is %d: this server allows 1 to %d", info.MaxSeatCount, min(a.SeatLimit, MaxSeats))
+	}
+	info.OwnerID, info.OwnerName = d.by.UserID, d.by.UserName
+	info.CreateTime, info.MemberCount = d.now.UnixMilli(), 0
+	d.state = State{Info: info, Seats: make([]signaling.SeatInfo, info.MaxSeatCount)}
+	for i := range d.state.Seats {
+		d.state.Seats[i].Index = signaling.SeatIndex(i)
+	}
+	d.tell(nil, signaling.SeatsChanged{Seats: slices.Clone(d.state.Seats)})
+	return nil
+}
+
+func (d *decision) setAudio(a SetAudio) error {
+	i, ok := d.state.SeatOf(d.by.UserID)
+	if !ok {
+		return signaling.ErrNotOnSeat
+	}
+	seat := &d.state.Seats[i]
+	switch {
+	case a.On && seat.AudioLocked:
+		return signaling.ErrSeatAudioLocked
+	case a.On && seat.Mic != signaling.MicOn:
+		seat.Mic = signaling.MicOn
+	case !a.On && seat.Mic == signaling.MicOn:
+		seat.Mic = signaling.MicOff
+	default:
+		return nil // as it is already: nothing happened
+	}
+	d.tell(nil, signaling.AudioChanged{UserID: d.by.UserID, HasAudio: a.On, Reason: signaling.BySelf})
+	return nil
+}
+
+// depart takes everything of the user's out of the state.
+func (d *decision) depart() {
+	for _, r := range slices.Clone(d.state.Requests) {
+		if r.From.UserID == d.by.UserID || r.To == d.by.UserID {
+			d.end(r.RequestID, signaling.Cancelled, d.by, 0)
+		}
+	}
+	if i, ok := d.state.SeatOf(d.by.UserID); ok {
+		d.vacate(i)
+	}
+}
+
+func (d *decision) dismiss(a Dismiss) error {
+	if d.by.UserID != "" && d.by.Role != signaling.RoomOwner {
+		return signaling.ErrNeedOwner
+	}
+	reason := a.Reason
+	if d.by.UserID != "" || reason == 0 {
+		reason = signaling.DismissedByOwner
+	}
+	for _, r := range slices.Clone(d.state.Requests) {
+		d.end(r.RequestID, signaling.Cancelled, d.by, 0)
+	}
+	d.state.Dismissed = reason
+	d.tell(nil, signaling.RoomDismissed{Reason: reason})
+	return nil
+}
+
+func (d *decision) expire() {
+	for _, r := range slices.Clone(d.state.Requests) {
+		if r.Deadline != 0 && !d.now.Before(time.UnixMilli(r.Deadline)) {
+			d.end(r.RequestID, signaling.Timeout, r.From, 0) // documents: onTimeout names who had asked
+		}
+	}
+}
+
+// tell records an event.
+func (d *decision) tell(to []signaling.UserID, e signaling.Event) {
+	d.events = append(d.events, Event{To: to, Event: e})
+}

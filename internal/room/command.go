@@ -1,0 +1,175 @@
+package room
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Command is one user's wish, or the room's own (a timer, a departure). By is what the user's node vouches for: this
+// user is logged in and, for every action but Create, in the room. Its Role is ignored; the state knows it.
+type Command struct {
+	ID     string             `json:"id"` // makes the command idempotent, and names the request it may start
+	By     signaling.UserInfo `json:"by"`
+	Action Action             `json:"-"`
+}
+
+// Action is what a command does. The concrete types are in this file.
+type Action interface{ actionType() string }
+
+// Create makes a room. SeatLimit is the server's limit for MaxSeatCount.
+type Create struct {
+	Info      signaling.RoomInfo `json:"info"`
+	SeatLimit int                `json:"seatLimit"`
+}
+
+// TakeSeat sits down, or applies where the mode and the role ask for it. Timeout 0: the application waits for ever.
+type TakeSeat struct {
+	Index   signaling.SeatIndex `json:"index"`
+	Timeout time.Duration       `json:"timeout"`
+}
+
+// LeaveSeat gets up and stays in the room.
+type LeaveSeat struct{}
+
+// Respond answers a request.
+type Respond struct {
+	RequestID string `json:"requestId"`
+	Agree     bool   `json:"agree"`
+}
+
+// Cancel withdraws a request of one's own.
+type Cancel struct {
+	RequestID string `json:"requestId"`
+}
+
+// SetAudio turns the own microphone on or off for the others.
+type SetAudio struct {
+	On bool `json:"on"`
+}
+
+// Leave goes out of the room by one's own will. The owner may not.
+type Leave struct{}
+
+// Depart is what the room does when somebody is gone: the seat is free, their requests end. Unlike Leave it happens
+// to owners too; the room stays theirs.
+type Depart struct{}
+
+// Dismiss ends the room. An empty By is the server itself.
+type Dismiss struct {
+	Reason signaling.DismissedReason `json:"reason"`
+}
+
+// Expire ends what is overdue. It may be issued at any time and any number of times.
+type Expire struct{}
+
+func (Create) actionType() string    { return "create" }
+func (TakeSeat) actionType() string  { return "takeSeat" }
+func (LeaveSeat) actionType() string { return "leaveSeat" }
+func (Respond) actionType() string   { return "respond" }
+func (Cancel) actionType() string    { return "cancel" }
+func (SetAudio) actionType() string  { return "setAudio" }
+func (Leave) actionType() string     { return "leave" }
+func (Depart) actionType() string    { return "depart" }
+func (Dismiss) actionType() string   { return "dismiss" }
+func (Expire) actionType() string    { return "expire" }
+
+// Name returns what the command is called in logs and metrics.
+func (c Command) Name() string {
+	if c.Action == nil {
+		return "none"
+	}
+	return c.Action.actionType()
+}
+
+type wireCommand struct {
+	ID   string             `json:"id"`
+	By   signaling.UserInfo `json:"by"`
+	Type string             `json:"type"`
+	Data json.RawMessage    `json:"data,omitempty"`
+}
+
+// MarshalJSON encodes the command with its action's type: commands travel between nodes.
+func (c Command) MarshalJSON() ([]byte, error) {
+	data, err := json.Marshal(c.Action)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(wireCommand{ID: c.ID, By: c.By, Type: c.Name(), Data: data})
+}
+
+// UnmarshalJSON decodes a command; an action that this node does not know is an error.
+func (c *Command) UnmarshalJSON(b []byte) error {
+	var w wireCommand
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	c.ID, c.By = w.ID, w.By
+	switch w.Type {
+	case "create":
+		return decodeAction[Create](c, w.Data)
+	case "takeSeat":
+		return decodeAction[TakeSeat](c, w.Data)
+	case "leaveSeat":
+		return decodeAction[LeaveSeat](c, w.Data)
+	case "respond":
+		return decodeAction[Respond](c, w.Data)
+	case "cancel":
+		return decodeAction[Cancel](c, w.Data)
+	case "setAudio":
+		return decodeAction[SetAudio](c, w.Data)
+	case "leave":
+		return decodeAction[Leave](c, w.Data)
+	case "depart":
+		return decodeAction[Depart](c, w.Data)
+	case "dismiss":
+		return decodeAction[Dismiss](c, w.Data)
+	case "expire":
+		return decodeAction[Expire](c, w.Data)
+	}
+	return fmt.Errorf("room: unknown command %q", w.Type)
+}
+
+func decodeAction[A Action](c *Command, data json.RawMessage) error {
+	var a A
+	if len(data) > 0 {
+		if err := json.Unmarshal(data, &a); err != nil {
+			return err
+		}
+	}
+	c.Action = a
+	return nil
+}
+
+// Event is something that happened, and whom it concerns: everybody in the room when To is nil.
+type Event struct {
+	To    []signaling.UserID
+	Event signaling.Event
+}
+
+type wireEvent struct {
+	To    []signaling.UserID `json:"to,omitempty"`
+	Event json.RawMessage    `json:"event"`
+}
+
+// MarshalJSON implements [json.Marshaler]; events are in the room's log.
+func (e Event) MarshalJSON() ([]byte, error) {
+	raw, err := signaling.MarshalEvent(e.Event)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(wireEvent{To: e.To, Event: raw})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. Of a newer node's event that is unknown here, Event is nil.
+func (e *Event) UnmarshalJSON(b []byte) error {
+	var w wireEvent
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	ev, err := signaling.UnmarshalEvent(w.Event)
+	e.To, e.Event = w.To, ev
+	return err
+}

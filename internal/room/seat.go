@@ -1,0 +1,188 @@
+package room
+
+import (
+	"slices"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+func (d *decision) takeSeat(a TakeSeat) error {
+	s := &d.state
+	if a.Index < signaling.AnySeat || int(a.Index) >= len(s.Seats) {
+		return signaling.Errorf(signaling.ErrSeatNotExist.Code, "there is no seat %d: the room has seats 0 to %d, and -1 means any", a.Index, len(s.Seats)-1)
+	}
+	if a.Timeout < 0 || a.Timeout > MaxTimeout {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "the time-out must be 0 (never) to %s", MaxTimeout)
+	}
+	if _, seated := s.SeatOf(d.by.UserID); seated {
+		return signaling.ErrAlreadyOnSeat
+	}
+	direct := s.Info.SeatMode == signaling.FreeToTake || d.by.Role.Manages()
+	pending := slices.IndexFunc(s.Requests, func(r signaling.Request) bool {
+		return r.Type == signaling.ApplyToTakeSeat && r.From.UserID == d.by.UserID
+	})
+	if pending >= 0 && !direct {
+		return signaling.ErrRequestRepeated
+	}
+	index, err := d.seatFor(a.Index, d.by.Role)
+	if err != nil {
+		return err
+	}
+	if direct {
+		if pending >= 0 { // the mode or the role changed meanwhile: the application has become pointless
+			d.end(s.Requests[pending].RequestID, signaling.Cancelled, d.by, 0)
+		}
+		d.occupy(index, d.by)
+		return nil
+	}
+	return d.apply(a)
+}
+
+// apply starts an application. It reserves nothing: the seat is chosen and checked when somebody accepts.
+func (d *decision) apply(a TakeSeat) error {
+	if len(d.state.Requests) >= MaxRequests {
+		return signaling.Errorf(signaling.ErrLimit.Code, "%d requests are pending in this room; try again later", MaxRequests)
+	}
+	if _, exists := d.state.request(d.id); exists || d.id == "" {
+		return signaling.ErrRequestConflict
+	}
+	r := signaling.Request{
+		RequestID: d.id, Type: signaling.ApplyToTakeSeat, From: d.by, Index: a.Index, Created: d.now.UnixMilli(),
+	}
+	if a.Timeout > 0 {
+		r.Deadline = d.now.Add(max(a.Timeout, time.Millisecond)).UnixMilli()
+	}
+	d.state.Requests = append(d.state.Requests, r)
+	d.tell(d.audience(r), signaling.RequestReceived{Request: r})
+	return nil
+}
+
+func (d *decision) respond(a Respond) error {
+	i, ok := d.state.request(a.RequestID)
+	if !ok {
+		return signaling.ErrRequestInvalid
+	}
+	r := d.state.Requests[i]
+	mine := r.To == d.by.UserID
+	if r.Type == signaling.ApplyToTakeSeat {
+		mine = d.by.Role.Manages()
+	}
+	if !mine {
+		return signaling.ErrRequestPermission
+	}
+	if !a.Agree {
+		d.end(r.RequestID, signaling.Rejected, d.by, 0)
+		return nil
+	}
+	taker := r.From
+	if r.Type == signaling.InviteToTakeSeat {
+		taker = d.by
+	}
+	if _, seated := d.state.SeatOf(taker.UserID); seated {
+		return signaling.ErrAlreadyOnSeat
+	}
+	// A seat that has gone meanwhile fails towards the one who accepts, and the request stays: the host may free the
+	// seat, or the applicant may give up.
+	index, err := d.seatFor(r.Index, d.state.RoleOf(taker.UserID))
+	if err != nil {
+		return err
+	}
+	d.occupy(index, taker)
+	d.end(r.RequestID, signaling.Accepted, d.by, 0)
+	return nil
+}
+
+func (d *decision) cancel(a Cancel) error {
+	i, ok := d.state.request(a.RequestID)
+	if !ok {
+		return signaling.ErrRequestInvalid
+	}
+	if d.state.Requests[i].From.UserID != d.by.UserID {
+		return signaling.ErrRequestPermission
+	}
+	d.end(a.RequestID, signaling.Cancelled, d.by, 0)
+	return nil
+}
+
+func (d *decision) leaveSeat() error {
+	i, ok := d.state.SeatOf(d.by.UserID)
+	if !ok {
+		return signaling.ErrNotOnSeat
+	}
+	d.vacate(i)
+	return nil
+}
+
+// seatFor checks the wanted seat, or picks one for [signaling.AnySeat].
+func (d *decision) seatFor(want signaling.SeatIndex, role signaling.Role) (signaling.SeatIndex, error) {
+	if want == signaling.AnySeat {
+		i, ok := d.state.freeSeat()
+		if !ok {
+			return 0, signaling.ErrAllSeatsOccupied
+		}
+		return i, nil
+	}
+	seat := d.state.Seats[want]
+	if seat.UserID != "" {
+		return 0, signaling.ErrSeatOccupied
+	}
+	if seat.Locked && !role.Manages() { // managers are exempt from the lock
+		return 0, signaling.ErrSeatLocked
+	}
+	return want, nil
+}
+
+func (d *decision) occupy(i signaling.SeatIndex, u signaling.UserInfo) {
+	u.Role = d.state.RoleOf(u.UserID)
+	seat := &d.state.Seats[i]
+	seat.UserID, seat.UserName, seat.AvatarURL = u.UserID, u.UserName, u.AvatarURL
+	seat.Mic = signaling.MicOff
+	if seat.AudioLocked {
+		seat.Mic = signaling.MicOffByAdmin
+	}
+	d.tell(nil, signaling.SeatsChanged{Seats: []signaling.SeatInfo{*seat}, Seated: []signaling.UserInfo{u}})
+}
+
+func (d *decision) vacate(i signaling.SeatIndex) {
+	seat := &d.state.Seats[i]
+	u := signaling.UserInfo{UserID: seat.UserID, UserName: seat.UserName, AvatarURL: seat.AvatarURL}
+	u.Role = d.state.RoleOf(u.UserID)
+	if seat.Mic == signaling.MicOn {
+		d.tell(nil, signaling.AudioChanged{UserID: u.UserID, HasAudio: false, Reason: signaling.BySelf})
+	}
+	// The locks belong to the seat and stay.
+	seat.UserID, seat.UserName, seat.AvatarURL, seat.Mic = "", "", "", signaling.MicOff
+	d.tell(nil, signaling.SeatsChanged{Seats: []signaling.SeatInfo{*seat}, Left: []signaling.UserInfo{u}})
+}
+
+// end removes a pending request and tells everybody who knew it.
+func (d *decision) end(id string, how signaling.RequestResultType, by signaling.UserInfo, code signaling.Code) {
+	i, ok := d.state.request(id)
+	if !ok {
+		return
+	}
+	r := d.state.Requests[i]
+	to := d.audience(r)
+	d.state.Requests = slices.Delete(d.state.Requests, i, i+1)
+	d.tell(to, signaling.RequestEnded{Request: r, Result: how, By: by, Code: code})
+}
+
+// audience lists who knows of a request: the managers for an application, both ends for an invitation.
+func (d *decision) audience(r signaling.Request) []signaling.UserID {
+	to := []signaling.UserID{r.From.UserID}
+	add := func(u signaling.UserID) {
+		if u != "" && !slices.Contains(to, u) {
+			to = append(to, u)
+		}
+	}
+	if r.Type == signaling.InviteToTakeSeat {
+		add(r.To)
+		return to
+	}
+	add(d.state.Info.OwnerID)
+	for _, a := range d.state.Admins {
+		add(a)
+	}
+	return to
+}

@@ -1,0 +1,123 @@
+package room
+
+import (
+	"slices"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Limits of a room. They keep its state under 64 KB, the largest log entry that a store has to take quickly.
+const (
+	DefaultSeats = 10  // documents: CreateRoomParams.maxAnchorCount
+	MaxSeats     = 50  // the most that a server can be configured to allow
+	MaxRequests  = 200 // pending at once
+	MaxTimeout   = 24 * time.Hour
+	MaxNameBytes = 100
+)
+
+// State is a room. The zero State is a room that does not exist.
+type State struct {
+	Info      signaling.RoomInfo        `json:"info"`
+	Admins    []signaling.UserID        `json:"admins,omitempty"`
+	Seats     []signaling.SeatInfo      `json:"seats,omitempty"` // Seats[i].Index == i
+	Requests  []signaling.Request       `json:"requests,omitempty"`
+	Dismissed signaling.DismissedReason `json:"dismissed,omitempty"`
+}
+
+// Exists reports whether there is a room: created and not dismissed.
+func (s State) Exists() bool { return s.Info.RoomID != "" && s.Dismissed == 0 }
+
+// RoleOf returns what a user may do in the room.
+func (s State) RoleOf(u signaling.UserID) signaling.Role {
+	switch {
+	case u == s.Info.OwnerID:
+		return signaling.RoomOwner
+	case slices.Contains(s.Admins, u):
+		return signaling.Administrator
+	}
+	return signaling.GeneralUser
+}
+
+// SeatOf returns where a user sits; ok is false for somebody off the seats.
+func (s State) SeatOf(u signaling.UserID) (signaling.SeatIndex, bool) {
+	i := slices.IndexFunc(s.Seats, func(x signaling.SeatInfo) bool { return u != "" && x.UserID == u })
+	return signaling.SeatIndex(i), i >= 0
+}
+
+// Speakers returns who may be heard now, in the order of the seats: seated, microphone on, not silenced by a lock.
+func (s State) Speakers() []signaling.UserID {
+	var list []signaling.UserID
+	if !s.Exists() {
+		return nil
+	}
+	for _, seat := range s.Seats {
+		if seat.UserID != "" && seat.Mic == signaling.MicOn {
+			list = append(list, seat.UserID)
+		}
+	}
+	return list
+}
+
+// Bound returns the users whom the state mentions by a seat or a request: those whose absence matters.
+func (s State) Bound() []signaling.UserID {
+	var list []signaling.UserID
+	add := func(u signaling.UserID) {
+		if u != "" && !slices.Contains(list, u) {
+			list = append(list, u)
+		}
+	}
+	for _, seat := range s.Seats {
+		add(seat.UserID)
+	}
+	for _, r := range s.Requests {
+		add(r.From.UserID)
+		add(r.To)
+	}
+	return list
+}
+
+// NextDeadline returns when [Expire] has something to do next; ok is false when nothing is due ever.
+func (s State) NextDeadline() (t time.Time, ok bool) {
+	if !s.Exists() {
+		return time.Time{}, false
+	}
+	var first int64
+	for _, r := range s.Requests {
+		if r.Deadline != 0 && (first == 0 || r.Deadline < first) {
+			first = r.Deadline
+		}
+	}
+	return time.UnixMilli(first), first != 0
+}
+
+// View returns the room as one user may see it: everybody sees the seats, managers all requests, the others their own.
+func (s State) View(u signaling.UserInfo, version uint64, members int) signaling.Snapshot {
+	u.Role = s.RoleOf(u.UserID)
+	v := signaling.Snapshot{Version: version, Room: s.Info, Self: u, Seats: slices.Clone(s.Seats)}
+	v.Room.MemberCount = members
+	for _, r := range s.Requests {
+		if u.Role.Manages() || r.From.UserID == u.UserID || r.To == u.UserID {
+			v.Requests = append(v.Requests, r)
+		}
+	}
+	return v
+}
+
+func (s State) clone() State {
+	s.Admins = slices.Clone(s.Admins)
+	s.Seats = slices.Clone(s.Seats)
+	s.Requests = slices.Clone(s.Requests)
+	return s
+}
+
+// freeSeat returns the lowest seat that somebody with this role may take unasked for.
+func (s State) freeSeat() (signaling.SeatIndex, bool) {
+	i := slices.IndexFunc(s.Seats, func(x signaling.SeatInfo) bool { return x.UserID == "" && !x.Locked })
+	return signaling.SeatIndex(i), i >= 0
+}
+
+func (s State) request(id string) (int, bool) {
+	i := slices.IndexFunc(s.Requests, func(r signaling.Request) bool { return r.RequestID == id })
+	return i, i >= 0
+}

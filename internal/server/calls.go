@@ -1,0 +1,227 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// maxRooms is how many rooms one session may be in (semantics of the documents' engine: three live rooms a device).
+const maxRooms = 3
+
+// call carries out one call and returns its result.
+func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) {
+	if ses.user.UserID == "" && m.Method != signaling.MethodLogin {
+		return nil, signaling.ErrNotLoggedIn
+	}
+	switch m.Method {
+	case signaling.MethodLogin:
+		return with(ctx, m, ses.login)
+	case signaling.MethodLogout:
+		return ses.logout()
+	case signaling.MethodCreateRoom:
+		return with(ctx, m, ses.createRoom)
+	case signaling.MethodJoinRoom:
+		return with(ctx, m, ses.join)
+	case signaling.MethodSnapshot:
+		return with(ctx, m, ses.snapshot)
+	case signaling.MethodLeaveRoom:
+		return with(ctx, m, ses.leave)
+	case signaling.MethodDismissRoom:
+		return with(ctx, m, func(ctx context.Context, p signaling.RoomParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.Dismiss{Reason: signaling.DismissedByOwner})
+		})
+	case signaling.MethodTakeSeat:
+		return with(ctx, m, ses.takeSeat)
+	case signaling.MethodLeaveSeat:
+		return with(ctx, m, func(ctx context.Context, p signaling.RoomParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.LeaveSeat{})
+		})
+	case signaling.MethodRespondRequest:
+		return with(ctx, m, func(ctx context.Context, p signaling.RespondParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.Respond{RequestID: p.RequestID, Agree: p.Agree})
+		})
+	case signaling.MethodCancelRequest:
+		return with(ctx, m, func(ctx context.Context, p signaling.CancelParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.Cancel{RequestID: p.RequestID})
+		})
+	case signaling.MethodSetAudio:
+		return with(ctx, m, func(ctx context.Context, p signaling.AudioParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.SetAudio{On: p.On})
+		})
+	case signaling.MethodRestartMedia:
+		return with(ctx, m, ses.restart)
+	}
+	return nil, signaling.Errorf(signaling.ErrBadRequest.Code, "unknown method %.64q; docs/protocol.md lists the methods", m.Method)
+}
+
+// with decodes a call's parameters for its handler.
+func with[P, R any](ctx context.Context, m signaling.Message, handler func(context.Context, P) (R, error)) (any, error) {
+	var p P
+	if err := signaling.DecodeParams(m.Params, &p); err != nil {
+		return nil, err
+	}
+	return handler(ctx, p)
+}
+
+func (ses *session) logout() (signaling.Empty, error) {
+	ses.end(websocket.CloseNormalClosure, "logged out") // after the answer, which is queued before the close
+	return signaling.Empty{}, nil
+}
+
+func (ses *session) createRoom(ctx context.Context, p signaling.CreateRoomParams) (signaling.CreateRoomResult, error) {
+	if err := p.Room.RoomID.Valid(); err != nil { // before it becomes a key
+		return signaling.CreateRoomResult{}, err
+	}
+	id, err := commandID(p.CommandID)
+	if err != nil {
+		return signaling.CreateRoomResult{}, err
+	}
+	key := store.Key{App: ses.app, Room: p.Room.RoomID}
+	out, err := ses.srv.node.Create(ctx, key, room.Command{ID: id, By: ses.user, Action: room.Create{Info: p.Room}})
+	return signaling.CreateRoomResult{Room: out.State.Info}, err
+}
+
+// join enters a room: the home is told, the media negotiated, and the events start.
+func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signaling.JoinResult, err error) {
+	if err := p.RoomID.Valid(); err != nil {
+		return res, err
+	}
+	ses.leaveLocally(p.RoomID) // a second join replaces the first; the home knows the session already
+	if len(ses.rooms) >= maxRooms {
+		return res, signaling.Errorf(signaling.ErrLimit.Code, "a session may be in %d rooms; leave one first", maxRooms)
+	}
+	r, err := ses.srv.acquire(ctx, store.Key{App: ses.app, Room: p.RoomID})
+	if err != nil {
+		return res, err
+	}
+	m := &membership{replica: r, session: ses, user: ses.user}
+	r.add(m)
+	ses.rooms[p.RoomID] = m
+	entered := false
+	defer func() {
+		if err != nil && ses.leaveLocally(p.RoomID) != nil && entered {
+			err = errors.Join(err, ses.srv.node.Exit(ctx, r.key, m.member()))
+		}
+	}()
+	entry, err := ses.srv.node.Enter(ctx, r.key, m.member())
+	if err != nil {
+		return res, err
+	}
+	entered = true
+	if p.Offer != "" {
+		peer, err := r.media.Join(ctx, ses.user.UserID, p.Offer, m.onSlots)
+		if err != nil {
+			return res, mediaError(err)
+		}
+		res.Answer, res.Slots = peer.Answer(), m.startMedia(peer)
+	}
+	if err := r.await(ctx, entry.Version); err != nil {
+		return res, err
+	}
+	res.Snapshot, err = r.admit(m)
+	res.Snapshot.Room.MemberCount = max(res.Snapshot.Room.MemberCount, entry.Members) // the entry counts this one already
+	return res, err
+}
+
+func mediaError(err error) error {
+	if bad, ok := errors.AsType[*sfu.OfferError](err); ok {
+		return &signaling.Error{Code: signaling.ErrBadRequest.Code, Message: "the media offer cannot be used: " + bad.Reason}
+	}
+	return &signaling.Error{Code: signaling.ErrMediaNotNegotiated.Code, Err: err}
+}
+
+// membership returns the session's stay in a room, or -2101.
+func (ses *session) membership(id signaling.RoomID) (*membership, error) {
+	m := ses.rooms[id]
+	if m != nil && m.replica.isOver() {
+		ses.leaveLocally(id)
+		return nil, signaling.ErrRoomNotExist
+	}
+	if m == nil {
+		return nil, signaling.ErrNotInRoom
+	}
+	return m, nil
+}
+
+func (ses *session) snapshot(_ context.Context, p signaling.RoomParams) (signaling.Snapshot, error) {
+	m, err := ses.membership(p.RoomID)
+	if err != nil {
+		return signaling.Snapshot{}, err
+	}
+	return m.replica.snapshot(m), nil
+}
+
+func (ses *session) leave(ctx context.Context, p signaling.RoomParams) (signaling.Done, error) {
+	done, err := ses.do(ctx, p.RoomID, p.CommandID, room.Leave{})
+	if err == nil {
+		ses.leaveLocally(p.RoomID)
+	}
+	return done, err
+}
+
+func (ses *session) takeSeat(ctx context.Context, p signaling.TakeSeatParams) (signaling.TakeSeatResult, error) {
+	if p.Timeout < 0 || p.Timeout > int64(room.MaxTimeout/time.Second) {
+		return signaling.TakeSeatResult{}, signaling.Errorf(signaling.ErrInvalidParameter.Code, "timeout is in seconds, 0 (never) to %d", int64(room.MaxTimeout/time.Second))
+	}
+	out, err := ses.decide(ctx, p.RoomID, p.CommandID, room.TakeSeat{Index: p.Index, Timeout: time.Duration(p.Timeout) * time.Second})
+	return signaling.TakeSeatResult{Version: out.Version, Pending: out.Pending, Index: out.Index}, err
+}
+
+func (ses *session) restart(ctx context.Context, p signaling.RestartParams) (signaling.RestartResult, error) {
+	m, err := ses.membership(p.RoomID)
+	if err != nil {
+		return signaling.RestartResult{}, err
+	}
+	if m.peer == nil {
+		return signaling.RestartResult{}, signaling.Errorf(signaling.ErrMediaNotNegotiated.Code, "this member joined without an offer: there is no media to restart")
+	}
+	answer, err := m.peer.Restart(ctx, p.Offer)
+	if err != nil {
+		return signaling.RestartResult{}, mediaError(err)
+	}
+	return signaling.RestartResult{Answer: answer}, nil
+}
+
+// do has a command decided whose answer is nothing but the version.
+func (ses *session) do(ctx context.Context, id signaling.RoomID, command string, a room.Action) (signaling.Done, error) {
+	out, err := ses.decide(ctx, id, command, a)
+	return signaling.Done{Version: out.Version}, err
+}
+
+// decide sends a command to the room's home and waits until its events have been queued for this client: the answer
+// comes after the events that it speaks of.
+func (ses *session) decide(ctx context.Context, id signaling.RoomID, command string, a room.Action) (home.Outcome, error) {
+	m, err := ses.membership(id)
+	if err != nil {
+		return home.Outcome{}, err
+	}
+	if command, err = commandID(command); err != nil {
+		return home.Outcome{}, err
+	}
+	out, err := ses.srv.node.Do(ctx, m.replica.key, room.Command{ID: command, By: ses.user, Action: a})
+	if err != nil {
+		return out, err
+	}
+	return out, m.replica.await(ctx, out.Version)
+}
+
+// commandID checks the id that a client has chosen, and makes one where it has not.
+func commandID(id string) (string, error) {
+	if id == "" {
+		return rand.Text(), nil
+	}
+	if !signaling.ValidText(id, 64) {
+		return "", signaling.Errorf(signaling.ErrBadRequest.Code, "commandId may have 64 bytes without control characters")
+	}
+	return id, nil
+}

@@ -1,0 +1,76 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// metrics are this server's own: a process may hold several. No label holds an id that a user has chosen.
+type metrics struct {
+	registry    *prometheus.Registry
+	sessions    prometheus.Gauge
+	calls       *prometheus.CounterVec
+	callSeconds *prometheus.HistogramVec
+	events      prometheus.Counter
+	slowReaders prometheus.Counter
+	relayErrors prometheus.Counter
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		sessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "voiceroom_sessions", Help: "Connected clients, logged in or not."}),
+		calls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "voiceroom_calls_total", Help: "Calls by method and code; 0 is success."}, []string{"method", "code"}),
+		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "voiceroom_call_seconds", Help: "Time to answer a call.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"method"}),
+		events:      prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_notifications_total", Help: "Room notifications queued for clients."}),
+		slowReaders: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_slow_readers_total", Help: "Clients cut off because they did not read."}),
+		relayErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_relay_errors_total", Help: "Media messages that could not be published to other nodes."}),
+	}
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+	}
+	counter := func(name, help string, f func() uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
+	}
+	m.registry.MustRegister(
+		m.sessions, m.calls, m.callSeconds, m.events, m.slowReaders, m.relayErrors,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		gauge("voiceroom_homes", "Rooms that this node decides.", func() float64 { return float64(s.node.Rooms()) }),
+		gauge("voiceroom_media_peers", "Members with media on this node.", func() float64 { return float64(s.media.Stats().Peers) }),
+		counter("voiceroom_media_packets_in_total", "Audio packets let in from speakers here.", func() uint64 { return s.media.Stats().In }),
+		counter("voiceroom_media_packets_out_total", "Audio packets sent to members here.", func() uint64 { return s.media.Stats().Out }),
+		counter("voiceroom_media_relay_in_total", "Audio packets from other nodes.", func() uint64 { return s.media.Stats().RelayIn }),
+		counter("voiceroom_media_relay_out_total", "Audio packets to other nodes.", func() uint64 { return s.media.Stats().RelayOut }),
+		counter("voiceroom_media_refused_total", "Audio packets of somebody who may not be heard.", func() uint64 { return s.media.Stats().Dropped.NotSpeaker }),
+	)
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+var methods = map[string]bool{
+	signaling.MethodLogin: true, signaling.MethodLogout: true, signaling.MethodCreateRoom: true,
+	signaling.MethodJoinRoom: true, signaling.MethodLeaveRoom: true, signaling.MethodDismissRoom: true,
+	signaling.MethodSnapshot: true, signaling.MethodTakeSeat: true, signaling.MethodLeaveSeat: true,
+	signaling.MethodRespondRequest: true, signaling.MethodCancelRequest: true, signaling.MethodSetAudio: true,
+	signaling.MethodRestartMedia: true,
+}
+
+func (m *metrics) called(method string, err error, took time.Duration) {
+	if !methods[method] {
+		method = "unknown" // a client must not be able to grow the list of labels
+	}
+	m.calls.WithLabelValues(method, strconv.Itoa(int(signaling.CodeOf(err)))).Inc()
+	m.callSeconds.WithLabelValues(method).Observe(took.Seconds())
+}

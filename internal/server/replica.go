@@ -1,0 +1,257 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// replica is a room as this node sees it: its newest entry, the members who are connected here, and their media. It
+// lives from the first member's arrival here to the last one's departure.
+type replica struct {
+	srv   *Server
+	key   store.Key
+	media *sfu.Room
+	await func(context.Context, uint64) error // until a version has been delivered
+	stops []func()
+
+	refs  int           // guarded by srv.mu
+	ready chan struct{} // closed when it is open, or err is set
+	err   error
+
+	mu      sync.Mutex // protects what follows; only queueing happens while it is held
+	entry   home.Entry
+	members map[*membership]struct{}
+	over    bool // the room has been dismissed
+}
+
+// membership is one session's stay in one room.
+type membership struct {
+	replica *replica
+	session *session
+	user    signaling.UserInfo
+	peer    *sfu.Peer // nil without media
+
+	active bool   // gets events; guarded by replica.mu
+	prev   uint64 // the version it was told last; guarded by replica.mu
+
+	slotMu    sync.Mutex
+	tellSlots bool
+}
+
+// acquire returns the open replica of a room; release it once for each acquire.
+func (s *Server) acquire(ctx context.Context, key store.Key) (*replica, error) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, signaling.ErrServer
+	}
+	r := s.replicas[key]
+	first := r == nil
+	if first {
+		r = &replica{srv: s, key: key, ready: make(chan struct{}), members: map[*membership]struct{}{}}
+		s.replicas[key] = r
+	}
+	r.refs++
+	s.mu.Unlock()
+	if first {
+		r.err = r.open(ctx)
+		close(r.ready)
+	}
+	<-r.ready
+	if r.err != nil {
+		s.release(r)
+		return nil, r.err
+	}
+	return r, nil
+}
+
+func (s *Server) release(r *replica) {
+	s.mu.Lock()
+	r.refs--
+	last := r.refs == 0
+	if last && s.replicas[r.key] == r {
+		delete(s.replicas, r.key)
+	}
+	s.mu.Unlock()
+	if last {
+		r.close()
+	}
+}
+
+// retire makes the next acquire open a new replica: this one's room is over.
+func (s *Server) retire(r *replica) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.replicas[r.key] == r {
+		delete(s.replicas, r.key)
+	}
+}
+
+// closeReplicas closes what sessions have left open: none, unless one is still opening.
+func (s *Server) closeReplicas() {
+	s.mu.Lock()
+	left := make([]*replica, 0, len(s.replicas))
+	for _, r := range s.replicas {
+		left = append(left, r)
+	}
+	clear(s.replicas)
+	s.mu.Unlock()
+	for _, r := range left {
+		<-r.ready
+		r.close()
+	}
+}
+
+func (r *replica) open(ctx context.Context) error {
+	r.media = r.srv.media.NewRoom(sfu.RoomConfig{Relay: r.relay(), Logger: r.srv.log})
+	stopMedia, err := r.srv.cfg.Store.Subscribe(store.Topic{Kind: store.KindMedia, App: r.key.App, Room: r.key.Room}, r.relayed)
+	if err != nil {
+		return &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
+	}
+	r.stops = append(r.stops, stopMedia)
+	await, stop, err := r.srv.node.Follow(ctx, r.key, r.deliver)
+	if err != nil {
+		if err == store.ErrNotFound {
+			return signaling.ErrRoomNotExist
+		}
+		return &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
+	}
+	r.await = await
+	r.stops = append(r.stops, stop)
+	return nil
+}
+
+func (r *replica) close() {
+	for _, stop := range r.stops {
+		stop()
+	}
+	r.media.Close()
+}
+
+// add makes a membership known before the home is asked, so that a node that announces its members never leaves out
+// one that is just coming in.
+func (r *replica) add(m *membership) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.members[m] = struct{}{}
+}
+
+func (r *replica) remove(m *membership) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.members, m)
+	m.active = false
+}
+
+// admit starts the flow of events to a member; the snapshot is what they continue.
+func (r *replica) admit(m *membership) (signaling.Snapshot, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return signaling.Snapshot{}, signaling.ErrRoomNotExist
+	}
+	m.active, m.prev = true, r.entry.Version
+	return r.entry.State.View(m.user, r.entry.Version, r.entry.Members), nil
+}
+
+// snapshot is what a member may see now; its events continue from there.
+func (r *replica) snapshot(m *membership) signaling.Snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.prev = r.entry.Version
+	return r.entry.State.View(m.user, r.entry.Version, r.entry.Members)
+}
+
+func (r *replica) list() []home.Member {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]home.Member, 0, len(r.members))
+	for m := range r.members {
+		list = append(list, m.member())
+	}
+	return list
+}
+
+func (r *replica) isOver() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.over
+}
+
+// deliver passes an entry on to the members here. It is called in order and one at a time, and only queues.
+func (r *replica) deliver(e home.Entry, complete bool) {
+	r.mu.Lock()
+	r.entry = e
+	r.over = e.State.Dismissed != 0
+	over := r.over
+	d := delivery{room: r.key.Room, entry: e, complete: complete, encoded: map[encodedKey][]byte{}}
+	for m := range r.members {
+		if m.active {
+			d.to(m)
+		}
+	}
+	r.mu.Unlock()
+	if r.media != nil {
+		r.media.SetSpeakers(e.State.Speakers())
+	}
+	if over {
+		r.srv.retire(r)
+		r.srv.spawn(r.media.Close) // not here: it waits for goroutines that may be waiting for a lock of the caller's
+	}
+}
+
+// delivery encodes one entry for many members, each variant once.
+type delivery struct {
+	room     signaling.RoomID
+	entry    home.Entry
+	complete bool
+	encoded  map[encodedKey][]byte
+}
+
+// encodedKey tells variants apart: what was told before, and whether there is something for this user alone.
+type encodedKey struct {
+	prev uint64
+	user signaling.UserID // empty for those who see the public events only
+}
+
+func (d *delivery) to(m *membership) {
+	key := encodedKey{prev: m.prev}
+	var seen signaling.EventList
+	for _, e := range d.entry.Events {
+		switch {
+		case e.Event == nil:
+		case e.To == nil:
+			seen = append(seen, e.Event)
+		case slices.Contains(e.To, m.user.UserID):
+			seen = append(seen, e.Event)
+			key.user = m.user.UserID
+		}
+	}
+	if !d.complete {
+		// Something before this entry is lost for good. A prev that the client does not have makes it ask for a snapshot.
+		seen, key = nil, encodedKey{prev: d.entry.Version - 1}
+	} else if len(seen) == 0 {
+		return // nothing that this member may know: its prev stays, so it sees no gap
+	}
+	b, known := d.encoded[key]
+	if !known {
+		var err error
+		b, err = signaling.EncodeNotification(signaling.NotifyRoomEvents, signaling.RoomEvents{
+			RoomID: d.room, Version: d.entry.Version, Prev: key.prev, Events: seen,
+		})
+		if err != nil {
+			m.session.log.Error("events not encoded", "error", err)
+			return
+		}
+		d.encoded[key] = b
+	}
+	m.prev = d.entry.Version
+	m.session.send(b)
+	m.session.srv.metrics.events.Inc()
+}

@@ -1,0 +1,218 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/pion/transport/v5"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Config of a server. Apps, Store and UDP are required.
+type Config struct {
+	Apps  map[signaling.AppID]string // each app's secret, for its UserSigs
+	Store store.Store                // stays the caller's
+	UDP   net.PacketConn             // the one socket for media; the server closes it
+
+	Net            transport.Net // the network for media; nil: the system's
+	PublicIPs      []string      // announced for media instead of the socket's own address
+	URL            string        // where clients reach this node, told to them for later; may be empty
+	AllowedOrigins []string      // browser origins besides the server's own host; "*" allows all
+	Grace          time.Duration // how long a seat waits for a user whose node has died; default 30 s
+	SeatLimit      int           // most seats of a room; default 20
+	MemberLimit    int           // most members of a room; default 100,000
+	Logger         *slog.Logger  // nil: nothing is logged
+}
+
+// Server is one node. Serve its Handler; Close ends it.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	id       store.NodeID
+	node     *home.Node
+	media    *sfu.SFU
+	metrics  *metrics
+	handler  http.Handler
+	upgrader websocket.Upgrader
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	stops  []func()
+
+	mu       sync.Mutex // protects what follows; nothing is called while it is held
+	closed   bool
+	sessions map[*session]struct{}
+	users    map[userKey]*session // the one session that counts
+	replicas map[store.Key]*replica
+}
+
+type userKey struct {
+	app  signaling.AppID
+	user signaling.UserID
+}
+
+// New starts a server: it joins the other nodes and takes over rooms that have none. ctx bounds the start only.
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, log: cfg.Logger, id: store.NodeID(rand.Text()),
+		sessions: map[*session]struct{}{}, users: map[userKey]*session{}, replicas: map[store.Key]*replica{},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.log = s.log.With("node", s.id)
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.upgrader = websocket.Upgrader{
+		HandshakeTimeout: loginWait, Subprotocols: []string{signaling.Subprotocol}, CheckOrigin: s.checkOrigin,
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	return s, nil
+}
+
+func (c Config) validate() error {
+	var errs []error
+	if len(c.Apps) == 0 {
+		errs = append(errs, errors.New("server: no app: give at least one SDKAppID with its secret"))
+	}
+	for id, secret := range c.Apps {
+		if id == 0 || secret == "" {
+			errs = append(errs, errors.New("server: an app needs a number above 0 and a secret"))
+		}
+	}
+	if c.Store == nil {
+		errs = append(errs, errors.New("server: no store"))
+	}
+	if c.UDP == nil {
+		errs = append(errs, errors.New("server: no UDP socket for media"))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Server) start(ctx context.Context) (err error) {
+	s.media, err = sfu.New(sfu.Config{UDP: s.cfg.UDP, Net: s.cfg.Net, PublicIPs: s.cfg.PublicIPs, Logger: s.log})
+	if err != nil {
+		return errors.Join(err, s.cfg.UDP.Close())
+	}
+	s.metrics = newMetrics(s)
+	s.node, err = home.Start(ctx, home.Config{
+		Store: s.cfg.Store, ID: s.id, Info: []byte(s.cfg.URL), Grace: s.cfg.Grace,
+		SeatLimit: s.cfg.SeatLimit, MemberLimit: s.cfg.MemberLimit, Logger: s.log, Members: s.members,
+	})
+	if err != nil {
+		return err
+	}
+	for app := range s.cfg.Apps {
+		stop, err := s.cfg.Store.Subscribe(store.Topic{Kind: store.KindLogin, App: app}, func(b []byte) { s.loggedInElsewhere(app, b) })
+		if err != nil {
+			return err
+		}
+		s.stops = append(s.stops, stop)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+signaling.Path, s.accept)
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", s.metrics.handler())
+	s.handler = mux
+	return nil
+}
+
+// Handler serves the WebSocket endpoint ([signaling.Path]), /healthz, /readyz and /metrics.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// ID returns this run's node id.
+func (s *Server) ID() store.NodeID { return s.id }
+
+// MediaAddr returns the address on which media arrives.
+func (s *Server) MediaAddr() net.Addr { return s.cfg.UDP.LocalAddr() }
+
+// Close tells the clients, hands the rooms to the other nodes, and waits for everything the server has started. It is
+// idempotent. ctx bounds the talk with the store, not the waiting.
+func (s *Server) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	open := make([]*session, 0, len(s.sessions))
+	for ses := range s.sessions {
+		open = append(open, ses)
+	}
+	s.mu.Unlock()
+	for _, ses := range open {
+		ses.end(websocket.CloseGoingAway, "the server is stopping; connect to another node")
+	}
+	for _, ses := range open {
+		<-ses.over
+	}
+	s.cancel()
+	for _, stop := range s.stops {
+		stop()
+	}
+	var errs []error
+	if s.node != nil {
+		errs = append(errs, s.node.Stop(ctx))
+	}
+	s.closeReplicas()
+	if s.media != nil {
+		errs = append(errs, s.media.Close())
+	}
+	s.wg.Wait()
+	return errors.Join(errs...)
+}
+
+// spawn runs f on a goroutine that Close waits for, unless the server is closing.
+func (s *Server) spawn(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.wg.Go(f)
+	return true
+}
+
+// members returns whom this node has in a room, for the room's home.
+func (s *Server) members(key store.Key) []home.Member {
+	s.mu.Lock()
+	r := s.replicas[key]
+	s.mu.Unlock()
+	if r == nil {
+		return nil
+	}
+	return r.list()
+}
+
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte("ok\n")) // a client that went away is no error of ours
+}
+
+// readyz answers 200 while this node can decide: its heartbeat reaches the store.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if err := s.node.Ready(r.Context()); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		w.Write([]byte(err.Error() + "\n"))
+		return
+	}
+	w.Write([]byte("ready\n"))
+}

@@ -1,0 +1,115 @@
+package sfu
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+const (
+	maxOffer  = 128 * 1024 // bytes: Chromium needs about 1 KiB for an m-line
+	maxMLines = 64
+	maxSSRCs  = 4 // of the microphone: one is used, and pion sets up a stream for each
+)
+
+// OfferError says what is wrong with an offer. The text is for the author of the client.
+type OfferError struct{ Reason string }
+
+// Error implements error.
+func (e *OfferError) Error() string { return "sfu: bad offer: " + e.Reason }
+
+func badOffer(format string, args ...any) error { return &OfferError{fmt.Sprintf(format, args...)} }
+
+// shape is what must stay the same between a first offer and those of its restarts.
+type shape []string // per m-line: direction and mid
+
+// checkOffer bounds a stranger's offer before pion sees it and returns its shape. Of what pion understands we take: audio
+// only, at most one m-line that sends, which is the first, all others receiving.
+func checkOffer(text string) (shape, error) {
+	if len(text) > maxOffer {
+		return nil, badOffer("%d bytes, at most %d", len(text), maxOffer)
+	}
+	// Before parsing: an m-line costs the parser a hundred times its bytes.
+	if n := strings.Count(text, "\nm="); n > maxMLines {
+		return nil, badOffer("%d m-lines, at most %d", n, maxMLines)
+	}
+	var d sdp.SessionDescription
+	if err := d.UnmarshalString(text); err != nil {
+		return nil, badOffer("not SDP: %v", err)
+	}
+	if len(d.MediaDescriptions) == 0 {
+		return nil, badOffer("no m-line")
+	}
+	if len(d.MediaDescriptions) > maxMLines {
+		return nil, badOffer("%d m-lines, at most %d", len(d.MediaDescriptions), maxMLines)
+	}
+	var s shape
+	for i, m := range d.MediaDescriptions {
+		if m.MediaName.Media != "audio" {
+			return nil, badOffer("m-line %d is %q, only audio is taken", i, m.MediaName.Media)
+		}
+		mid, ok := m.Attribute(sdp.AttrKeyMID)
+		if !ok || mid == "" || len(mid) > 16 || slices.ContainsFunc(s, func(o string) bool { return o[1:] == mid }) {
+			return nil, badOffer("m-line %d needs a mid of its own of at most 16 bytes", i)
+		}
+		if _, ok := m.Attribute("rid"); ok {
+			return nil, badOffer("m-line %d offers simulcast", i)
+		}
+		if n := ssrcs(m); n > maxSSRCs {
+			return nil, badOffer("m-line %d has %d SSRCs, at most %d", i, n, maxSSRCs)
+		}
+		dir := directionOf(&d, m)
+		if dir == 's' && i > 0 {
+			return nil, badOffer("m-line %d sends, only the first may: it is the microphone", i)
+		}
+		s = append(s, string(dir)+mid)
+	}
+	return s, nil
+}
+
+// directionOf returns 's' for an m-line that sends to us, 'r' for one that only receives, 'i' for one that does neither.
+func directionOf(d *sdp.SessionDescription, m *sdp.MediaDescription) rune {
+	attributes := [][]sdp.Attribute{m.Attributes, d.Attributes} // the session's count where the m-line says nothing, RFC 8866 section 6.7
+	for _, list := range attributes {
+		for _, a := range list {
+			switch a.Key {
+			case sdp.AttrKeySendOnly, sdp.AttrKeySendRecv:
+				return 's'
+			case sdp.AttrKeyRecvOnly:
+				return 'r'
+			case sdp.AttrKeyInactive:
+				return 'i'
+			}
+		}
+	}
+	return 's'
+}
+
+// withoutCandidates drops a client's candidates. A lite server sends no checks and learns addresses from those that arrive;
+// a stranger's list would only make pion keep, or look up, addresses of the stranger's choice.
+func withoutCandidates(offer string) string {
+	if !strings.Contains(offer, "a=candidate:") {
+		return offer
+	}
+	var b strings.Builder
+	for line := range strings.Lines(offer) {
+		if !strings.HasPrefix(line, "a=candidate:") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// ssrcs counts the different SSRCs that an m-line declares (RFC 5576 section 4.1).
+func ssrcs(m *sdp.MediaDescription) int {
+	seen := map[string]bool{}
+	for _, a := range m.Attributes {
+		if a.Key == sdp.AttrKeySSRC {
+			id, _, _ := strings.Cut(a.Value, " ")
+			seen[id] = true
+		}
+	}
+	return len(seen)
+}

@@ -1,0 +1,93 @@
+package memstore
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+)
+
+// ErrInjected is what Append answers after [Cluster.FailNextAppend]: to the caller, the outcome is unknown.
+var ErrInjected = errors.New("memstore: injected fault: no acknowledgement")
+
+// Fault says where an injected fault hits an Append.
+type Fault int
+
+// The faults of an Append.
+const (
+	Before Fault = iota + 1 // the request is lost: nothing is stored
+	After                   // the acknowledgement is lost: the entry is stored
+)
+
+// Cluster is what its nodes share: the logs, the bus and the heartbeats. Make one with [New].
+type Cluster struct {
+	// mu guards all below and the queues of the cluster's mailboxes: one lock, so that a commit, its message and a
+	// heartbeat have one order for everybody. It is never held while waiting or calling out.
+	mu       sync.Mutex
+	rev      uint64 // one counter for all rooms, as in a stream: nobody may count on steps of one
+	logs     map[store.Key][]store.Entry
+	faults   []Fault
+	subs     map[store.Topic][]*mailbox[[]byte]
+	serves   map[store.Topic]*servers
+	beats    map[store.NodeID]*beat
+	watchers map[*mailbox[change]]struct{}
+}
+
+// servers take turns in answering one topic.
+type servers struct {
+	list []*mailbox[*request]
+	turn int
+}
+
+type beat struct {
+	info  []byte
+	timer *time.Timer
+}
+
+type change struct {
+	id    store.NodeID
+	alive bool
+}
+
+// New returns an empty cluster without nodes. It needs no Close: it owns no goroutine, its nodes do.
+func New() *Cluster {
+	return &Cluster{
+		logs:     make(map[store.Key][]store.Entry),
+		subs:     make(map[store.Topic][]*mailbox[[]byte]),
+		serves:   make(map[store.Topic]*servers),
+		beats:    make(map[store.NodeID]*beat),
+		watchers: make(map[*mailbox[change]]struct{}),
+	}
+}
+
+// FailNextAppend makes one of the next Appends that would succeed fail, whichever node calls it. Several calls queue.
+func (c *Cluster) FailNextAppend(f Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults = append(c.faults, f)
+}
+
+// nextFault takes the next injected fault, 0 for none. Call with mu held.
+func (c *Cluster) nextFault() Fault {
+	if len(c.faults) == 0 {
+		return 0
+	}
+	f := c.faults[0]
+	c.faults = c.faults[1:]
+	return f
+}
+
+// topic keeps the fields that name a topic of its kind, so that equal addresses are equal keys.
+func topic(t store.Topic) store.Topic {
+	switch t.Kind {
+	case store.KindCommand:
+		return store.Topic{Kind: t.Kind, Node: t.Node}
+	case store.KindRoom, store.KindMedia:
+		return store.Topic{Kind: t.Kind, App: t.App, Room: t.Room}
+	case store.KindLogin:
+		return store.Topic{Kind: t.Kind, App: t.App}
+	default:
+		return store.Topic{Kind: t.Kind}
+	}
+}

@@ -1,0 +1,157 @@
+package signaling
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Event is one fact about a room, past tense. The concrete types are in this file.
+type Event interface{ eventType() string }
+
+// UsersEntered says who came in, and how many are there now (the owner included).
+type UsersEntered struct {
+	Users []UserInfo `json:"users"`
+	Count int        `json:"count"`
+}
+
+// UsersLeft says who went, and how many are there now (the owner included).
+type UsersLeft struct {
+	Users []UserInfo `json:"users"`
+	Count int        `json:"count"`
+}
+
+// SeatsChanged carries the seats that changed, whole, and who sat down or got up with it.
+type SeatsChanged struct {
+	Seats  []SeatInfo `json:"seats"`
+	Seated []UserInfo `json:"seated,omitempty"`
+	Left   []UserInfo `json:"left,omitempty"`
+}
+
+// RequestReceived goes to those who may answer the request, and to its sender.
+type RequestReceived struct {
+	Request Request `json:"request"`
+}
+
+// RequestEnded goes to everybody who knew the request, once. By is who decided: the one who answered, the one who
+// cancelled, or the sender when it timed out. Code says why when Result is Failed.
+type RequestEnded struct {
+	Request Request           `json:"request"`
+	Result  RequestResultType `json:"result"`
+	By      UserInfo          `json:"by"`
+	Code    Code              `json:"code,omitempty"`
+}
+
+// AudioChanged says that a seated user is heard from now on, or no longer.
+type AudioChanged struct {
+	UserID   UserID       `json:"userId"`
+	HasAudio bool         `json:"hasAudio"`
+	Reason   ChangeReason `json:"reason"`
+}
+
+// RoomDismissed is a room's last event.
+type RoomDismissed struct {
+	Reason DismissedReason `json:"reason"`
+}
+
+// KickedOutOfRoom goes to the one user whom the server took out of the room.
+type KickedOutOfRoom struct {
+	Reason  KickedOutReason `json:"reason"`
+	Message string          `json:"message,omitempty"`
+}
+
+func (UsersEntered) eventType() string    { return "usersEntered" }
+func (UsersLeft) eventType() string       { return "usersLeft" }
+func (SeatsChanged) eventType() string    { return "seatsChanged" }
+func (RequestReceived) eventType() string { return "requestReceived" }
+func (RequestEnded) eventType() string    { return "requestEnded" }
+func (AudioChanged) eventType() string    { return "audioChanged" }
+func (RoomDismissed) eventType() string   { return "roomDismissed" }
+func (KickedOutOfRoom) eventType() string { return "kickedOutOfRoom" }
+
+// EventType returns an event's name on the wire.
+func EventType(e Event) string { return e.eventType() }
+
+// EventList is a list of events; on the wire each is {"type": ..., "data": {...}}. Types that this version does not
+// know are left out when decoding: an old client follows a newer server.
+type EventList []Event
+
+type taggedEvent struct {
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data"`
+}
+
+// MarshalEvent encodes one event with its type.
+func MarshalEvent(e Event) ([]byte, error) {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(taggedEvent{Type: e.eventType(), Data: data})
+}
+
+// UnmarshalEvent decodes one event; of an unknown type it returns nil without an error.
+func UnmarshalEvent(b []byte) (Event, error) {
+	var t taggedEvent
+	if err := json.Unmarshal(b, &t); err != nil {
+		return nil, err
+	}
+	switch t.Type {
+	case "usersEntered":
+		return decodeEvent[UsersEntered](t)
+	case "usersLeft":
+		return decodeEvent[UsersLeft](t)
+	case "seatsChanged":
+		return decodeEvent[SeatsChanged](t)
+	case "requestReceived":
+		return decodeEvent[RequestReceived](t)
+	case "requestEnded":
+		return decodeEvent[RequestEnded](t)
+	case "audioChanged":
+		return decodeEvent[AudioChanged](t)
+	case "roomDismissed":
+		return decodeEvent[RoomDismissed](t)
+	case "kickedOutOfRoom":
+		return decodeEvent[KickedOutOfRoom](t)
+	}
+	return nil, nil
+}
+
+func decodeEvent[E Event](t taggedEvent) (Event, error) {
+	var e E
+	if err := json.Unmarshal(t.Data, &e); err != nil {
+		return nil, fmt.Errorf("event %s: %w", t.Type, err)
+	}
+	return e, nil
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (l EventList) MarshalJSON() ([]byte, error) {
+	raw := make([]json.RawMessage, len(l))
+	for i, e := range l {
+		b, err := MarshalEvent(e)
+		if err != nil {
+			return nil, err
+		}
+		raw[i] = b
+	}
+	return json.Marshal(raw)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *EventList) UnmarshalJSON(b []byte) error {
+	var raw []json.RawMessage
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	*l = nil
+	for _, r := range raw {
+		e, err := UnmarshalEvent(r)
+		if err != nil {
+			return err
+		}
+		if e != nil {
+			*l = append(*l, e)
+		}
+	}
+	return nil
+}

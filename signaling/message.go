@@ -1,0 +1,171 @@
+package signaling
+
+// Subprotocol is the WebSocket subprotocol; its number grows when a message changes in a way old peers would misread.
+const Subprotocol = "openvoiceroom.v1"
+
+// Limits of the wire. The server closes a connection that breaks the first two (1009, 1013).
+const (
+	MaxFrame       = 64 << 10 // bytes of one message: an offer with about 60 m-lines of a browser fits
+	MaxQueue       = 256      // messages that wait for a client that does not read
+	CallsPerSecond = 50       // calls of one client, with a burst of twice as many; more are answered with -2
+)
+
+// The methods a client calls, each with its parameters and result below.
+const (
+	MethodLogin          = "session.login"   // LoginParams -> LoginResult
+	MethodLogout         = "session.logout"  // Empty -> Empty
+	MethodCreateRoom     = "room.create"     // CreateRoomParams -> CreateRoomResult
+	MethodJoinRoom       = "room.join"       // JoinParams -> JoinResult
+	MethodLeaveRoom      = "room.leave"      // RoomParams -> Done
+	MethodDismissRoom    = "room.dismiss"    // RoomParams -> Done
+	MethodSnapshot       = "room.snapshot"   // RoomParams -> Snapshot
+	MethodTakeSeat       = "seat.take"       // TakeSeatParams -> TakeSeatResult
+	MethodLeaveSeat      = "seat.leave"      // RoomParams -> Done
+	MethodRespondRequest = "request.respond" // RespondParams -> Done
+	MethodCancelRequest  = "request.cancel"  // CancelParams -> Done
+	MethodSetAudio       = "audio.set"       // AudioParams -> Done
+	MethodRestartMedia   = "media.restart"   // RestartParams -> RestartResult
+)
+
+// The notifications a server sends.
+const (
+	NotifyRoomEvents = "room.events"           // RoomEvents
+	NotifySlots      = "media.slots"           // SlotsChanged
+	NotifyKickedOff  = "session.kickedOffLine" // KickedOffLine
+)
+
+// Empty is the parameters or result of a call that has none.
+type Empty struct{}
+
+// LoginParams is the first message of a connection. The UserSig travels here and never in a URL.
+type LoginParams struct {
+	SDKAppID  AppID   `json:"sdkAppId"`
+	UserID    UserID  `json:"userId"`
+	UserSig   string  `json:"userSig"`
+	UserName  string  `json:"userName,omitempty"`  // at most 100 bytes
+	AvatarURL string  `json:"avatarUrl,omitempty"` // at most 200 bytes
+	Client    string  `json:"client,omitempty"`    // the SDK and its version, for the server's log
+	Resume    *Resume `json:"resume,omitempty"`
+}
+
+// Resume asks to go on with an earlier session after a broken connection. Servers of this version answer with a new
+// session; the field is on the wire so that they can start to honour it without a new protocol.
+type Resume struct {
+	SessionID string            `json:"sessionId"`
+	Versions  map[RoomID]uint64 `json:"versions,omitempty"` // the last version seen of each room
+}
+
+// LoginResult is what a client has to know about its session.
+type LoginResult struct {
+	SessionID  string   `json:"sessionId"`
+	Resumed    bool     `json:"resumed,omitempty"`
+	GraceMS    int64    `json:"graceMs"`             // how long a seat is kept for a session that is away
+	PingMS     int64    `json:"pingMs"`              // the server pings this often; two silent intervals mean it is gone
+	ExpiresAt  int64    `json:"expiresAt,omitempty"` // when the UserSig expires, Unix milliseconds
+	ServerTime int64    `json:"serverTime"`          // Unix milliseconds
+	Nodes      []string `json:"nodes,omitempty"`     // URLs of the servers that may be tried next
+}
+
+// CreateRoomParams creates a room; the caller becomes its owner. Creating does not enter.
+type CreateRoomParams struct {
+	CommandID string   `json:"commandId"`
+	Room      RoomInfo `json:"room"`
+}
+
+// CreateRoomResult is the room as the server filled it in.
+type CreateRoomResult struct {
+	Room RoomInfo `json:"room"`
+}
+
+// JoinParams enters a room and negotiates its media in the same round trip.
+type JoinParams struct {
+	RoomID RoomID `json:"roomId"`
+	Offer  string `json:"offer,omitempty"` // SDP without candidates; empty: no media (a moderator's bot)
+}
+
+// JoinResult is the room, and the answer to the offer with who is heard on which m-line.
+type JoinResult struct {
+	Snapshot Snapshot `json:"snapshot"`
+	Answer   string   `json:"answer,omitempty"`
+	Slots    []Slot   `json:"slots,omitempty"`
+}
+
+// RoomParams is a command that needs nothing but the room.
+type RoomParams struct {
+	CommandID string `json:"commandId,omitempty"`
+	RoomID    RoomID `json:"roomId"`
+}
+
+// Done answers a command: the room's version after it. A client that has applied that version sees the change.
+type Done struct {
+	Version uint64 `json:"version"`
+}
+
+// TakeSeatParams takes a seat or applies for one.
+type TakeSeatParams struct {
+	CommandID string    `json:"commandId"`
+	RoomID    RoomID    `json:"roomId"`
+	Index     SeatIndex `json:"index"`
+	Timeout   int64     `json:"timeout"` // seconds until an application ends by itself; 0: never
+}
+
+// TakeSeatResult is either a seat at once or a pending application, whose id is the command's. How the application
+// ends is an event: no call stays open while a person decides.
+type TakeSeatResult struct {
+	Version uint64    `json:"version"`
+	Pending bool      `json:"pending,omitempty"`
+	Index   SeatIndex `json:"index"`
+}
+
+// RespondParams answers a request.
+type RespondParams struct {
+	CommandID string `json:"commandId"`
+	RoomID    RoomID `json:"roomId"`
+	RequestID string `json:"requestId"`
+	Agree     bool   `json:"agree"`
+}
+
+// CancelParams withdraws a request of one's own.
+type CancelParams struct {
+	CommandID string `json:"commandId"`
+	RoomID    RoomID `json:"roomId"`
+	RequestID string `json:"requestId"`
+}
+
+// AudioParams says whether the caller's microphone is to be heard. The server forwards nothing while it is off.
+type AudioParams struct {
+	CommandID string `json:"commandId"`
+	RoomID    RoomID `json:"roomId"`
+	On        bool   `json:"on"`
+}
+
+// RestartParams restarts ICE after a change of network.
+type RestartParams struct {
+	RoomID RoomID `json:"roomId"`
+	Offer  string `json:"offer"`
+}
+
+// RestartResult answers the restart's offer.
+type RestartResult struct {
+	Answer string `json:"answer"`
+}
+
+// RoomEvents is what happened to a room in one step, as far as the receiver may know it. Prev is the version this
+// receiver was told last: when it is not the version the client has, something was missed and a snapshot is due.
+type RoomEvents struct {
+	RoomID  RoomID    `json:"roomId"`
+	Version uint64    `json:"version"`
+	Prev    uint64    `json:"prev"`
+	Events  EventList `json:"events"`
+}
+
+// SlotsChanged lists who is heard on which m-line, all of them.
+type SlotsChanged struct {
+	RoomID RoomID `json:"roomId"`
+	Slots  []Slot `json:"slots"`
+}
+
+// KickedOffLine ends the session: the same user logged in elsewhere. The server closes the connection after it.
+type KickedOffLine struct {
+	Message string `json:"message"`
+}
