@@ -265,3 +265,6 @@ func (e *Engine) call(ctx context.Context, method string, params, result any) er
 	}
 	return err
 }
+
+// InCallback reports whether the caller runs in one of this login's callbacks.
+func (e *Engine) InCallback() bool { return e.events.Inside() }

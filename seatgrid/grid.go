@@ -1,0 +1,214 @@
+package seatgrid
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/internal/dispatch"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Grid is SeatGridView: one room's seats, as one user of a login sees and uses them.
+type Grid struct {
+	eng       *engine.Engine
+	observers dispatch.Observers[Observer]
+
+	mu       sync.Mutex // protects what follows
+	room     *engine.Room
+	entering bool
+}
+
+// New returns a grid that is in no room.
+func New(eng *engine.Engine) *Grid { return &Grid{eng: eng} }
+
+// undoWait bounds what is undone after a verb that failed halfway.
+const undoWait = 5 * time.Second
+
+// StartVoiceRoom creates a room, enters it and takes the first free seat: all of it or nothing. Only info.RoomID is
+// required; the mode is [ApplyToTake] and there are 10 seats unless info says otherwise. An owner whose room exists
+// already goes back into it.
+func (g *Grid) StartVoiceRoom(ctx context.Context, info RoomInfo) (_ RoomInfo, err error) {
+	defer wrap("StartVoiceRoom", &err)
+	if err := g.reserve(); err != nil {
+		return RoomInfo{}, err
+	}
+	_, err = g.eng.Create(ctx, info)
+	created := err == nil
+	if err != nil && !errors.Is(err, engine.ErrRoomIDOwned) {
+		g.release(nil)
+		return RoomInfo{}, err
+	}
+	r, err := g.eng.Enter(ctx, info.RoomID, g.translate())
+	g.release(r)
+	if err != nil {
+		return RoomInfo{}, err
+	}
+	if _, err = g.take(ctx, r, AnySeat, 0); err != nil && !errors.Is(err, engine.ErrAlreadyOnSeat) {
+		if created {
+			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
+			defer cancel()
+			err = errors.Join(err, r.Dismiss(undo))
+			g.forget(info.RoomID)
+		}
+		return RoomInfo{}, err
+	}
+	return r.Info(), nil
+}
+
+// StopVoiceRoom ends the room for everybody. Only its owner can.
+func (g *Grid) StopVoiceRoom(ctx context.Context) (err error) {
+	defer wrap("StopVoiceRoom", &err)
+	return g.leave(func(r *engine.Room) error { return r.Dismiss(ctx) })
+}
+
+// JoinVoiceRoom enters somebody's room as audience. What is said there is heard from then on.
+func (g *Grid) JoinVoiceRoom(ctx context.Context, id RoomID) (_ RoomInfo, err error) {
+	defer wrap("JoinVoiceRoom", &err)
+	if err := g.reserve(); err != nil {
+		return RoomInfo{}, err
+	}
+	r, err := g.eng.Enter(ctx, id, g.translate())
+	g.release(r)
+	if err != nil {
+		return RoomInfo{}, err
+	}
+	return r.Info(), nil
+}
+
+// LeaveVoiceRoom leaves the room; a seat becomes free with it. The owner cannot leave, only stop the room.
+func (g *Grid) LeaveVoiceRoom(ctx context.Context) (err error) {
+	defer wrap("LeaveVoiceRoom", &err)
+	return g.leave(func(r *engine.Room) error { return r.Leave(ctx) })
+}
+
+func (g *Grid) leave(how func(*engine.Room) error) error {
+	r, err := g.current()
+	if err != nil {
+		return err
+	}
+	if err := how(r); err != nil {
+		return err
+	}
+	g.forget(r.ID())
+	return nil
+}
+
+// StartMicrophone opens the microphone and publishes what it hears. Only seated users can.
+func (g *Grid) StartMicrophone(ctx context.Context) (err error) {
+	defer wrap("StartMicrophone", &err)
+	return g.withMic(func(m *engine.Microphone) error { return m.Open(ctx) })
+}
+
+// StopMicrophone stops publishing and frees the device. Leaving the seat or the room does it too.
+func (g *Grid) StopMicrophone(ctx context.Context) (err error) {
+	defer wrap("StopMicrophone", &err)
+	return g.withMic(func(m *engine.Microphone) error { return m.Close(ctx) })
+}
+
+// MuteMicrophone stops publishing; the device stays open. The others see the user without audio.
+func (g *Grid) MuteMicrophone(ctx context.Context) (err error) {
+	defer wrap("MuteMicrophone", &err)
+	return g.withMic(func(m *engine.Microphone) error { return m.SetMuted(ctx, true) })
+}
+
+// UnmuteMicrophone publishes again. On a seat whose audio is locked it fails with [engine.ErrSeatAudioLocked].
+func (g *Grid) UnmuteMicrophone(ctx context.Context) (err error) {
+	defer wrap("UnmuteMicrophone", &err)
+	return g.withMic(func(m *engine.Microphone) error { return m.SetMuted(ctx, false) })
+}
+
+func (g *Grid) withMic(f func(*engine.Microphone) error) error {
+	r, err := g.current()
+	if err != nil {
+		return err
+	}
+	m := r.Microphone()
+	if m == nil {
+		return engine.ErrNoMic
+	}
+	return f(m)
+}
+
+// Room returns the room that the grid is in, nil in none.
+func (g *Grid) Room() *engine.Room {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.room
+}
+
+// RoomInfo returns the room; the zero value in none.
+func (g *Grid) RoomInfo() RoomInfo {
+	if r := g.Room(); r != nil {
+		return r.Info()
+	}
+	return RoomInfo{}
+}
+
+// Seats returns all seats, vacant ones too: Seats()[i].Index == i. In no room there are none.
+func (g *Grid) Seats() []SeatInfo {
+	if r := g.Room(); r != nil {
+		return r.Seats()
+	}
+	return nil
+}
+
+// PendingRequests returns the requests that wait for an answer: all of the room's for a manager, else this user's own.
+func (g *Grid) PendingRequests() []Request {
+	if r := g.Room(); r != nil {
+		return r.Requests()
+	}
+	return nil
+}
+
+// reserve keeps a second verb from entering another room meanwhile.
+func (g *Grid) reserve() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.entering || g.room != nil {
+		return engine.ErrInOtherRoom
+	}
+	g.entering = true
+	return nil
+}
+
+// release ends what reserve began, with the room that was entered (nil: none).
+func (g *Grid) release(r *engine.Room) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.entering = false
+	if r == nil {
+		return
+	}
+	select {
+	case <-r.Done(): // it ended before the grid knew it
+	default:
+		g.room = r
+	}
+}
+
+func (g *Grid) forget(id RoomID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.room != nil && g.room.ID() == id {
+		g.room = nil
+	}
+}
+
+func (g *Grid) current() (*engine.Room, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.room == nil {
+		return nil, engine.ErrNotInRoom
+	}
+	return g.room, nil
+}
+
+// wrap names the verb in an error. A context's error stays recognisable.
+func wrap(op string, err *error) {
+	if *err != nil && !errors.Is(*err, context.Canceled) && !errors.Is(*err, context.DeadlineExceeded) {
+		*err = signaling.WithOp(op, *err)
+	}
+}

@@ -1,0 +1,145 @@
+package voiceroomtest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/audio"
+	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/internal/server"
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
+	"github.com/openvoiceroom/openvoiceroom/internal/testnet"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+	"github.com/openvoiceroom/openvoiceroom/signaling/usersig"
+)
+
+// App and Secret are what every test server knows.
+const (
+	App    signaling.AppID = 1400000001
+	Secret                 = "voiceroomtest"
+)
+
+// Config of a test server. The zero value is one node on a perfect network.
+type Config struct {
+	Nodes  int           // servers that share one store; 0 means 1
+	Loss   float64       // share of the media packets that are lost, 0 to 1
+	Delay  time.Duration // of the media, one way
+	Seed   uint64        // of the losses: the same seed loses alike
+	Codec  audio.Codec   // nil means audio.MuLaw
+	Grace  time.Duration // how long a seat waits for a user whose node has died; 0 means the server's default
+	Logger *slog.Logger  // of servers and clients; nil discards
+}
+
+// Server is a voice room server inside a test.
+type Server struct {
+	cfg     Config
+	network *testnet.Network
+	cluster *memstore.Cluster
+	nodes   []*node
+
+	mu    sync.Mutex
+	users int
+}
+
+type node struct {
+	addr   string
+	store  store.Store
+	server *server.Server
+	http   *http.Server
+	serve  sync.WaitGroup
+}
+
+// NewServer starts a server with one node. The test's cleanup ends it.
+func NewServer(t testing.TB) *Server {
+	t.Helper()
+	return Config{}.NewServer(t)
+}
+
+// NewServer starts a server. The test's cleanup ends it, after the users that were made later.
+func (cfg Config) NewServer(t testing.TB) *Server {
+	t.Helper()
+	if cfg.Codec == nil {
+		cfg.Codec = audio.MuLaw
+	}
+	network, err := testnet.New(testnet.Config{Loss: cfg.Loss, Delay: cfg.Delay, Seed: cfg.Seed})
+	check(t, err)
+	s := &Server{cfg: cfg, network: network, cluster: memstore.New()}
+	t.Cleanup(func() { check(t, network.Close()) })
+	for i := range max(cfg.Nodes, 1) {
+		n, err := s.startNode(i)
+		check(t, err)
+		s.nodes = append(s.nodes, n)
+		t.Cleanup(func() { check(t, n.stop()) })
+	}
+	return s
+}
+
+func (s *Server) startNode(i int) (*node, error) {
+	host, ip, err := s.network.Host()
+	if err != nil {
+		return nil, err
+	}
+	udp, err := host.ListenPacket("udp4", net.JoinHostPort(ip, "7000"))
+	if err != nil {
+		return nil, err
+	}
+	n := &node{addr: fmt.Sprintf("node%d.test:80", i), store: s.cluster.Node()}
+	n.server, err = server.New(context.Background(), server.Config{
+		Apps: map[signaling.AppID]string{App: Secret}, Store: n.store, UDP: udp, Net: host,
+		URL: "ws://" + n.addr, Grace: s.cfg.Grace, Logger: s.cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := s.network.Listen(n.addr)
+	if err != nil {
+		return nil, err
+	}
+	n.http = &http.Server{Handler: n.server.Handler()}
+	n.serve.Go(func() { _ = n.http.Serve(listener) }) // it ends with ErrServerClosed
+	return n, nil
+}
+
+func (n *node) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := n.server.Close(ctx); err != nil {
+		return err
+	}
+	if err := n.http.Close(); err != nil {
+		return err
+	}
+	n.serve.Wait()
+	return n.store.Close()
+}
+
+// SetLoss changes the share of media packets that are lost; 1 cuts the media off.
+func (s *Server) SetLoss(share float64) { s.network.SetLoss(share) }
+
+// EngineConfig returns what a user needs to log in to the i-th node, without devices: for tests of the login itself.
+func (s *Server) EngineConfig(t testing.TB, i int, id engine.UserID) engine.Config {
+	t.Helper()
+	host, _, err := s.network.Host()
+	check(t, err)
+	sig, err := usersig.Mint(App, Secret, id, 24*time.Hour, time.Now())
+	check(t, err)
+	return engine.Config{
+		URL: "ws://" + s.nodes[i].addr, SDKAppID: App, UserID: id, UserSig: sig, UserName: string(id),
+		Codec: s.cfg.Codec, Logger: s.cfg.Logger,
+		Network: engine.Network{Dial: s.network.Dial, Net: host},
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal("voiceroomtest: ", err)
+	}
+}
