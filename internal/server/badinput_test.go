@@ -1,0 +1,245 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+	"github.com/openvoiceroom/openvoiceroom/signaling/usersig"
+)
+
+// Each kind of bad input gets a code of the documents and a text that says what to do, and somebody else's room goes on.
+func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
+	const room = "the good room"
+	own := func(c *raw, id signaling.RoomID) {
+		c.must(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: id}}, nil)
+		c.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: id}, nil)
+	}
+	cases := []struct {
+		name string
+		code signaling.Code
+		says string // part of the message
+		do   func(w *world) signaling.Message
+	}{
+		{"unknown method", 100002, "unknown method", func(w *world) signaling.Message {
+			return w.login("bad").call("seat.explode", struct{}{})
+		}},
+		{"malformed JSON", 60003, "not valid JSON-RPC", func(w *world) signaling.Message {
+			c := w.login("bad")
+			c.send(`{"jsonrpc":"2.0","id":7,`)
+			return c.answer(0)
+		}},
+		{"other version of JSON-RPC", 60003, `"2.0"`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			c.send(`{"jsonrpc":"1.0","id":7,"method":"seat.leave"}`)
+			return c.answer(7)
+		}},
+		{"parameters of another type", 100002, "do not fit", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodTakeSeat, map[string]any{"roomId": 5, "index": "first"})
+		}},
+		{"message before the login", -1002, "log in", func(w *world) signaling.Message {
+			return w.dial().call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: room})
+		}},
+		{"second login on one connection", -3, "logged in already", func(w *world) signaling.Message {
+			c := w.login("bad")
+			return c.call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "bad", UserSig: w.sig("bad")})
+		}},
+		{"UserSig of another secret", 70003, "not valid", func(w *world) signaling.Message {
+			sig, err := usersig.Mint(app, "another secret", "bad", time.Hour, time.Now())
+			require.NoError(w.t, err)
+			return w.dial().call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "bad", UserSig: sig})
+		}},
+		{"UserSig that is none", 70003, "not valid", func(w *world) signaling.Message {
+			return w.dial().call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "bad", UserSig: "hello"})
+		}},
+		{"expired UserSig", 70001, "new one", func(w *world) signaling.Message {
+			sig, err := usersig.Mint(app, secret, "bad", time.Minute, time.Now().Add(-time.Hour))
+			require.NoError(w.t, err)
+			return w.dial().call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "bad", UserSig: sig})
+		}},
+		{"UserSig of another user", 70013, "another user", func(w *world) signaling.Message {
+			return w.dial().call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "bad", UserSig: w.sig("good")})
+		}},
+		{"unknown SDKAppID", -1000, "--app", func(w *world) signaling.Message {
+			return w.dial().call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: 99, UserID: "bad", UserSig: w.sig("bad")})
+		}},
+		{"user id with a line break", -1001, "user id", func(w *world) signaling.Message {
+			return w.dial().call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "a\nb", UserSig: w.sig("bad")})
+		}},
+		{"unknown room", 100004, "does not exist", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "nowhere"})
+		}},
+		{"room id that cannot be one", -2105, "printable ASCII", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "raum ü"})
+		}},
+		{"taken room id", 100003, "taken", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: room}})
+		}},
+		{"command for a room one is not in", -2101, "enter", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodTakeSeat, signaling.TakeSeatParams{RoomID: room, Index: 1})
+		}},
+		{"bad seat index", -2344, "seats 0 to 9", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodTakeSeat, signaling.TakeSeatParams{RoomID: "bad's room", Index: 10})
+		}},
+		{"negative time-out", -1001, "seconds", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodTakeSeat, signaling.TakeSeatParams{RoomID: "bad's room", Index: 1, Timeout: -1})
+		}},
+		{"offer that is no SDP", 100002, "offer", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: room, Offer: "v=nonsense"})
+		}},
+		{"command id of a novel's length", 100002, "64 bytes", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodLeaveSeat, signaling.RoomParams{RoomID: "bad's room", CommandID: strings.Repeat("x", 65)})
+		}},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				good := w.login("good")
+				own(good, room)
+				m := tc.do(w)
+				require.NotNil(t, m.Err, "it was not refused")
+				require.Equal(t, tc.code, m.Err.Code, m.Err.Message)
+				require.Contains(t, m.Err.Message, tc.says)
+				var res signaling.TakeSeatResult
+				good.must(signaling.MethodTakeSeat, signaling.TakeSeatParams{RoomID: room, Index: 0}, &res)
+				require.False(t, res.Pending)
+			})
+		})
+	}
+}
+
+func TestOversizedFrameClosesTheConnection(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.login("bad")
+		go func() { // the server stops to read in the middle
+			_ = c.ws.WriteMessage(websocket.TextMessage, []byte(strings.Repeat(" ", signaling.MaxFrame+1)))
+		}()
+		require.Equal(t, websocket.CloseMessageTooBig, c.closed())
+	})
+}
+
+func TestBinaryFrameClosesTheConnection(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.login("bad")
+		require.NoError(t, c.ws.WriteMessage(websocket.BinaryMessage, []byte("{}")))
+		require.Equal(t, websocket.CloseUnsupportedData, c.closed())
+	})
+}
+
+func TestSilentConnectionIsClosedBeforeTheLogin(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.dial()
+		start := time.Now()
+		c.closed()
+		require.LessOrEqual(t, time.Since(start), 2*loginWait)
+	})
+}
+
+func TestSecondLoginEndsTheFirst(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		first := w.login("denny")
+		second := w.login("denny")
+		m := first.next()
+		require.Equal(t, signaling.NotifyKickedOff, m.Method)
+		require.Contains(t, string(m.Params), "elsewhere")
+		require.Equal(t, websocket.ClosePolicyViolation, first.closed())
+		second.must(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: "r"}}, nil)
+	})
+}
+
+func TestTooManyCallsAreRefusedForThatClientAlone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		bad, good := w.login("bad"), w.login("good")
+		refused := 0
+		for range 3 * signaling.CallsPerSecond {
+			if m := bad.call(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}); m.Err.Code == signaling.ErrFreqLimit.Code {
+				refused++
+			}
+		}
+		require.Greater(t, refused, 0)
+		require.LessOrEqual(t, refused, signaling.CallsPerSecond+1, "the burst is twice the rate, and the login was a call")
+		good.must(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: "r"}}, nil)
+	})
+}
+
+// A client that takes no byte is cut off by the write deadline or the full queue, and the others get every event.
+func TestClientThatNeverReadsIsCutOff(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		owner, reader, stuck := w.login("owner"), w.login("reader"), w.login("stuck")
+		owner.must(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: "r", SeatMode: signaling.FreeToTake}}, nil)
+		for _, c := range []*raw{owner, reader, stuck} {
+			c.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)
+		}
+		got := make(chan uint64)
+		reading, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() {
+			for {
+				_, b, err := reader.ws.ReadMessage()
+				if err != nil {
+					close(got)
+					return
+				}
+				var n struct {
+					Params signaling.RoomEvents `json:"params"`
+				}
+				if json.Unmarshal(b, &n) == nil {
+					select {
+					case got <- n.Params.Version:
+					case <-reading.Done():
+					}
+				}
+			}
+		}()
+		const changes = 40
+		for range changes {
+			owner.must(signaling.MethodTakeSeat, signaling.TakeSeatParams{RoomID: "r", Index: 0}, nil)
+			owner.must(signaling.MethodLeaveSeat, signaling.RoomParams{RoomID: "r"}, nil)
+			for range 2 {
+				<-got
+			}
+			time.Sleep(100 * time.Millisecond) // virtual; stays under the rate of calls
+		}
+		time.Sleep(writeWait)
+		synctest.Wait()
+		w.srv.mu.Lock()
+		_, still := w.srv.users[userKey{app, "stuck"}]
+		w.srv.mu.Unlock()
+		require.False(t, still, "the client that does not read is still there after %d events", 2*changes)
+		stop()
+	})
+}
+
+func TestForeignOriginIsRefused(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for origin, want := range map[string]int{
+			"http://evil.example": http.StatusForbidden, "http://server:80": http.StatusSwitchingProtocols, "": http.StatusSwitchingProtocols,
+		} {
+			d := websocket.Dialer{NetDialContext: w.net.Dial, Subprotocols: []string{signaling.Subprotocol}}
+			h := http.Header{}
+			if origin != "" {
+				h.Set("Origin", origin)
+			}
+			ws, resp, err := d.Dial("ws://server:80"+signaling.Path, h)
+			require.Equal(t, want, resp.StatusCode, fmt.Sprintf("origin %q: %v", origin, err))
+			if ws != nil {
+				ws.Close()
+			}
+		}
+	})
+}
