@@ -22,7 +22,6 @@ type jitterScript struct {
 	gap      map[int]int        // packets before which the sender was silent for so many frames
 	marker   map[int]bool       // packets with the marker
 	quiet    bool               // the caller reports quiet
-	check    func(JitterStats)  // what the counts must be
 	seqOf    func(i int) uint16 // instead of seq+i
 }
 

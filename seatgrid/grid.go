@@ -19,6 +19,7 @@ type Grid struct {
 	mu       sync.Mutex // protects what follows
 	room     *engine.Room
 	entering bool
+	applying string // the id of the seat command under way
 }
 
 // New returns a grid that is in no room.

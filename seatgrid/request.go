@@ -37,6 +37,9 @@ func (g *Grid) take(ctx context.Context, r *engine.Room, index SeatIndex, timeou
 	}
 	id := rand.Text()
 	seconds := int64((timeout + time.Second - 1) / time.Second)
+	if g.swapApplying("", id) { // a second one is refused, and must not hide the first
+		defer g.swapApplying(id, "")
+	}
 	var res signaling.TakeSeatResult
 	err := r.Call(ctx, signaling.MethodTakeSeat, signaling.TakeSeatParams{
 		CommandID: id, RoomID: r.ID(), Index: index, Timeout: seconds,
@@ -118,15 +121,31 @@ func (g *Grid) CancelRequest(ctx context.Context, userID UserID) (err error) {
 		return err
 	}
 	self := r.Self().UserID
-	q, err := pick(r.Requests(), func(q Request) bool {
-		return q.From.UserID == self && (userID == "" || userID == q.To || q.Type == ApplyToTakeSeat && userID == self)
-	})
-	if err != nil {
-		return err
+	g.mu.Lock()
+	id := g.applying // known here before the server tells of it
+	g.mu.Unlock()
+	if id == "" || userID != "" && userID != self {
+		q, err := pick(r.Requests(), func(q Request) bool {
+			return q.From.UserID == self && (userID == "" || userID == q.To || q.Type == ApplyToTakeSeat && userID == self)
+		})
+		if err != nil {
+			return err
+		}
+		id = q.RequestID
 	}
 	return r.Call(ctx, signaling.MethodCancelRequest, signaling.CancelParams{
-		CommandID: rand.Text(), RoomID: r.ID(), RequestID: q.RequestID,
+		CommandID: rand.Text(), RoomID: r.ID(), RequestID: id,
 	}, nil)
+}
+
+func (g *Grid) swapApplying(old, id string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.applying != old {
+		return false
+	}
+	g.applying = id
+	return true
 }
 
 // pick returns the one request that fits.

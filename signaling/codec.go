@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"unicode"
@@ -73,7 +74,8 @@ func EncodeError(id int64, err error) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// DecodeMessage reads one message of at most [MaxFrame] bytes. The error is an *Error with code 60003.
+// DecodeMessage reads one message of at most [MaxFrame] bytes. The error is an *Error: 100002 for a larger one, 60003
+// for what is no JSON-RPC 2.0. With an error, the message's ID is what could be read of it.
 func DecodeMessage(b []byte) (Message, error) {
 	if len(b) > MaxFrame {
 		return Message{}, Errorf(ErrBadRequest.Code, "the message has %d bytes, the limit is %d", len(b), MaxFrame)
@@ -92,7 +94,7 @@ func decode(b []byte) (Message, error) {
 		m.ID = *w.ID
 	}
 	if w.Error != nil {
-		m.Err = &Error{Code: w.Error.Code, Message: w.Error.Message}
+		m.Err = &Error{Code: cmp.Or(w.Error.Code, ErrFailed.Code), Message: w.Error.Message} // 0 would be no error
 	}
 	switch {
 	case w.Version != "2.0":

@@ -124,7 +124,12 @@ func (c *Conn) Call(ctx context.Context, method string, params, result any) erro
 	case m := <-answer:
 		return c.finish(method, m, result)
 	case <-c.done:
-		return WithOp(method, c.Err())
+		select {
+		case m := <-answer: // it came before the end, as that of a logout does
+			return c.finish(method, m, result)
+		default:
+			return WithOp(method, c.Err())
+		}
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

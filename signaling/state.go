@@ -2,9 +2,8 @@ package signaling
 
 // ConnState is where a client's connection is in its life.
 //
-//	Idle -> Connecting -> Connected -> LoggedIn -> Closed
-//	            |             |            ^
-//	            +-------------+--> Closed  |   (every state can fail or be closed; Closed is the end)
+//	Idle -> Connecting -> Connected <-> LoggedIn   (a login, and a logout back)
+//	every one of them  -> Closed                   (failed, or closed by its user: the end)
 //
 // A broken connection ends in Closed; going on with the same session over a new one is the resume of
 // docs/protocol.md, for which the login message has its field.

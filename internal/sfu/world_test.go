@@ -72,7 +72,6 @@ func (w *world) net(ip string) *vnet.Net {
 
 // client is a member with its end of the media.
 type client struct {
-	t      *testing.T
 	ip     string
 	rtc    *rtc.Peer
 	server *sfu.Peer

@@ -13,7 +13,6 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/internal/server"
-	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
 	"github.com/openvoiceroom/openvoiceroom/internal/testnet"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -50,10 +49,13 @@ type Server struct {
 
 type node struct {
 	addr   string
-	store  store.Store
+	store  *memstore.Node
 	server *server.Server
 	http   *http.Server
 	serve  sync.WaitGroup
+
+	stopOnce sync.Once
+	stopErr  error
 }
 
 // NewServer starts a server with one node. The test's cleanup ends it.
@@ -107,7 +109,28 @@ func (s *Server) startNode(i int) (*node, error) {
 	return n, nil
 }
 
+// StopNode stops the i-th node cleanly, as SIGTERM does.
+func (s *Server) StopNode(t testing.TB, i int) {
+	t.Helper()
+	check(t, s.nodes[i].stop())
+}
+
+// KillNode cuts the i-th node off from the others and from its clients, as a power failure does.
+func (s *Server) KillNode(t testing.TB, i int) {
+	t.Helper()
+	n := s.nodes[i]
+	n.store.Kill()
+	check(t, n.http.Close())
+	_ = n.stop() // it cannot say good-bye any more
+	n.stopErr = nil
+}
+
 func (n *node) stop() error {
+	n.stopOnce.Do(func() { n.stopErr = n.stopNow() })
+	return n.stopErr
+}
+
+func (n *node) stopNow() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := n.server.Close(ctx); err != nil {

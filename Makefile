@@ -1,0 +1,57 @@
+# make help lists what there is. make check is everything that CI runs.
+
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+FUZZTIME  ?= 10s
+BENCHTIME ?= 1s
+TOOL      := go tool -modfile=internal/tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test race fuzz bench fmt lint nocgo check
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what Opus needs (libopus, libopusfile, pkg-config, a C compiler), if it is missing
+	@internal/tools/setup.sh
+
+demo: setup ## a whole call on this machine, with one command
+	go run ./cmd/voiceroom demo --once
+
+test: setup ## all tests
+	go test ./...
+
+race: setup ## all tests in random order under the race detector, with a count at the end
+	go test -json -race -shuffle=on -p 2 ./... | go run -C internal/tools ./summary
+
+fuzz: setup ## every fuzz target, one after another (FUZZTIME=30s for each)
+	internal/tools/fuzz.sh $(FUZZTIME)
+
+bench: setup ## all benchmarks (BENCHTIME=1s for each)
+	go test -run '^$$' -bench . -benchmem -count 1 -benchtime $(BENCHTIME) -p 1 ./...
+
+fmt: ## format the code and apply the modernizers
+	gofmt -w .
+	go fix ./...
+
+lint: setup ## everything that finds mistakes without running the code
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt: run make fmt for"; echo "$$files"; exit 1; fi
+	go mod tidy -diff
+	cd internal/tools && go mod tidy -diff
+	go vet ./...
+	@echo "go fix -diff ./..."
+	@diff=$$(go fix -diff ./... 2>&1) || true; if [ -n "$$diff" ]; then echo "$$diff"; echo "run make fmt"; exit 1; fi
+	$(TOOL) staticcheck ./...
+
+nocgo: ## build and vet what needs no C compiler: the server, and the SDK without Opus
+	CGO_ENABLED=0 go build ./...
+	CGO_ENABLED=0 go vet ./...
+
+check: ## everything that CI runs; what fails fast comes first
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory nocgo
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory demo
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=3s
+	@$(MAKE) --no-print-directory race

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/store/natsstore"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+const maxSeats = 50 // the documents' most
+
+// check finds everything that is wrong with the flags by themselves, before anything is opened.
+func (o options) check() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if err := checkAddr(o.Listen); err != nil {
+		bad("--listen %q: %w", o.Listen, err)
+	}
+	if err := checkAddr(o.mediaAddr()); err != nil && o.Media != "" {
+		bad("--media %q: %w", o.Media, err)
+	}
+	for _, ip := range o.PublicIP {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			bad("--public-ip %q: an IP address is wanted", ip)
+		}
+	}
+	if u, err := url.Parse(o.URL); o.URL != "" && (err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "") {
+		bad("--url %q: ws://host:port or wss://host is wanted", o.URL)
+	}
+	for _, origin := range o.AllowOrigin {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			bad("--allow-origin %q: https://host (no path) or * is wanted", origin)
+		}
+	}
+	if o.SeatLimit < 1 || o.SeatLimit > maxSeats {
+		bad("--seat-limit %d: 1 to %d", o.SeatLimit, maxSeats)
+	}
+	if o.MemberLimit < 1 {
+		bad("--member-limit %d: 1 or more", o.MemberLimit)
+	}
+	if o.Grace < time.Second || o.Grace > time.Hour {
+		bad("--grace %v: 1s to 1h", o.Grace)
+	}
+	return errors.Join(errs...)
+}
+
+// checkAddr checks host:port as far as that goes without asking the system.
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return errors.New("host:port is wanted")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("the port is a number from 0 to 65535")
+	}
+	return nil
+}
+
+// mediaAddr is where media arrives: one number for TCP and UDP unless something else is asked for.
+func (o options) mediaAddr() string {
+	if o.Media != "" {
+		return o.Media
+	}
+	return o.Listen
+}
+
+// apps reads the apps' secrets. No error holds any of what is secret.
+func (o options) apps() (map[signaling.AppID]string, error) {
+	apps := map[signaling.AppID]string{}
+	var errs []error
+	for i, a := range o.App {
+		if err := addApp(apps, a); err != nil {
+			errs = append(errs, fmt.Errorf("--app, number %d: %w", i+1, err))
+		}
+	}
+	if o.AppFile != "" {
+		errs = append(errs, readApps(apps, o.AppFile))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if len(apps) == 0 {
+		return nil, errors.New("no app: give --app ID:SECRET or --app-file FILE")
+	}
+	return apps, nil
+}
+
+func readApps(apps map[signaling.AppID]string, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("--app-file: %w", err)
+	}
+	defer f.Close()
+	var errs []error
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if err := addApp(apps, line); err != nil {
+			errs = append(errs, fmt.Errorf("--app-file %s, line %d: %w", path, n, err))
+		}
+	}
+	if err := lines.Err(); err != nil {
+		errs = append(errs, fmt.Errorf("--app-file %s: %w", path, err))
+	}
+	return errors.Join(errs...)
+}
+
+func addApp(apps map[signaling.AppID]string, text string) error {
+	number, secret, ok := strings.Cut(text, ":")
+	secret = strings.TrimSpace(secret)
+	if !ok || secret == "" {
+		return errors.New("ID:SECRET is wanted")
+	}
+	id, err := strconv.ParseUint(strings.TrimSpace(number), 10, 32)
+	if err != nil || id == 0 {
+		return fmt.Errorf("the part before the colon is the SDKAppID, a number from 1 to %d", uint32(math.MaxUint32))
+	}
+	if _, twice := apps[signaling.AppID(id)]; twice {
+		return fmt.Errorf("app %d is given twice", id)
+	}
+	apps[signaling.AppID(id)] = secret
+	return nil
+}
+
+func (o options) store(log *slog.Logger) natsstore.Config {
+	c := natsstore.Config{
+		URL: o.NATS, Credentials: o.NATSCreds, TLS: natsstore.TLS{CA: o.NATSCA, Cert: o.NATSCert, Key: o.NATSKey},
+		Insecure: o.NATSInsecure, Listen: o.NATSListen, Prefix: o.Prefix, Replicas: o.Replicas, Logger: log,
+		Cluster: natsstore.Cluster{
+			Name: o.ClusterName, Node: o.ClusterNode, Listen: o.ClusterListen, Routes: o.ClusterRoute, Secret: o.ClusterSecret,
+		},
+	}
+	if o.NATS == "" {
+		c.Dir = o.Data
+	}
+	return c
+}
+
+// handler makes the log. Its level does not hold back what is handed to the handler itself.
+func (o options) handler() slog.Handler {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(o.LogLevel)) // the flag permits nothing else
+	opts := &slog.HandlerOptions{Level: level}
+	if o.LogFormat == "json" {
+		return slog.NewJSONHandler(os.Stderr, opts)
+	}
+	return slog.NewTextHandler(os.Stderr, opts)
+}

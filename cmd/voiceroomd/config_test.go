@@ -1,0 +1,82 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+func TestWrongFlagsAreExplainedBeforeServing(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "apps")
+	require.NoError(t, os.WriteFile(file, []byte("# the tests'\n\n1:ok\n2 geheim\n"), 0o600))
+	app := "--app=1:geheim"
+	for name, c := range map[string]struct {
+		args   []string
+		status int
+		want   string
+	}{
+		"no app":                {nil, 2, "no app: give --app"},
+		"an app without secret": {[]string{"--app=1"}, 2, "--app, number 1: ID:SECRET is wanted"},
+		"an empty secret":       {[]string{"--app=1:"}, 2, "ID:SECRET is wanted"},
+		"an app without number": {[]string{app, "--app=one:geheim"}, 2, "--app, number 2: the part before the colon"},
+		"app 0":                 {[]string{"--app=0:geheim"}, 2, "a number from 1"},
+		"an app too large":      {[]string{"--app=4294967296:geheim"}, 2, "to 4294967295"},
+		"an app twice":          {[]string{app, "--app=1:geheim2"}, 2, "app 1 is given twice"},
+		"no such file":          {[]string{"--app-file=" + filepath.Join(dir, "none")}, 2, "no such file"},
+		"a folder as file":      {[]string{"--app-file=" + dir}, 2, "--app-file"},
+		"a bad line":            {[]string{"--app-file=" + file}, 2, "apps, line 4: ID:SECRET is wanted"},
+		"listen without port":   {[]string{app, "--listen=localhost"}, 2, "host:port is wanted"},
+		"listen beyond ports":   {[]string{app, "--listen=localhost:70000"}, 2, "0 to 65535"},
+		"media without port":    {[]string{app, "--media=1.2.3.4"}, 2, `--media "1.2.3.4"`},
+		"not our address":       {[]string{app, "--listen=192.0.2.1:0"}, 1, "--listen 192.0.2.1:0"},
+		"a name as public IP":   {[]string{app, "--public-ip=example.org"}, 2, "an IP address is wanted"},
+		"an http URL":           {[]string{app, "--url=http://example.org"}, 2, "ws://host:port"},
+		"an origin with a path": {[]string{app, "--allow-origin=https://example.org/x"}, 2, "--allow-origin"},
+		"too many seats":        {[]string{app, "--seat-limit=51"}, 2, "1 to 50"},
+		"no seats":              {[]string{app, "--seat-limit=0"}, 2, "1 to 50"},
+		"no members":            {[]string{app, "--member-limit=0"}, 2, "--member-limit 0"},
+		"no grace":              {[]string{app, "--grace=0"}, 2, "--grace"},
+		"an unknown level":      {[]string{app, "--log-level=loud"}, 2, "log-level"},
+		"an unknown flag":       {[]string{app, "--lisen=x"}, 2, "unknown flag --lisen"},
+		"NATS in clear":         {[]string{app, "--listen=127.0.0.1:0", "--nats=nats://nats.example.org"}, 1, "in clear"},
+		"a NATS that is away":   {[]string{app, "--listen=127.0.0.1:0", "--nats=nats://127.0.0.1:1"}, 1, "connect"},
+		"half a cluster":        {[]string{app, "--listen=127.0.0.1:0", "--cluster-listen=127.0.0.1:0"}, 1, "cluster"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, status := runOnce(t, c.args...)
+			assert.Equal(t, c.status, status, out)
+			assert.Contains(t, out, c.want)
+			assert.NotContains(t, out, "geheim", "no secret in a message")
+			assert.NotContains(t, out, "ready")
+		})
+	}
+}
+
+func TestApps(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "apps")
+	require.NoError(t, os.WriteFile(file, []byte("# comment\r\n 3 : with:colon \r\n4:#hash"), 0o600))
+	got, err := options{App: []string{"1:one", "2:a b"}, AppFile: file}.apps()
+	require.NoError(t, err)
+	assert.Equal(t, map[signaling.AppID]string{1: "one", 2: "a b", 3: "with:colon", 4: "#hash"}, got)
+}
+
+func TestMediaFollowsListen(t *testing.T) {
+	assert.Equal(t, "1.2.3.4:5", options{Listen: "1.2.3.4:5"}.mediaAddr())
+	assert.Equal(t, "0.0.0.0:6", options{Listen: "1.2.3.4:5", Media: "0.0.0.0:6"}.mediaAddr())
+}
+
+func TestLoopback(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"127.0.0.1:1": true, "127.9.9.9:1": true, "[::1]:1": true, "localhost:1": true,
+		"0.0.0.0:1": false, "[::]:1": false, ":1": false, "example.org:1": false, "10.0.0.1:1": false, "": false,
+	} {
+		assert.Equal(t, want, loopback(addr), addr)
+	}
+}

@@ -1,0 +1,45 @@
+// Command voiceroomd is the server of OpenVoiceRoom: WebSocket signalling, the rooms and their media, in one process
+// and with its store inside.
+//
+//	voiceroomd --app 1400000001:a-long-secret
+//
+// Every flag is an environment variable as well: --listen is VOICEROOM_LISTEN. voiceroomd --help lists them.
+//
+// When it serves, it writes one log line with the message "ready" and the addresses, whatever the log level is.
+// SIGTERM and SIGINT end it cleanly; a second one ends it at once. It exits with 0 after a clean end, with 1 when it
+// could not start or go on, and with 2 when the flags make no sense.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	o, err := parse(os.Args[1:])
+	if err != nil {
+		fail(2, err)
+	}
+	apps, err := o.apps()
+	if err := errors.Join(o.check(), err); err != nil {
+		fail(2, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // from then on a second signal has its usual effect
+	if err := run(ctx, o, apps); err != nil {
+		fail(1, err)
+	}
+}
+
+// fail says on standard error what is wrong, one problem a line.
+func fail(status int, err error) {
+	fmt.Fprintf(os.Stderr, "voiceroomd: %v\n", err)
+	if status == 2 {
+		fmt.Fprintln(os.Stderr, "voiceroomd --help explains the flags.")
+	}
+	os.Exit(status)
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"runtime/debug"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// options are the command's flags, in the order and the groups of its help. Each is an environment variable too.
+type options struct {
+	Listen      string   `group:"addresses" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"TCP address for WebSocket and HTTP (default ${default}); port 0 takes a free one. TLS is a reverse proxy's work for now."`
+	Media       string   `group:"addresses" placeholder:"HOST:PORT" help:"UDP address for the voices of all members; port 0 takes a free one. Default: host and port number of --listen. Behind a reverse proxy it must not be loopback: try 0.0.0.0:8080."`
+	PublicIP    []string `group:"addresses" placeholder:"IP" help:"Address that clients send their voice to, where this machine is behind a NAT. Repeatable."`
+	URL         string   `group:"addresses" placeholder:"URL" help:"Where clients reach this node (wss://voice1.example.org); they are told it as a place to try when another node fails."`
+	AllowOrigin []string `group:"addresses" placeholder:"ORIGIN" help:"Web page origin (https://example.org) that may connect, besides this server's own host; * is all. Repeatable."`
+
+	App     []string `group:"apps" placeholder:"ID:SECRET" help:"SDKAppID and the secret that signs its UserSigs. Repeatable. Everybody on this machine can read a command line: for more than a try use --app-file or the environment."`
+	AppFile string   `group:"apps" placeholder:"FILE" help:"File with one ID:SECRET a line; # begins a comment."`
+
+	SeatLimit   int           `group:"limits" default:"20" placeholder:"N" help:"Most seats of a room (default ${default}, at most 50)."`
+	MemberLimit int           `group:"limits" default:"100000" placeholder:"N" help:"Most members of a room (default ${default})."`
+	Grace       time.Duration `group:"limits" default:"30s" placeholder:"TIME" help:"How long a seat waits for its user after the user's node has died (default ${default})."`
+
+	Data         string `group:"store" default:"./data" placeholder:"DIR" help:"Folder of the embedded store (default ${default}). One process at a time may use it."`
+	NATS         string `group:"store" name:"nats" placeholder:"URL" help:"Use this NATS (addresses separated by commas) instead of the embedded store."`
+	NATSCreds    string `group:"store" name:"nats-creds" placeholder:"FILE" help:"Credentials for --nats."`
+	NATSCA       string `group:"store" name:"nats-ca" placeholder:"FILE" help:"Authorities to trust, for --nats and for --cluster-route (PEM)."`
+	NATSCert     string `group:"store" name:"nats-cert" placeholder:"FILE" help:"This node's certificate, likewise."`
+	NATSKey      string `group:"store" name:"nats-key" placeholder:"FILE" help:"Its key."`
+	NATSInsecure bool   `group:"store" name:"nats-insecure" help:"Permit connections in clear to other hosts. Voices cross them."`
+	NATSListen   string `group:"store" name:"nats-listen" placeholder:"HOST:PORT" help:"Client port of the embedded store, for a second node on this machine (its --nats). It has no password: keep it on loopback."`
+	Prefix       string `group:"store" default:"voiceroom" placeholder:"NAME" help:"Begins the names of streams and subjects, so that several servers can share a NATS (default ${default})."`
+	Replicas     int    `group:"store" default:"1" placeholder:"N" help:"How many servers of the cluster keep each entry, 1 to 5 (default ${default}; 3 is advised in a cluster)."`
+
+	ClusterName   string   `group:"cluster" placeholder:"NAME" help:"The cluster's name, the same on all nodes."`
+	ClusterNode   string   `group:"cluster" placeholder:"NAME" help:"This node's name: unique, and the same after a restart with the same --data."`
+	ClusterListen string   `group:"cluster" placeholder:"HOST:PORT" help:"Address for the routes of the other nodes."`
+	ClusterRoute  []string `group:"cluster" placeholder:"HOST:PORT" help:"Another node's --cluster-listen. Repeatable."`
+	ClusterSecret string   `group:"cluster" placeholder:"SECRET" help:"What the nodes show each other. Better in the environment than on the command line."`
+
+	LogLevel  string           `group:"log" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least level that is logged: ${enum} (default ${default})."`
+	LogFormat string           `group:"log" default:"text" enum:"text,json" placeholder:"FORMAT" help:"${enum} (default ${default}). The log goes to standard error."`
+	Version   kong.VersionFlag `group:"log" env:"-" help:"Say which version this is."`
+}
+
+// parse reads the command line and the environment. It does not return for --help and --version.
+func parse(args []string) (options, error) {
+	var o options
+	p, err := kong.New(&o,
+		kong.Name("voiceroomd"),
+		kong.Description("Server of OpenVoiceRoom: voice rooms with seats, in one process.\n\n"+
+			"Try it: voiceroomd --app 1400000001:a-long-secret"),
+		kong.DefaultEnvars("VOICEROOM"),
+		kong.Vars{"version": version()},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "addresses", Title: "Addresses"},
+			{Key: "apps", Title: "Apps (at least one)"},
+			{Key: "limits", Title: "Limits"},
+			{Key: "store", Title: "Store"},
+			{Key: "cluster", Title: "Cluster of embedded stores (all of it, or none)"},
+			{Key: "log", Title: "Log"},
+		}),
+	)
+	if err != nil {
+		return o, err
+	}
+	_, err = p.Parse(args)
+	return o, err
+}
+
+// version is the module's version, or the commit of a build from a working copy.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
+			v = s.Value
+		}
+	}
+	return "voiceroomd " + v + " " + info.GoVersion
+}

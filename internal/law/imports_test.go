@@ -1,0 +1,214 @@
+package law
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// imports are the laws about who needs whom, directly or through others. A path of this module is written without the
+// module's; one that ends in /... includes what is below it.
+var imports = []struct {
+	name   string
+	who    []string
+	except []string
+	never  []string
+	why    string
+}{
+	{
+		name: "the server does not stand on the client",
+		who: []string{
+			"cmd/voiceroomd", "internal/server/...", "internal/home/...", "internal/room/...", "internal/store/...",
+			"internal/sfu/...", "internal/adminapi/...", "internal/webhook/...",
+		},
+		never: []string{"voiceroom/...", "seatgrid/...", "engine/...", "internal/rtc/...", "internal/dispatch/..."},
+		why:   "what both sides share is the wire; a server that leans on its client cannot serve another one",
+	},
+	{
+		name:   "the SDK does not carry the server",
+		who:    []string{"voiceroom/...", "seatgrid/...", "engine/...", "signaling/...", "audio/...", "internal/rtc/...", "internal/dispatch/..."},
+		except: []string{"voiceroom/voiceroomtest/..."}, // starts a server for tests
+		never: []string{
+			"internal/room/...", "internal/home/...", "internal/store/...", "internal/sfu/...", "internal/server/...",
+			"internal/adminapi/...", "internal/webhook/...", "github.com/nats-io/nats-server/v2/...", "github.com/nats-io/nats.go/...",
+		},
+		why: "an app that talks in rooms must not link a database, and must know a room from the wire alone",
+	},
+	{
+		name:  "signaling is the bottom",
+		who:   []string{"signaling/..."},
+		never: []string{"github.com/pion/...", "audio/...", "internal/..."},
+		why:   "a moderator's bot and an app's token server link neither media nor audio",
+	},
+	{
+		name:  "the SDK's layers",
+		who:   []string{"engine/...", "internal/rtc/...", "internal/dispatch/..."},
+		never: []string{"seatgrid/...", "voiceroom/..."},
+		why:   "imports point one way: voiceroom, seatgrid, engine, signaling",
+	},
+	{
+		name:  "the grid below the kit",
+		who:   []string{"seatgrid/..."},
+		never: []string{"voiceroom/..."},
+		why:   "imports point one way: voiceroom, seatgrid, engine, signaling",
+	},
+	{
+		name:   "nothing but a command chooses the codec and the sound card",
+		who:    []string{"voiceroom/...", "seatgrid/...", "engine/...", "audio/...", "signaling/...", "internal/server/...", "internal/sfu/...", "internal/home/...", "cmd/voiceroomd"},
+		except: []string{"audio/opus/...", "audio/portaudio/...", "voiceroom/voiceroomtest/..."},
+		never:  []string{"audio/opus/...", "audio/portaudio/...", "github.com/hraban/opus/...", "github.com/gordonklaus/portaudio/..."},
+		why:    "they need cgo and C libraries; a silent bot and the plain server build without",
+	},
+	{
+		name:  "audio takes only the containers from pion",
+		who:   []string{"audio"},
+		never: []string{"github.com/pion/webrtc/v4", "github.com/pion/ice/v4/...", "github.com/pion/dtls/v3/...", "github.com/pion/srtp/v3/...", "github.com/pion/interceptor/...", "signaling/...", "internal/..."},
+		why:   "audio is arithmetic on frames, and usable without a room",
+	},
+	{
+		name:  "the rules and the homes do not know the database",
+		who:   []string{"internal/room/...", "internal/home/...", "internal/server/...", "internal/store", "internal/store/memstore/..."},
+		never: []string{"internal/store/natsstore/...", "github.com/nats-io/nats.go/...", "github.com/nats-io/nats-server/v2/..."},
+		why:   "they run on virtual time with the memory store, where NATS cannot; only the command chooses a store",
+	},
+}
+
+// later are packages of the plan that a law speaks of before they exist.
+var later = []string{
+	"voiceroom", "voiceroom/voiceroomtest", "seatgrid", "audio/portaudio", "internal/adminapi", "internal/webhook",
+	"github.com/gordonklaus/portaudio",
+}
+
+func TestImports(t *testing.T) {
+	all := listed(t)
+	for _, law := range imports {
+		t.Run(law.name, func(t *testing.T) {
+			for _, pattern := range slices.Concat(law.who, law.except, law.never) {
+				assert.True(t, exists(all, pattern), "this law speaks of %s, which does not exist: correct the law, or add it to the list of what comes later", pattern)
+			}
+			for name, p := range all {
+				if !strings.HasPrefix(name, module) || !matchAny(law.who, name) || matchAny(law.except, name) {
+					continue
+				}
+				for _, dep := range p.Deps {
+					if matchAny(law.never, dep) && !all[dep].Standard {
+						t.Errorf("%s must not import %s (%s): %s", trim(name), trim(dep), chain(all, name, dep), law.why)
+					}
+				}
+			}
+		})
+	}
+}
+
+// exists tells whether a pattern is about anything. What no package needs is not listed: the module's own packages are.
+func exists(all map[string]pkg, pattern string) bool {
+	if slices.Contains(later, strings.TrimSuffix(pattern, "/...")) || pattern == "internal/..." {
+		return true
+	}
+	for name := range all {
+		if match(pattern, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func trim(name string) string { return strings.TrimPrefix(name, module+"/") }
+
+func matchAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return match(p, name) })
+}
+
+// match tells whether a package is meant by a pattern of the table.
+func match(pattern, name string) bool {
+	name = trim(name)
+	below, tree := strings.CutSuffix(pattern, "/...")
+	return name == below || tree && strings.HasPrefix(name, below+"/")
+}
+
+// chain shows one way from a package to what it needs.
+func chain(all map[string]pkg, from, to string) string {
+	before := map[string]string{from: ""}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		for _, next := range all[queue[0]].Imports {
+			if _, seen := before[next]; seen {
+				continue
+			}
+			before[next] = queue[0]
+			queue = append(queue, next)
+		}
+	}
+	way := trim(to)
+	for p := before[to]; p != ""; p = before[p] {
+		way = trim(p) + " > " + way
+	}
+	return way
+}
+
+// owners are the imports that have one home each, tests included.
+var owners = []struct {
+	path  string
+	only  []string
+	why   string
+	later bool
+}{
+	{"github.com/hraban/opus", []string{"audio/opus"}, "cgo stays in its leaf, behind audio's interfaces", false},
+	{"github.com/gordonklaus/portaudio", []string{"audio/portaudio"}, "cgo stays in its leaf, behind audio's interfaces", true},
+	{"C", []string{"audio/opus", "audio/portaudio"}, "everything else builds without a C compiler", true},
+	{"unsafe", nil, "nothing here is worth it", true},
+	{"github.com/nats-io/nats-server/v2/server", []string{"internal/store/natsstore"}, "one package knows the database", false},
+	{"github.com/nats-io/nats.go", []string{"internal/store/natsstore"}, "one package knows the database", false},
+	{"github.com/alecthomas/kong", []string{"cmd/voiceroomd", "cmd/voiceroom"}, "flags are the commands' own", false},
+	{"log", []string{"examples/..."}, "the log is a *slog.Logger that the caller hands over", true},
+	{"encoding/json/v2", nil, "it is an experiment of Go 1.26", true},
+	{"math/rand", nil, "use math/rand/v2", true},
+}
+
+func TestImportsWithOneHome(t *testing.T) {
+	for _, law := range owners {
+		t.Run(law.path, func(t *testing.T) {
+			found := false
+			for _, s := range parsed(t) {
+				if s.imported(law.path) == "" {
+					continue
+				}
+				found = true
+				if !matchAny(law.only, s.dir()) {
+					t.Errorf("%s must not import %s (only %v may): %s", s.path, law.path, law.only, law.why)
+				}
+			}
+			assert.True(t, found || law.later, "nobody imports %s any more: this law is about nothing", law.path)
+		})
+	}
+}
+
+func TestTestLibrariesStayInTests(t *testing.T) {
+	for _, s := range parsed(t) {
+		for _, lib := range []string{"testing", "github.com/stretchr/testify/assert", "github.com/stretchr/testify/require", "go.uber.org/goleak", "pgregory.net/rapid"} {
+			if !s.test() && s.imported(lib) != "" {
+				t.Errorf("%s must not import %s: no user links what only tests need", s.path, lib)
+			}
+		}
+	}
+}
+
+func TestAudioNeedsNoC(t *testing.T) {
+	all := listed(t)
+	audio, ok := all[module+"/audio"]
+	if !ok {
+		t.Fatal("this law is about nothing: there is no package audio")
+	}
+	for _, name := range append(audio.Deps, audio.ImportPath) {
+		if p := all[name]; !p.Standard && len(p.CgoFiles) > 0 {
+			t.Errorf("audio needs %s, which has cgo: only its leaves may", name)
+		}
+	}
+	allowed := []string{"github.com/pion/rtp", "github.com/pion/webrtc/v4/pkg/media/oggreader", "github.com/pion/webrtc/v4/pkg/media/oggwriter"}
+	for _, name := range audio.Imports {
+		if !all[name].Standard && !slices.Contains(allowed, name) {
+			t.Errorf("audio imports %s: it is arithmetic on frames and takes nothing but %v", name, allowed)
+		}
+	}
+}

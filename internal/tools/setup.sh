@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs what the Opus codec is built with: libopus and libopusfile with their headers, pkg-config and a C compiler.
+# Where all of it is there already, it does nothing. It never asks: where it may not install, it says what to run.
+set -eu
+
+complete() {
+	cc=$(go env CC)
+	command -v "${cc%% *}" >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists opus opusfile
+}
+
+if complete; then
+	exit 0
+fi
+echo "setup: some of libopus, libopusfile, pkg-config and a C compiler is missing" >&2
+
+give_up() {
+	echo "setup: run this, and then the same make again:" >&2
+	echo "    $1" >&2
+	exit 1
+}
+
+if command -v apt-get >/dev/null; then
+	packages="gcc libc6-dev pkg-config libopus-dev libopusfile-dev"
+	if [ "$(id -u)" = 0 ]; then
+		as_root=env
+	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+		as_root="sudo -n env"
+	else
+		give_up "sudo apt-get update && sudo apt-get install $packages"
+	fi
+	$as_root DEBIAN_FRONTEND=noninteractive apt-get update -q
+	# shellcheck disable=SC2086 # a list of words
+	$as_root DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+elif command -v brew >/dev/null; then
+	command -v cc >/dev/null || give_up "xcode-select --install"
+	brew install opus opusfile pkg-config
+elif command -v dnf >/dev/null; then
+	give_up "sudo dnf install gcc pkgconf-pkg-config opus-devel opusfile-devel"
+elif command -v pacman >/dev/null; then
+	give_up "sudo pacman -S gcc pkgconf opus opusfile"
+elif command -v apk >/dev/null; then
+	give_up "apk add gcc musl-dev pkgconf opus-dev opusfile-dev"
+else
+	give_up "(your system's package manager): a C compiler, pkg-config, and the development files of opus and opusfile"
+fi
+
+complete || give_up "go env CC; pkg-config --exists --print-errors opus opusfile # one of these still fails"

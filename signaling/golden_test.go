@@ -1,0 +1,296 @@
+package signaling_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// message is one of the wire's messages with every field filled.
+type message struct {
+	method string
+	kind   string // call, result or notification
+	body   any
+}
+
+func (m message) encode() ([]byte, error) {
+	switch m.kind {
+	case "call":
+		return signaling.EncodeCall(7, m.method, m.body)
+	case "result":
+		return signaling.EncodeResult(7, m.body)
+	default:
+		return signaling.EncodeNotification(m.method, m.body)
+	}
+}
+
+var (
+	owner = signaling.UserInfo{UserID: "denny", UserName: "Denny", AvatarURL: "https://example.org/denny.png", Role: signaling.Administrator}
+	guest = signaling.UserInfo{UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png", Role: signaling.GeneralUser}
+	room  = signaling.RoomInfo{
+		RoomID: "roomId_123456", Name: "Denny's room", OwnerID: "denny", OwnerName: "Denny", SeatMode: signaling.ApplyToTake,
+		MaxSeatCount: 10, CreateTime: 1767225600000, MemberCount: 2,
+	}
+	seat = signaling.SeatInfo{
+		Index: 1, UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
+		Locked: true, AudioLocked: true, VideoLocked: true, Mic: signaling.MicOffByAdmin,
+	}
+	request = signaling.Request{
+		RequestID: "c-1", Type: signaling.InviteToTakeSeat, From: owner, To: "vince", Index: 1,
+		Created: 1767225600000, Deadline: 1767225660000,
+	}
+	snapshot = signaling.Snapshot{
+		Version: 12, Room: room, Self: guest, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
+	}
+	slots = []signaling.Slot{{MID: "1", UserID: "denny"}}
+)
+
+func messages() []message {
+	params := signaling.RoomParams{CommandID: "c-1", RoomID: room.RoomID}
+	done := signaling.Done{Version: 12}
+	return []message{
+		{signaling.MethodLogin, "call", signaling.LoginParams{
+			SDKAppID: 1400000001, UserID: "vince", UserSig: "eJw...", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
+			Client: "go/1.0.0", Resume: &signaling.Resume{SessionID: "s-1", Versions: map[signaling.RoomID]uint64{room.RoomID: 11}},
+		}},
+		{signaling.MethodLogin, "result", signaling.LoginResult{
+			SessionID: "s-2", Resumed: true, GraceMS: 30000, PingMS: 15000, ExpiresAt: 1767312000000, ServerTime: 1767225600000,
+			Nodes: []string{"wss://voice2.example.org"},
+		}},
+		{signaling.MethodLogout, "call", signaling.Empty{}},
+		{signaling.MethodLogout, "result", signaling.Empty{}},
+		{signaling.MethodCreateRoom, "call", signaling.CreateRoomParams{CommandID: "c-1", Room: room}},
+		{signaling.MethodCreateRoom, "result", signaling.CreateRoomResult{Room: room}},
+		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n"}},
+		{signaling.MethodJoinRoom, "result", signaling.JoinResult{Snapshot: snapshot, Answer: "v=0\r\n", Slots: slots}},
+		{signaling.MethodLeaveRoom, "call", params},
+		{signaling.MethodLeaveRoom, "result", done},
+		{signaling.MethodDismissRoom, "call", params},
+		{signaling.MethodDismissRoom, "result", done},
+		{signaling.MethodSnapshot, "call", params},
+		{signaling.MethodSnapshot, "result", snapshot},
+		{signaling.MethodTakeSeat, "call", signaling.TakeSeatParams{CommandID: "c-1", RoomID: room.RoomID, Index: 1, Timeout: 60}},
+		{signaling.MethodTakeSeat, "result", signaling.TakeSeatResult{Version: 12, Pending: true, Index: 1}},
+		{signaling.MethodLeaveSeat, "call", params},
+		{signaling.MethodLeaveSeat, "result", done},
+		{signaling.MethodRespondRequest, "call", signaling.RespondParams{CommandID: "c-2", RoomID: room.RoomID, RequestID: "c-1", Agree: true}},
+		{signaling.MethodRespondRequest, "result", done},
+		{signaling.MethodCancelRequest, "call", signaling.CancelParams{CommandID: "c-2", RoomID: room.RoomID, RequestID: "c-1"}},
+		{signaling.MethodCancelRequest, "result", done},
+		{signaling.MethodSetAudio, "call", signaling.AudioParams{CommandID: "c-1", RoomID: room.RoomID, On: true}},
+		{signaling.MethodSetAudio, "result", done},
+		{signaling.MethodRestartMedia, "call", signaling.RestartParams{RoomID: room.RoomID, Offer: "v=0\r\n"}},
+		{signaling.MethodRestartMedia, "result", signaling.RestartResult{Answer: "v=0\r\n"}},
+		{signaling.NotifyRoomEvents, "notification", signaling.RoomEvents{RoomID: room.RoomID, Version: 13, Prev: 12, Events: events()[:1]}},
+		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
+		{signaling.NotifyKickedOff, "notification", signaling.KickedOffLine{Message: "the same user has logged in elsewhere"}},
+	}
+}
+
+func events() signaling.EventList {
+	users := []signaling.UserInfo{guest}
+	return signaling.EventList{
+		signaling.UsersEntered{Users: users, Count: 2},
+		signaling.UsersLeft{Users: users, Count: 1},
+		signaling.SeatsChanged{Seats: []signaling.SeatInfo{seat}, Seated: users, Left: []signaling.UserInfo{owner}},
+		signaling.RequestReceived{Request: request},
+		signaling.RequestEnded{Request: request, Result: signaling.Failed, By: owner, Code: 100210},
+		signaling.AudioChanged{UserID: "vince", HasAudio: true, Reason: signaling.ByAdmin},
+		signaling.RoomDismissed{Reason: signaling.DismissedByServer},
+		signaling.KickedOutOfRoom{Reason: signaling.KickedByServer, Message: "m"},
+	}
+}
+
+func TestGoldenMessages(t *testing.T) {
+	for _, m := range messages() {
+		name := m.method + "." + m.kind
+		t.Run(name, func(t *testing.T) {
+			filled(t, reflect.ValueOf(m.body), name)
+			b, err := m.encode()
+			require.NoError(t, err)
+			golden(t, name, b)
+
+			got, err := signaling.DecodeMessage(b)
+			require.NoError(t, err)
+			raw := got.Params
+			if m.kind == "result" {
+				raw = got.Result
+			}
+			body := reflect.New(reflect.TypeOf(m.body))
+			require.NoError(t, signaling.DecodeParams(raw, body.Interface()))
+			assert.Equal(t, m.body, body.Elem().Interface(), "there and back")
+		})
+	}
+}
+
+func TestGoldenEvents(t *testing.T) {
+	for _, e := range events() {
+		t.Run(signaling.EventType(e), func(t *testing.T) {
+			filled(t, reflect.ValueOf(e), "event")
+			b, err := signaling.MarshalEvent(e)
+			require.NoError(t, err)
+			golden(t, "event."+signaling.EventType(e), b)
+			got, err := signaling.UnmarshalEvent(b)
+			require.NoError(t, err)
+			assert.Equal(t, e, got)
+		})
+	}
+}
+
+func TestGoldenError(t *testing.T) {
+	b, err := signaling.EncodeError(7, signaling.WithOp("TakeSeat", signaling.ErrSeatLocked))
+	require.NoError(t, err)
+	golden(t, "error", b)
+}
+
+// TestEventsOfANewerServer: an old client follows it.
+func TestEventsOfANewerServer(t *testing.T) {
+	var got signaling.RoomEvents
+	require.NoError(t, json.Unmarshal([]byte(`{"roomId":"r","version":2,"prev":1,"events":[
+		{"type":"later","data":{"x":[1]}}, {"type":"roomDismissed","data":{"reason":9,"more":1}}]}`), &got))
+	assert.Equal(t, signaling.EventList{signaling.RoomDismissed{Reason: 9}}, got.Events)
+
+	for _, bad := range []string{`7`, `[7]`, `[{"type":"usersLeft","data":7}]`, `[{"type":"usersLeft"}]`, `{}`} {
+		var l signaling.EventList
+		assert.Error(t, json.Unmarshal([]byte(bad), &l), bad)
+	}
+	b, err := json.Marshal(signaling.RoomEvents{})
+	require.NoError(t, err)
+	assert.Contains(t, string(b), `"events":[]`, "a list is never null")
+}
+
+// TestGoldenEnums holds every number of every enumeration: they are the documents' and never change.
+func TestGoldenEnums(t *testing.T) {
+	var out strings.Builder
+	list := func(name string, most int, text func(int) string) {
+		for v := range most + 1 {
+			if s := text(v); s != strconv.Itoa(v) {
+				fmt.Fprintf(&out, "%s %d %s\n", name, v, s)
+			}
+		}
+		assert.Equal(t, "77", text(77), "%s passes on what it does not know", name)
+		assert.NotEqual(t, strconv.Itoa(most), text(most), name)
+		assert.Equal(t, strconv.Itoa(most+1), text(most+1), "%s has grown: raise the number in this test", name)
+	}
+	list("SeatMode", 2, func(v int) string { return signaling.SeatMode(v).String() })
+	list("Role", 2, func(v int) string { return signaling.Role(v).String() })
+	list("ChangeReason", 1, func(v int) string { return signaling.ChangeReason(v).String() })
+	list("KickedOutReason", 5, func(v int) string { return signaling.KickedOutReason(v).String() })
+	list("DismissedReason", 2, func(v int) string { return signaling.DismissedReason(v).String() })
+	list("RequestType", 2, func(v int) string { return signaling.RequestType(v).String() })
+	list("RequestResultType", 4, func(v int) string { return signaling.RequestResultType(v).String() })
+	list("MicStatus", 2, func(v int) string { return signaling.MicStatus(v).String() })
+	list("ConnState", 4, func(v int) string { return signaling.ConnState(v).String() })
+	goldenText(t, "enums.txt", out.String())
+	assert.True(t, signaling.RoomOwner.Manages() && signaling.Administrator.Manages() && !signaling.GeneralUser.Manages())
+}
+
+// TestNothingWithoutGolden reads the source: a new method, notification, event or enumeration needs its line above.
+func TestNothingWithoutGolden(t *testing.T) {
+	have := map[string]bool{}
+	for _, m := range messages() {
+		have[m.method+"."+m.kind] = true
+	}
+	for _, e := range events() {
+		have[reflect.TypeOf(e).Name()] = true
+	}
+	enums, err := os.ReadFile(filepath.Join("testdata", "enums.txt"))
+	require.NoError(t, err)
+	paths, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		require.NoError(t, err)
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil {
+				recv, _ := f.Recv.List[0].Type.(*ast.Ident)
+				switch {
+				case recv == nil:
+				case f.Name.Name == "eventType":
+					assert.True(t, have[recv.Name], "event %s has no golden file", recv.Name)
+				case f.Name.Name == "String" && recv.Name != "Code":
+					assert.Contains(t, string(enums), recv.Name+" ", "an enumeration without golden lines")
+				}
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 {
+				return true
+			}
+			lit, ok := spec.Values[0].(*ast.BasicLit)
+			if !ok || lit.Kind != token.STRING {
+				return true
+			}
+			wire, err := strconv.Unquote(lit.Value)
+			require.NoError(t, err)
+			switch name := spec.Names[0].Name; {
+			case strings.HasPrefix(name, "Method"):
+				assert.True(t, have[wire+".call"] && have[wire+".result"], "%s has no golden files", name)
+			case strings.HasPrefix(name, "Notify"):
+				assert.True(t, have[wire+".notification"], "%s has no golden file", name)
+			}
+			return true
+		})
+	}
+}
+
+// filled demands that no field is zero: a golden file shows every name.
+func filled(t *testing.T, v reflect.Value, where string) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			filled(t, v.Field(i), where+"."+v.Type().Field(i).Name)
+		}
+	case reflect.Slice:
+		require.NotZero(t, v.Len(), where)
+		for i := range v.Len() {
+			filled(t, v.Index(i), where)
+		}
+	case reflect.Pointer, reflect.Interface:
+		require.False(t, v.IsNil(), where)
+		filled(t, v.Elem(), where)
+	default:
+		require.False(t, v.IsZero(), "%s is not filled", where)
+	}
+}
+
+// golden compares JSON, its order of fields included, with a file in which it stands indented.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	var pretty bytes.Buffer
+	require.NoError(t, json.Indent(&pretty, got, "", "  "))
+	goldenText(t, name+".json", pretty.String()+"\n")
+}
+
+func goldenText(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "go test ./signaling -update writes it")
+	assert.Equal(t, string(want), got, "the wire has changed: docs/protocol.md and both sides have to follow; then go test ./signaling -update")
+}
