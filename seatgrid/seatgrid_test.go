@@ -97,7 +97,7 @@ func TestApplicationTimesOut(t *testing.T) {
 
 func TestApplicationWithoutTimeoutWaits(t *testing.T) {
 	inRoom(t, func(t *testing.T, _ *voiceroomtest.Server, host, guest *voiceroomtest.User) {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		seen := events(host)
 		_, err := guest.TakeSeat(ctx, 1, 0)

@@ -23,15 +23,16 @@ const (
 // commit appends what a turn decided, if it has to be appended now, and tells everybody. The answers come after it.
 func (h *home) commit(ctx context.Context, t *turn) error {
 	now := time.Now()
-	flush := len(t.events) > 0 && (!now.Before(h.flushAt) || users(t.events) >= presenceLimit)
+	flush := (len(t.events) > 0 || h.miscounted(t)) && (t.flush || t.full() || !h.flushAt.IsZero() && !now.Before(h.flushAt))
 	if !t.changed && !flush {
-		h.pending = t.events // nothing but presence, which may wait for company
+		h.pending, h.pendingSize = t.events, t.size // nothing but presence, which may wait for company
 		return nil
 	}
 	e := Entry{
 		Version: h.entry.Version + 1, Epoch: h.entry.Epoch, Home: h.node.cfg.ID, At: now.UnixMilli(),
 		Done: t.done, Events: t.events, State: t.state, Members: len(h.present),
 	}
+	h.pending, h.pendingSize, h.flushAt = nil, 0, time.Time{}
 	data, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -39,10 +40,10 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	if err := h.append(ctx, data); err != nil {
 		return err
 	}
-	h.entry, h.pending, h.flushAt = e, nil, time.Time{}
+	h.entry = e
 	h.appends++
 	for _, d := range t.done {
-		h.done[d.ID] = doneAt{out: d.Outcome, at: now}
+		h.remember(d, now)
 	}
 	h.node.publish(h.key, e, data)
 	return nil
@@ -72,7 +73,9 @@ func (h *home) append(ctx context.Context, data []byte) error {
 			return nil
 		case lastErr == nil && last.Rev != h.rev, errors.Is(lastErr, store.ErrNotFound) && h.rev != 0:
 			return errMoved
-		case ctx.Err() != nil || time.Now().After(limit):
+		case ctx.Err() != nil:
+			return errMoved
+		case time.Now().After(limit) || errors.Is(lastErr, store.ErrClosed):
 			h.log.Error("the room's log cannot be reached", "error", err)
 			return errMoved
 		}
@@ -81,12 +84,5 @@ func (h *home) append(ctx context.Context, data []byte) error {
 			return errMoved
 		case <-time.After(appendPause):
 		}
-	}
-}
-
-// answerAll answers everybody who waited for the append; e is the newest entry.
-func (t *turn) answerAll(e Entry) {
-	for i, c := range t.calls {
-		c.answer(t.answers[i](e))
 	}
 }

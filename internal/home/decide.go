@@ -5,19 +5,27 @@ import (
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
-	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
+// turnBytes is how many bytes of events a turn collects. One more command's events and the state still fit into an
+// entry.
+const turnBytes = 48 << 10
+
 // turn is one batch being decided: the state after it, what to append, and the answers that wait for the append.
 type turn struct {
+	now     time.Time
 	state   room.State
 	changed bool // more than presence: append now
+	flush   bool // append now, whatever it is: there is more to decide
 	events  []room.Event
+	size    int // of the events, about
 	done    []Done
 	calls   []call
 	answers []func(e Entry) reply
 }
+
+func (t *turn) full() bool { return t.size >= turnBytes }
 
 func (t *turn) add(c call, f func(Entry) reply) {
 	t.calls, t.answers = append(t.calls, c), append(t.answers, f)
@@ -29,58 +37,96 @@ func (t *turn) refuseAll(r reply) {
 	}
 }
 
-// decide applies a batch and what is due to the state. Presence (h.present, h.away) changes at once: it is soft, and
-// who is present stays so when an append fails.
-func (h *home) decide(batch []call) *turn {
-	now := time.Now()
-	t := &turn{state: h.entry.State, events: slices.Clone(h.pending)}
-	for _, c := range batch {
-		switch {
-		case c.Command != nil:
-			h.command(t, c, *c.Command, now)
-		case c.Enter != nil:
-			h.enter(t, c, *c.Enter)
-		case c.Exit != nil:
-			h.exit(t, *c.Exit, now)
-			t.add(c, ok)
-		case c.Announce != nil:
-			h.announced(t, *c.Announce, now)
-			t.add(c, ok)
-		case c.nodeDown != "":
-			h.lost(c.nodeDown, now)
-			t.add(c, ok)
-		default:
-			t.add(c, ok)
+// answerAll answers everybody who waited for the append; e is the newest entry.
+func (t *turn) answerAll(e Entry) {
+	for i, c := range t.calls {
+		c.answer(t.answers[i](e))
+	}
+}
+
+// decide applies a batch and what is due to the state, and returns what did not fit into one entry. Presence
+// (h.present, h.away) changes at once: it is soft, and who is present stays so when an append fails.
+func (h *home) decide(batch []call) (t *turn, rest []call) {
+	t = &turn{now: time.Now(), state: h.entry.State, events: slices.Clone(h.pending), size: h.pendingSize}
+	h.checkNodes(t.now)
+	for i, c := range batch {
+		if t.full() || t.size > 0 && c.dismisses() { // the end of a room may fill an entry alone
+			t.flush, rest = true, batch[i:]
+			break
 		}
+		h.one(t, c)
 		if c.verify {
 			t.changed = true // an append is the one sure test
 		}
 	}
-	h.overdue(t, now)
-	if len(t.events) > 0 && h.flushAt.IsZero() {
-		h.flushAt = now.Add(presenceDelay)
+	h.overdue(t)
+	switch {
+	case len(t.events) > 0:
+		if soon := t.now.Add(presenceDelay); h.flushAt.IsZero() || h.flushAt.After(soon) {
+			h.flushAt = soon
+		}
+	case !h.miscounted(t):
+		h.flushAt = time.Time{}
+	case h.flushAt.IsZero():
+		h.flushAt = latest(t.now.Add(presenceDelay), h.gatherUntil)
 	}
-	return t
+	return t, rest
 }
 
-func ok(Entry) reply { return reply{} }
+// miscounted reports whether the newest entry tells another number of members than are here: a new home learns of
+// them in silence, for they have come in long ago.
+func (h *home) miscounted(t *turn) bool {
+	return t.state.Exists() && len(h.present) != h.entry.Members
+}
 
-func (h *home) command(t *turn, c call, cmd room.Command, now time.Time) {
-	if d, repeated := h.done[doneKey(cmd)]; repeated && cmd.ID != "" {
-		t.add(c, func(Entry) reply { return reply{Outcome: d.out} })
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// one decides one call. It adds exactly one answer.
+func (h *home) one(t *turn, c call) {
+	switch {
+	case c.Command != nil:
+		h.command(t, c, *c.Command)
+		return
+	case c.Enter != nil:
+		h.enter(t, c, *c.Enter)
+		return
+	case c.Exit != nil:
+		h.exit(t, *c.Exit, c.Seq)
+	case c.Announce != nil:
+		h.announced(t, *c.Announce, c.Seq)
+	}
+	t.add(c, func(Entry) reply { return reply{} })
+}
+
+func (h *home) command(t *turn, c call, cmd room.Command) {
+	if out, repeated := h.outcome(t, cmd); repeated {
+		t.add(c, func(Entry) reply { return reply{Outcome: out} })
 		return
 	}
-	if _, leaves := cmd.Action.(room.Leave); leaves {
-		h.leave(t, c, cmd, now)
+	p, here := h.present[cmd.By.UserID]
+	_, leaves := cmd.Action.(room.Leave)
+	switch {
+	case cmd.By.UserID == "": // the server itself
+	case here:
+		cmd.By.UserName, cmd.By.AvatarURL = p.user.UserName, p.user.AvatarURL
+	case t.now.Before(h.gatherUntil):
+		// This home is new, and the user's node has not said yet whom it has. It says so about now: ask again.
+		t.add(c, func(Entry) reply { return reply{Moved: true} })
 		return
-	}
-	if m, here := h.present[cmd.By.UserID]; here {
-		cmd.By.UserName, cmd.By.AvatarURL = m.User.UserName, m.User.AvatarURL
-	} else if cmd.By.UserID != "" {
+	case !leaves: // who leaves a room twice is out of it
 		t.add(c, func(Entry) reply { return refusal(signaling.ErrNotInRoom) })
 		return
 	}
-	out, err := h.apply(t, cmd, now)
+	if leaves {
+		h.leave(t, c, cmd)
+		return
+	}
+	out, err := h.apply(t, cmd)
 	if err != nil {
 		t.add(c, func(Entry) reply { return refusal(err) })
 		return
@@ -89,8 +135,8 @@ func (h *home) command(t *turn, c call, cmd room.Command, now time.Time) {
 }
 
 // apply runs one command through the rules and notes its outcome.
-func (h *home) apply(t *turn, cmd room.Command, now time.Time) (Outcome, error) {
-	next, events, err := room.Apply(t.state, cmd, now)
+func (h *home) apply(t *turn, cmd room.Command) (Outcome, error) {
+	next, events, err := room.Apply(t.state, cmd, t.now)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -106,6 +152,9 @@ func (h *home) apply(t *turn, cmd room.Command, now time.Time) (Outcome, error) 
 		out.Version = h.entry.Version + 1
 		t.state, t.changed = next, true
 		t.events = append(t.events, events...)
+		for _, e := range events {
+			t.size += size(e)
+		}
 		if cmd.ID != "" {
 			t.done = append(t.done, Done{ID: doneKey(cmd), Outcome: out})
 		}
@@ -113,157 +162,22 @@ func (h *home) apply(t *turn, cmd room.Command, now time.Time) (Outcome, error) 
 	return out, nil
 }
 
+// outcome returns what a command has come to if it was carried out before, also a moment ago in this very turn.
+func (h *home) outcome(t *turn, cmd room.Command) (Outcome, bool) {
+	if cmd.ID == "" {
+		return Outcome{}, false
+	}
+	key := doneKey(cmd)
+	if d, ok := h.done[key]; ok {
+		return d.out, true
+	}
+	for _, d := range t.done {
+		if d.ID == key {
+			return d.Outcome, true
+		}
+	}
+	return Outcome{}, false
+}
+
 // doneKey is what an outcome is remembered under. Clients choose the ids, so one must not meet another's.
 func doneKey(cmd room.Command) string { return string(cmd.By.UserID) + "\x00" + cmd.ID }
-
-func (h *home) enter(t *turn, c call, m Member) {
-	switch _, here := h.present[m.User.UserID]; {
-	case !t.state.Exists():
-		t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomNotExist) })
-		return
-	case !here && len(h.present) >= h.node.cfg.MemberLimit:
-		t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomFull) })
-		return
-	}
-	h.arrive(t, m, true)
-	t.add(c, func(e Entry) reply {
-		e.Events, e.Done, e.Members = nil, nil, len(h.present)
-		return reply{Entry: &e}
-	})
-}
-
-// arrive makes somebody present. A member whom a new home had not known, or who was away, never left for the others:
-// tell is then false.
-func (h *home) arrive(t *turn, m Member, tell bool) {
-	u := m.User
-	u.Role = t.state.RoleOf(u.UserID)
-	m.User = u
-	_, here := h.present[u.UserID]
-	_, wasAway := h.away[u.UserID]
-	h.present[u.UserID] = m
-	delete(h.away, u.UserID)
-	if tell && !here && !wasAway {
-		t.tellPresence(signaling.UsersEntered{Users: []signaling.UserInfo{u}, Count: len(h.present)})
-	}
-}
-
-func (h *home) leave(t *turn, c call, cmd room.Command, now time.Time) {
-	out, err := h.apply(t, cmd, now)
-	if err != nil {
-		t.add(c, func(Entry) reply { return refusal(err) })
-		return
-	}
-	h.gone(t, cmd.By)
-	t.add(c, func(e Entry) reply { out.Version = e.Version; return reply{Outcome: out} })
-}
-
-// exit is a session that ended without a word. A session that was replaced by a later one of the same user changes
-// nothing.
-func (h *home) exit(t *turn, m Member, now time.Time) {
-	if h.present[m.User.UserID].Session != m.Session {
-		return
-	}
-	h.depart(t, h.present[m.User.UserID].User, now)
-}
-
-func (h *home) depart(t *turn, u signaling.UserInfo, now time.Time) {
-	// Depart is never refused while the room exists, and after that there is nothing to free.
-	if _, err := h.apply(t, room.Command{By: u, Action: room.Depart{}}, now); err != nil {
-		h.log.Debug("departure from a room that is over", "user", u.UserID)
-	}
-	h.gone(t, u)
-}
-
-func (h *home) gone(t *turn, u signaling.UserInfo) {
-	_, wasAway := h.away[u.UserID]
-	delete(h.away, u.UserID)
-	m, here := h.present[u.UserID]
-	if here {
-		u = m.User
-		delete(h.present, u.UserID)
-	}
-	if !here && !wasAway {
-		return // nobody knew of them
-	}
-	t.tellPresence(signaling.UsersLeft{Users: []signaling.UserInfo{u}, Count: len(h.present)})
-}
-
-// announced takes a node's word for whom it has.
-func (h *home) announced(t *turn, a announcement, now time.Time) {
-	has := map[signaling.UserID]bool{}
-	for _, m := range a.Members {
-		has[m.User.UserID] = true
-		h.arrive(t, m, false)
-	}
-	for u, m := range h.present {
-		if m.Node == a.Node && !has[u] {
-			h.depart(t, m.User, now)
-		}
-	}
-}
-
-// lost makes everybody of a dead node be away: they may come back on another one.
-func (h *home) lost(node store.NodeID, now time.Time) {
-	for u, m := range h.present {
-		if m.Node == node {
-			h.away[u] = now.Add(h.node.cfg.Grace)
-		}
-	}
-}
-
-// overdue ends what has run out: requests, and the patience with those who are away.
-func (h *home) overdue(t *turn, now time.Time) {
-	if due, some := t.state.NextDeadline(); some && !now.Before(due) {
-		// Expire is never refused while there is a deadline.
-		if _, err := h.apply(t, room.Command{Action: room.Expire{}}, now); err != nil {
-			h.log.Error("expiry refused", "error", err)
-		}
-	}
-	for u, until := range h.away {
-		if !now.Before(until) {
-			h.depart(t, signaling.UserInfo{UserID: u}, now)
-		}
-	}
-	// Nobody keeps a seat or a request whom no node has and nobody waits for.
-	for _, u := range t.state.Bound() {
-		_, here := h.present[u]
-		_, awaited := h.away[u]
-		if !here && !awaited && t.state.Exists() {
-			h.depart(t, signaling.UserInfo{UserID: u}, now)
-		}
-	}
-}
-
-// tellPresence adds to the last event if it is of the same kind: a crowd that comes in is one event.
-func (t *turn) tellPresence(e signaling.Event) { t.events = coalesce(t.events, e) }
-
-func coalesce(list []room.Event, e signaling.Event) []room.Event {
-	if len(list) > 0 {
-		last := &list[len(list)-1]
-		switch e := e.(type) {
-		case signaling.UsersEntered:
-			if l, same := last.Event.(signaling.UsersEntered); same {
-				last.Event = signaling.UsersEntered{Users: append(l.Users[:len(l.Users):len(l.Users)], e.Users...), Count: e.Count}
-				return list
-			}
-		case signaling.UsersLeft:
-			if l, same := last.Event.(signaling.UsersLeft); same {
-				last.Event = signaling.UsersLeft{Users: append(l.Users[:len(l.Users):len(l.Users)], e.Users...), Count: e.Count}
-				return list
-			}
-		}
-	}
-	return append(list, room.Event{Event: e})
-}
-
-func users(list []room.Event) (n int) {
-	for _, e := range list {
-		switch e := e.Event.(type) {
-		case signaling.UsersEntered:
-			n += len(e.Users)
-		case signaling.UsersLeft:
-			n += len(e.Users)
-		}
-	}
-	return n
-}

@@ -2,7 +2,9 @@ package home
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
@@ -46,12 +48,30 @@ func decodeEntry(b []byte) (Entry, error) {
 	if err := json.Unmarshal(b, &e); err != nil {
 		return e, fmt.Errorf("home: unreadable log entry: %w", err)
 	}
+	// A newer node's log may hold events that are unknown here.
+	e.Events = slices.DeleteFunc(e.Events, func(e room.Event) bool { return e.Event == nil })
 	return e, nil
 }
 
-// request is what nodes ask each other's homes; one field besides Key is set.
+// outcomes returns what recent entries of a room's log carried out.
+func outcomes(entries []store.Entry) []Done {
+	var list []Done
+	for _, raw := range entries {
+		var e struct { // the states beside them are large
+			Done []Done `json:"done"`
+		}
+		if json.Unmarshal(raw.Data, &e) == nil {
+			list = append(list, e.Done...)
+		}
+	}
+	return list
+}
+
+// request is what nodes ask each other's homes; one field besides the first three is set.
 type request struct {
 	Key      store.Key     `json:"key"`
+	From     store.NodeID  `json:"from"` // the node that asks
+	Seq      uint64        `json:"seq"`  // grows with each thing that this node says about who is present
 	Command  *room.Command `json:"command,omitempty"`
 	Enter    *Member       `json:"enter,omitempty"`
 	Exit     *Member       `json:"exit,omitempty"`
@@ -59,10 +79,17 @@ type request struct {
 	Ping     bool          `json:"ping,omitempty"` // does the node answer at all?
 }
 
-// announcement lists everybody whom a node has in a room.
+// announcement lists everybody whom a node has in a room and whose id is above After, up to UpTo: a large room is
+// announced in parts. An empty UpTo means no upper end.
 type announcement struct {
-	Node    store.NodeID `json:"node"`
-	Members []Member     `json:"members"`
+	Node    store.NodeID     `json:"node"`
+	After   signaling.UserID `json:"after,omitempty"`
+	UpTo    signaling.UserID `json:"upTo,omitempty"`
+	Members []Member         `json:"members"`
+}
+
+func (a announcement) covers(u signaling.UserID) bool {
+	return u > a.After && (a.UpTo == "" || u <= a.UpTo)
 }
 
 type reply struct {
@@ -82,7 +109,7 @@ func (r reply) err() error {
 
 func refusal(err error) reply {
 	r := reply{Code: signaling.CodeOf(err)}
-	if e, ok := err.(*signaling.Error); ok {
+	if e, ok := errors.AsType[*signaling.Error](err); ok {
 		r.Message = e.Message
 	}
 	return r

@@ -14,11 +14,15 @@ import (
 // silence is how long a follower waits for an entry it knows of before it asks the log.
 const silence = time.Second
 
-// follower is this node's view of one room: every entry once and in order, whatever the bus loses.
+// follower is this node's view of one room: every entry once and in order, whatever the bus loses. It ends with the
+// room: a later one with the same id takes another follower.
 type follower struct {
 	node *Node
 	key  store.Key
 	stop func()
+	gone chan struct{} // closed by close
+
+	chasing, announcing errand
 
 	mu      sync.Mutex // protects what follows and serialises deliver
 	last    Entry
@@ -27,11 +31,12 @@ type follower struct {
 	grew    chan struct{} // closed and replaced with each entry
 }
 
-// Follow calls deliver with the room's newest entry, and then with each further one: in order, one at a time. complete
-// is false where entries before it could not be had (then only its state counts). deliver must not block nor call
-// back. await waits until a version has been delivered.
+// Follow calls deliver with the room's newest entry, and then with each further one until the room's end: in order,
+// one at a time. complete is false where entries before it could not be had (then only its state counts). deliver must
+// not block nor call back. await waits until a version has been delivered, or the room has ended. stop ends it, and
+// must not be called by deliver. A room that does not exist is [store.ErrNotFound].
 func (n *Node) Follow(ctx context.Context, key store.Key, deliver func(e Entry, complete bool)) (await func(context.Context, uint64) error, stop func(), err error) {
-	f := &follower{node: n, key: key, deliver: deliver, grew: make(chan struct{})}
+	f := &follower{node: n, key: key, deliver: deliver, grew: make(chan struct{}), gone: make(chan struct{})}
 	f.stop, err = n.store.Subscribe(store.Topic{Kind: store.KindRoom, App: key.App, Room: key.Room}, f.receive)
 	if err != nil {
 		return nil, nil, err
@@ -48,7 +53,10 @@ func (n *Node) Follow(ctx context.Context, key store.Key, deliver func(e Entry, 
 
 func (f *follower) close() {
 	f.mu.Lock()
-	f.closed = true
+	if !f.closed {
+		f.closed = true
+		close(f.gone)
+	}
 	f.mu.Unlock()
 	f.node.mu.Lock()
 	if f.node.followers[f.key] == f {
@@ -90,19 +98,30 @@ func (f *follower) receive(data []byte) {
 func (f *follower) push(e Entry) {
 	f.mu.Lock()
 	known := f.last.Version
-	if known == 0 || e.Version == known+1 {
+	next := known == 0 || e.Version == known+1
+	if next && f.same(e) {
 		f.advance(e, known != 0)
+		next = false
 	}
-	gap := known != 0 && e.Version > known+1
+	gap := next || e.Version > known && f.last.Version != e.Version || !f.same(e)
 	f.mu.Unlock()
 	if gap {
-		f.node.spawn(func() { f.catchUp(f.node.ctx) })
+		f.chase()
 	}
 }
 
+// same reports whether an entry is of the room that is known, and not of an earlier or later one with the same id;
+// f.mu is held.
+func (f *follower) same(e Entry) bool {
+	return f.last.Version == 0 || e.State.Info.CreateTime == f.last.State.Info.CreateTime
+}
+
+// over reports whether there is nothing more to deliver; f.mu is held.
+func (f *follower) over() bool { return f.closed || f.last.State.Dismissed != 0 }
+
 // advance delivers e; f.mu is held.
 func (f *follower) advance(e Entry, complete bool) {
-	if f.closed {
+	if f.over() {
 		return
 	}
 	newHome := f.last.Epoch != 0 && f.last.Epoch != e.Epoch
@@ -112,65 +131,125 @@ func (f *follower) advance(e Entry, complete bool) {
 	f.grew = make(chan struct{})
 	if newHome {
 		f.node.unlearn(f.key)
-		f.node.spawn(func() { f.node.announce(f.key) })
+		f.node.announce(f)
 	}
 }
 
+// chase catches up with the log on a goroutine of its own, until it has.
+func (f *follower) chase() {
+	f.chasing.run(f.node, func() {
+		for {
+			err := f.catchUp(f.node.ctx)
+			if err == nil {
+				return
+			}
+			f.node.log.Warn("cannot catch up with a room", "room", f.key.Room, "error", err)
+			select {
+			case <-f.node.ctx.Done():
+				return
+			case <-f.gone:
+				return
+			case <-time.After(silence):
+			}
+		}
+	})
+}
+
 // catchUp reads from the log what the bus did not bring.
-func (f *follower) catchUp(ctx context.Context) {
+func (f *follower) catchUp(ctx context.Context) error {
 	f.mu.Lock()
-	from := time.UnixMilli(f.last.At).Add(-5 * time.Second) // clocks of home and store may differ
+	known, over := f.last, f.over()
 	f.mu.Unlock()
+	if known.Version == 0 || over {
+		return nil // it has not begun, which reads the log anyway, or has ended
+	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	list, err := f.node.store.Since(ctx, f.key, from)
-	if err != nil {
-		f.node.log.Warn("cannot catch up with a room", "room", f.key.Room, "error", err)
-		return
+	// The newest entry first: what is stored while Since reads is the next one's business.
+	last, err := f.node.store.Last(ctx, f.key)
+	removed := errors.Is(err, store.ErrNotFound)
+	if err != nil && !removed {
+		return err
 	}
-	_, lastErr := f.node.store.Last(ctx, f.key)
+	list, err := f.node.store.Since(ctx, f.key, time.UnixMilli(known.At).Add(-5*time.Second)) // clocks of home and store may differ
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 && !removed {
+		list = append(list, last)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if known := f.last.State.Info; errors.Is(lastErr, store.ErrNotFound) ||
-		(len(list) > 0 && !sameRoom(list[len(list)-1], known)) {
+	for _, raw := range list {
+		e, err := decodeEntry(raw.Data)
+		switch {
+		case err != nil:
+			f.node.log.Error("entry in the log", "room", f.key.Room, "error", err)
+		case f.over():
+			return nil
+		case !f.same(e):
+			if e.State.Info.CreateTime > f.last.State.Info.CreateTime {
+				removed = true // a later room has its id: this one is over
+			}
+		case e.Version > f.last.Version:
+			f.advance(e, e.Version == f.last.Version+1)
+		}
+	}
+	if removed {
 		// Dismissed, and its log removed, while this node heard nothing.
 		e := f.last
 		e.Version++
 		e.State.Dismissed = signaling.DismissedByServer
 		e.Events = []room.Event{{Event: signaling.RoomDismissed{Reason: e.State.Dismissed}}}
 		f.advance(e, true)
-		return
 	}
-	for _, raw := range list {
-		e, err := decodeEntry(raw.Data)
-		if err != nil || e.Version <= f.last.Version {
-			continue
-		}
-		f.advance(e, e.Version == f.last.Version+1)
-	}
-}
-
-// sameRoom reports whether an entry is of the room that is known, and not of a later one with the same id.
-func sameRoom(raw store.Entry, known signaling.RoomInfo) bool {
-	e, err := decodeEntry(raw.Data)
-	return err != nil || e.State.Info.CreateTime == known.CreateTime
+	return nil
 }
 
 // await returns when the version has been delivered: at once for a home here, a moment later for another.
 func (f *follower) await(ctx context.Context, version uint64) error {
 	for {
 		f.mu.Lock()
-		reached, grew := f.last.Version >= version || f.closed, f.grew
+		reached, grew := f.last.Version >= version || f.over(), f.grew
 		f.mu.Unlock()
 		if reached {
 			return nil
 		}
 		select {
 		case <-grew:
+		case <-f.gone:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-time.After(silence):
-			f.catchUp(ctx)
+			f.chase()
 		}
 	}
+}
+
+// errand is something that runs on one goroutine at a time, and once more if it was asked for meanwhile.
+type errand struct {
+	mu      sync.Mutex
+	running bool
+	again   bool
+}
+
+func (x *errand) run(n *Node, f func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.running {
+		x.again = true
+		return
+	}
+	x.running = n.spawn(func() {
+		for {
+			f()
+			x.mu.Lock()
+			more := x.again
+			x.again, x.running = false, more
+			x.mu.Unlock()
+			if !more || n.ctx.Err() != nil {
+				return
+			}
+		}
+	})
 }

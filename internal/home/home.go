@@ -2,6 +2,7 @@ package home
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -13,11 +14,11 @@ import (
 const (
 	batchLimit      = 64                     // commands decided with one append
 	presenceDelay   = 100 * time.Millisecond // entries and departures wait so long for company
-	presenceLimit   = 256                    // and no longer than until so many users have come together
-	rememberDone    = 2 * time.Minute        // a command may be repeated so long after its first attempt
-	trimEvery       = 512                    // entries that a log keeps at least
+	rememberDone    = time.Minute            // a command may be repeated so long after its first attempt
+	trimEvery       = 512                    // entries after which the older ones are trimmed
 	lingerDismissed = 30 * time.Second       // a dismissed room answers repeated commands so long
 	staleRetry      = 100 * time.Millisecond // how soon to look again whether the own heartbeat is fresh
+	gatherLimit     = 3 * time.Second        // how long a new home waits for the nodes to say whom they have
 )
 
 // home is one room on the node that decides it. All fields belong to the goroutine of run.
@@ -29,19 +30,29 @@ type home struct {
 	entry Entry  // the newest of the log
 	rev   uint64 // its revision
 
-	present map[signaling.UserID]Member
-	away    map[signaling.UserID]time.Time // bound to the room, but on no node; departs then
+	present     map[signaling.UserID]presence
+	nodes       map[store.NodeID]int           // sessions on each node
+	down        map[store.NodeID]bool          // those of them that are dead
+	away        map[signaling.UserID]time.Time // bound to the room, but on no living node; departs then
+	farewells   map[string]farewell            // sessions that have ended lately
+	gatherUntil time.Time
+	pending     []room.Event // presence that is not in the log yet
+	pendingSize int
+	flushAt     time.Time // when it has to be; zero: nothing pending
+
 	done    map[string]doneAt
-	pending []room.Event // presence that is not in the log yet
-	flushAt time.Time    // when it has to be; zero: nothing pending
+	doneAge []string // the keys of done, oldest first
+	pruneAt time.Time
 
-	appends  int
-	trimTo   uint64
-	removeAt time.Time // when a dismissed room's log is removed
+	appends  int    // since the last mark
+	marks    []mark // places in the log, oldest first
+	removeAt time.Time
 
-	calls  chan call
-	cancel context.CancelFunc
-	ended  chan struct{}
+	lost    bool   // it ended because an append failed
+	backlog []call // did not fit into the last turn
+	calls   chan call
+	cancel  context.CancelFunc
+	ended   chan struct{}
 }
 
 type doneAt struct {
@@ -49,19 +60,34 @@ type doneAt struct {
 	at  time.Time
 }
 
-// call is one thing asked of a home. answer is called exactly once.
+// mark says that everything before rev is older than at.
+type mark struct {
+	rev uint64
+	at  time.Time
+}
+
+// call is one thing asked of a home; one that asks nothing wakes it. answer is called exactly once.
 type call struct {
 	request
-	nodeDown store.NodeID
-	verify   bool // is the room still this node's?
-	answer   func(reply)
+	verify bool // is the room still this node's?
+	answer func(reply)
+}
+
+// dismisses reports whether the call may end the room.
+func (c call) dismisses() bool {
+	if c.Command == nil {
+		return false
+	}
+	_, ok := c.Command.Action.(room.Dismiss)
+	return ok
 }
 
 func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 	return &home{
 		node: n, key: key, entry: e, rev: rev,
 		log:     n.log.With("app", key.App, "room", key.Room, "epoch", e.Epoch),
-		present: map[signaling.UserID]Member{}, away: map[signaling.UserID]time.Time{}, done: map[string]doneAt{},
+		present: map[signaling.UserID]presence{}, nodes: map[store.NodeID]int{}, down: map[store.NodeID]bool{},
+		away: map[signaling.UserID]time.Time{}, farewells: map[string]farewell{}, done: map[string]doneAt{},
 		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}),
 	}
 }
@@ -72,26 +98,52 @@ func (h *home) run(ctx context.Context) {
 		h.node.forget(h)
 		close(h.ended)
 		h.refuseQueued()
+		for _, c := range h.backlog {
+			c.answer(reply{Moved: true})
+		}
 	}()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		timer.Reset(h.untilNext(time.Now()))
-		var batch []call
-		select {
-		case <-ctx.Done():
-			return
-		case c := <-h.calls:
-			batch = append(batch, c)
-			for len(batch) < batchLimit && len(h.calls) > 0 {
-				batch = append(batch, <-h.calls)
+		batch := h.backlog
+		h.backlog = nil
+		if len(batch) == 0 {
+			timer.Reset(h.untilNext(time.Now()))
+			select {
+			case <-ctx.Done():
+				return
+			case c := <-h.calls:
+				batch = append(batch, c)
+			case <-timer.C:
 			}
-		case <-timer.C:
+		}
+		for len(batch) > 0 && len(batch) < batchLimit && len(h.calls) > 0 {
+			batch = append(batch, <-h.calls)
 		}
 		if !h.turn(ctx, batch) {
 			return
 		}
 	}
+}
+
+// tell queues a call. A home that has ended, or has more to do than it can, sends the caller round again.
+func (h *home) tell(c call) {
+	select {
+	case <-h.ended:
+	default:
+		select {
+		case h.calls <- c:
+			// The home may have ended just now, with its rest already refused.
+			select {
+			case <-h.ended:
+				h.refuseQueued()
+			default:
+			}
+			return
+		default:
+		}
+	}
+	c.answer(reply{Moved: true})
 }
 
 // refuseQueued sends the callers who were too late to look for the room's next home. Callers that queue after the end
@@ -117,6 +169,7 @@ func (h *home) untilNext(now time.Time) time.Duration {
 	}
 	earlier(h.flushAt)
 	earlier(h.removeAt)
+	earlier(h.pruneAt)
 	if t, ok := h.entry.State.NextDeadline(); ok {
 		earlier(t)
 	}
@@ -132,57 +185,104 @@ func (h *home) untilNext(now time.Time) time.Duration {
 
 // turn decides a batch of calls and whatever is due, with at most one append. It returns false when the home ends.
 func (h *home) turn(ctx context.Context, batch []call) bool {
-	if !h.node.fresh(time.Now()) {
-		// Another node may have the room by now. Who asks looks again, and finds whoever it is.
+	again := !h.node.fresh(time.Now()) // another node may have the room by now
+	replaced := !again && len(batch) > 0 && h.replaced(ctx)
+	if again || replaced {
+		// Who asks looks again, and finds whoever it is.
 		for _, c := range batch {
 			c.answer(reply{Moved: true})
 		}
-		return true
+		return !replaced
 	}
-	t := h.decide(batch)
-	switch err := h.commit(ctx, t); err {
-	case nil:
+	t, rest := h.decide(batch)
+	h.backlog = rest
+	switch err := h.commit(ctx, t); {
+	case err == nil:
 		t.answerAll(h.entry)
 		return h.after(ctx)
-	case errMoved:
+	case errors.Is(err, errMoved):
 		h.log.Info("this node no longer decides the room")
+		h.lost = true
 		t.refuseAll(reply{Moved: true})
 		return false
-	default: // too large, which the limits of the rules should prevent
+	default: // too large, which the limits should prevent
 		h.log.Error("cannot append to the room's log", "error", err)
 		t.refuseAll(refusal(signaling.ErrServer))
 		return true
 	}
 }
 
-// after does what follows a successful turn: the end of a dismissed room, and the log's length.
-func (h *home) after(ctx context.Context) bool {
-	now := time.Now()
-	if h.entry.State.Dismissed != 0 {
-		if h.removeAt.IsZero() {
-			h.removeAt = now.Add(lingerDismissed)
-		}
-		if now.Before(h.removeAt) {
-			return true
-		}
-		if err := h.node.store.Remove(ctx, h.key, h.rev); err != nil {
-			h.log.Warn("cannot remove a dismissed room's log; a later start will", "error", err)
-		}
+// replaced reports whether a dismissed room has been created anew, perhaps elsewhere: its former home refuses
+// everything, for which it needs no append that would tell it.
+func (h *home) replaced(ctx context.Context) bool {
+	if h.entry.State.Dismissed == 0 {
 		return false
 	}
+	try, cancel := context.WithTimeout(ctx, appendTry)
+	defer cancel()
+	last, err := h.node.store.Last(try, h.key)
+	return errors.Is(err, store.ErrNotFound) || err == nil && last.Rev != h.rev
+}
+
+// after does what follows a successful turn: the end of a dismissed room, and forgetting what is old.
+func (h *home) after(ctx context.Context) bool {
+	now := time.Now()
+	h.prune(ctx, now)
+	if h.entry.State.Dismissed == 0 {
+		return true
+	}
+	if h.removeAt.IsZero() {
+		h.removeAt = now.Add(lingerDismissed)
+	}
+	if now.Before(h.removeAt) {
+		return true
+	}
+	if err := h.node.store.Remove(ctx, h.key, h.rev); err != nil {
+		h.log.Warn("cannot remove a dismissed room's log yet", "error", err)
+		h.node.sweepSoon()
+	}
+	return false
+}
+
+func (h *home) remember(d Done, at time.Time) {
+	h.done[d.ID] = doneAt{out: d.Outcome, at: at}
+	h.doneAge = append(h.doneAge, d.ID)
+}
+
+// prune forgets what nobody asks for any more: outcomes, ended sessions, and log entries, which a next home reads for
+// the outcomes.
+func (h *home) prune(ctx context.Context, now time.Time) {
 	if h.appends >= trimEvery {
 		h.appends = 0
-		if h.trimTo != 0 {
-			if err := h.node.store.Trim(ctx, h.key, h.trimTo); err != nil {
-				h.log.Warn("cannot trim the room's log", "error", err)
-			}
-		}
-		h.trimTo = h.rev
-		for id, d := range h.done {
-			if now.Sub(d.at) > rememberDone {
-				delete(h.done, id)
-			}
+		h.marks = append(h.marks, mark{rev: h.rev, at: now})
+	}
+	if now.Before(h.pruneAt) {
+		return
+	}
+	old := now.Add(-rememberDone)
+	i := 0
+	for ; i < len(h.doneAge) && h.done[h.doneAge[i]].at.Before(old); i++ {
+		delete(h.done, h.doneAge[i])
+	}
+	h.doneAge = append([]string(nil), h.doneAge[i:]...)
+	for id, f := range h.farewells {
+		if f.at.Before(old) {
+			delete(h.farewells, id)
 		}
 	}
-	return true
+	i = 0
+	for i < len(h.marks) && h.marks[i].at.Before(old) {
+		i++
+	}
+	if i > 0 {
+		if err := h.node.store.Trim(ctx, h.key, h.marks[i-1].rev); err != nil {
+			h.log.Warn("cannot trim the room's log", "error", err)
+		} else {
+			h.marks = h.marks[i:]
+		}
+	}
+	h.pruneAt = time.Time{}
+	if len(h.done)+len(h.farewells)+len(h.marks) > 0 {
+		h.pruneAt = now.Add(rememberDone)
+	}
 }

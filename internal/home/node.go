@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
 // Config of a node. Store, ID and Members are required.
@@ -22,8 +25,8 @@ type Config struct {
 	MemberLimit int           // most members a room may have; default 100,000
 	Logger      *slog.Logger
 
-	// Members returns whom this node has in a room, those who are just entering included. It is called from any
-	// goroutine and must not call back.
+	// Members returns whom this node has in a room: those included for whom Enter is about to be called, and those
+	// left out for whom Exit is. It is called from any goroutine and must not call back.
 	Members func(store.Key) []Member
 }
 
@@ -54,12 +57,18 @@ type Node struct {
 	wg     sync.WaitGroup
 	stops  []func() // subscriptions
 
-	freshUntil atomic.Int64 // Unix nanoseconds: until then the own heartbeat counts for everybody
+	freshUntil atomic.Int64  // Unix nanoseconds: until then the own heartbeat counts for everybody
+	seq        atomic.Uint64 // orders what this node says about who is present
+	sweep      chan struct{} // holds one token when rooms may be without a home
+	stopped    chan struct{} // closed when Stop has waited for everything
+	announcers chan struct{} // bounds how many rooms are announced at once
+	counting   errand
 
 	mu        sync.Mutex // protects what follows; nothing is called while it is held
 	stopping  bool
 	homes     map[store.Key]*home
-	alive     map[store.NodeID]bool
+	moving    map[store.Key]chan struct{} // rooms that may be about to get their home here; closed when that is decided
+	alive     map[store.NodeID]bool       // what Watch has told last of each node; only it may wake the dead
 	urls      []string
 	whereIs   map[store.Key]store.NodeID // a guess that spares reading the log
 	followers map[store.Key]*follower
@@ -71,8 +80,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	n := &Node{
 		cfg: cfg, store: cfg.Store, log: cfg.Logger,
-		homes: map[store.Key]*home{}, alive: map[store.NodeID]bool{},
+		homes: map[store.Key]*home{}, moving: map[store.Key]chan struct{}{}, alive: map[store.NodeID]bool{},
 		whereIs: map[store.Key]store.NodeID{}, followers: map[store.Key]*follower{},
+		sweep: make(chan struct{}, 1), stopped: make(chan struct{}), announcers: make(chan struct{}, 16),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.start(ctx); err != nil {
@@ -82,10 +92,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 }
 
 func (n *Node) start(ctx context.Context) error {
-	if err := n.beat(ctx); err != nil {
-		return err
-	}
-	if err := n.census(ctx); err != nil {
+	if _, err := n.beat(ctx); err != nil {
 		return err
 	}
 	cancel, err := n.store.Serve(store.Topic{Kind: store.KindCommand, Node: n.cfg.ID}, n.serve)
@@ -93,13 +100,22 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.stops = append(n.stops, cancel)
+	// The watch before the census: whoever dies after it was counted is told.
 	cancel, err = n.store.Watch(n.watched)
 	if err != nil {
 		return err
 	}
 	n.stops = append(n.stops, cancel, n.store.OnReconnect(n.checkAll))
-	n.wg.Go(n.beatForever)
-	return n.adoptOrphans(ctx, "")
+	if err := n.census(ctx); err != nil {
+		return err
+	}
+	n.spawn(n.beatForever)
+	n.spawn(n.sweepForever)
+	again, err := n.adoptOrphans(ctx)
+	if again {
+		n.sweepSoon()
+	}
+	return err
 }
 
 // Stop hands the rooms over to the other nodes, if there are any, and waits for everything the node has started.
@@ -110,8 +126,10 @@ func (n *Node) Stop(ctx context.Context) error {
 	n.stopping = true
 	n.mu.Unlock()
 	if !first {
+		<-n.stopped
 		return nil
 	}
+	defer close(n.stopped)
 	n.cancel() // every home ends its turn and its goroutine
 	for _, stop := range n.stops {
 		stop()
@@ -135,14 +153,16 @@ func (n *Node) spawn(f func()) bool {
 // fresh reports whether no other node can take this one for dead yet.
 func (n *Node) fresh(now time.Time) bool { return now.UnixNano() < n.freshUntil.Load() }
 
-func (n *Node) beat(ctx context.Context) error {
+// beat renews the heartbeat. late says that it had not been fresh before.
+func (n *Node) beat(ctx context.Context) (late bool, err error) {
 	sent := time.Now() // the store counts from later on: this is the safe side
 	if err := n.store.Beat(ctx, n.cfg.ID, n.cfg.Info); err != nil {
-		return err
+		return false, err
 	}
 	ttl := n.store.HeartbeatTTL()
+	late = !n.fresh(time.Now())
 	n.freshUntil.Store(sent.Add(ttl - ttl/4).UnixNano()) // a quarter for clocks that run differently
-	return nil
+	return late, nil
 }
 
 func (n *Node) beatForever() {
@@ -154,22 +174,23 @@ func (n *Node) beatForever() {
 			return
 		case <-every.C:
 		}
-		late := !n.fresh(time.Now())
 		ctx, cancel := context.WithTimeout(n.ctx, n.store.HeartbeatTTL()/2)
-		err := n.beat(ctx)
+		late, err := n.beat(ctx)
 		cancel()
 		switch {
 		case err != nil && n.ctx.Err() == nil:
 			n.log.Warn("heartbeat failed", "error", err)
-		case err == nil && late:
+		case late:
 			// Paused or cut off: rooms may be elsewhere now, and this node's members unknown to their new homes.
 			n.log.Warn("heartbeat was late; checking all rooms")
 			n.checkAll()
+			n.sweepSoon()
 		}
 	}
 }
 
-// census reads who is alive, and where clients reach them.
+// census reads who is alive, and where clients reach them. It adds nodes that Watch has not told of yet, and leaves
+// those alone of which it has: what it reads may be older.
 func (n *Node) census(ctx context.Context) error {
 	alive, err := n.store.Alive(ctx)
 	if err != nil {
@@ -177,17 +198,19 @@ func (n *Node) census(ctx context.Context) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	clear(n.alive)
-	n.urls = nil
+	var urls []string
 	if len(n.cfg.Info) > 0 {
-		n.urls = append(n.urls, string(n.cfg.Info))
+		urls = append(urls, string(n.cfg.Info))
 	}
 	for id, info := range alive {
-		n.alive[id] = true
-		if id != n.cfg.ID && len(info) > 0 {
-			n.urls = append(n.urls, string(info))
+		if _, told := n.alive[id]; !told {
+			n.alive[id] = true
+		}
+		if id != n.cfg.ID && n.alive[id] && len(info) > 0 {
+			urls = append(urls, string(info))
 		}
 	}
+	n.urls = urls
 	return nil
 }
 
@@ -195,59 +218,56 @@ func (n *Node) census(ctx context.Context) error {
 func (n *Node) watched(id store.NodeID, alive bool) {
 	n.mu.Lock()
 	was := n.alive[id]
-	if alive {
-		n.alive[id] = true
-	} else {
-		delete(n.alive, id)
-	}
-	homes := make([]*home, 0, len(n.homes))
-	for _, h := range n.homes {
-		homes = append(homes, h)
-	}
+	n.alive[id] = alive
+	homes := n.allHomes()
 	n.mu.Unlock()
-	if id == n.cfg.ID || alive == was {
-		return
+	if id == n.cfg.ID {
+		return // it knows better
 	}
-	n.spawn(func() {
-		if err := n.census(n.ctx); err != nil && n.ctx.Err() == nil {
-			n.log.Warn("cannot list the nodes", "error", err)
-		}
-	})
-	if alive {
-		return
+	if was != alive && !alive {
+		n.log.Info("node is gone", "node", id)
 	}
-	n.log.Info("node is gone", "node", id)
 	for _, h := range homes {
-		h.tell(call{nodeDown: id, answer: func(reply) {}})
+		h.tell(call{answer: func(reply) {}}) // wakes it: it looks which nodes live
 	}
-	n.spawn(func() {
-		if err := n.adoptOrphans(n.ctx, id); err != nil && n.ctx.Err() == nil {
-			n.log.Error("cannot take over rooms", "from", id, "error", err)
-		}
-	})
+	n.counting.run(n, n.count)
+	if !alive {
+		n.sweepSoon()
+	}
 }
+
+// count repeats the census until it succeeds.
+func (n *Node) count() {
+	for {
+		err := n.census(n.ctx)
+		if err == nil || n.ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
+			return
+		}
+		n.log.Warn("cannot list the nodes", "error", err)
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-time.After(sweepRetry):
+		}
+	}
+}
+
+// allHomes lists the homes here; n.mu is held.
+func (n *Node) allHomes() []*home { return slices.Collect(maps.Values(n.homes)) }
 
 // checkAll makes homes prove themselves and followers catch up: something may have been missed.
 func (n *Node) checkAll() {
 	n.mu.Lock()
-	homes := make([]*home, 0, len(n.homes))
-	for _, h := range n.homes {
-		homes = append(homes, h)
-	}
-	followers := make([]*follower, 0, len(n.followers))
-	for _, f := range n.followers {
-		followers = append(followers, f)
-	}
+	homes := n.allHomes()
+	followers := slices.Collect(maps.Values(n.followers))
 	n.mu.Unlock()
 	for _, h := range homes {
 		h.tell(call{verify: true, answer: func(reply) {}})
 	}
-	n.spawn(func() {
-		for _, f := range followers {
-			f.catchUp(n.ctx)
-			n.announce(f.key)
-		}
-	})
+	for _, f := range followers {
+		f.chase()
+		n.announce(f)
+	}
 }
 
 // publish tells everybody about an entry: this node's own follower at once, the others by the bus.
@@ -265,11 +285,6 @@ func (n *Node) publish(key store.Key, e Entry, data []byte) {
 
 // serve answers other nodes' requests.
 func (n *Node) serve(data []byte, answer func([]byte)) {
-	var req request
-	if err := json.Unmarshal(data, &req); err != nil {
-		n.log.Error("unreadable request of another node", "error", err)
-		return
-	}
 	send := func(r reply) {
 		b, err := json.Marshal(r)
 		if err != nil {
@@ -277,6 +292,13 @@ func (n *Node) serve(data []byte, answer func([]byte)) {
 			return
 		}
 		answer(b)
+	}
+	var req request
+	if err := json.Unmarshal(data, &req); err != nil {
+		// A newer node may know commands that this one does not. Silence would make it ask for ever.
+		n.log.Error("unreadable request of another node", "error", err)
+		send(refusal(signaling.ErrBadRequest))
+		return
 	}
 	if req.Ping {
 		send(reply{})
@@ -299,26 +321,6 @@ func (n *Node) hand(req request, answer func(reply)) bool {
 	return true
 }
 
-// tell queues a call. A home that has ended, or has more to do than it can, sends the caller round again.
-func (h *home) tell(c call) {
-	select {
-	case <-h.ended:
-	default:
-		select {
-		case h.calls <- c:
-			// The home may have ended just now, with its rest already refused.
-			select {
-			case <-h.ended:
-				h.refuseQueued()
-			default:
-			}
-			return
-		default:
-		}
-	}
-	c.answer(reply{Moved: true})
-}
-
 // Ready reports why this node cannot decide rooms now; nil when it can.
 func (n *Node) Ready(ctx context.Context) error {
 	if !n.fresh(time.Now()) {
@@ -338,12 +340,17 @@ func (n *Node) Rooms() int {
 func (n *Node) URLs() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.urls
+	return slices.Clone(n.urls)
 }
 
 // Alone reports whether there is no other node.
 func (n *Node) Alone() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return len(n.alive) == 0 || len(n.alive) == 1 && n.alive[n.cfg.ID]
+	for id, alive := range n.alive {
+		if alive && id != n.cfg.ID {
+			return false
+		}
+	}
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
@@ -15,19 +16,39 @@ const (
 	tryLimit   = time.Second // for one attempt at another node's home
 	firstPause = 10 * time.Millisecond
 	maxPause   = 250 * time.Millisecond
+
+	maxIntroductions = 3
 )
 
 // Do has a command decided by the room's home, wherever that is, and finds the next home when one fails. A refusal is
 // a *signaling.Error. While ctx lasts it tries again; the command's id keeps it from being carried out twice.
 func (n *Node) Do(ctx context.Context, key store.Key, cmd room.Command) (Outcome, error) {
-	r, err := n.ask(ctx, request{Key: key, Command: &cmd})
-	return r.Outcome, err
+	req := request{Key: key, Command: &cmd, Seq: n.seq.Add(1)}
+	for tries := 0; ; tries++ {
+		r, _, err := n.ask(ctx, req)
+		if tries == maxIntroductions || !errors.Is(err, signaling.ErrNotInRoom) || !n.has(key, cmd.By.UserID) {
+			return r.Outcome, err
+		}
+		// They are: the home is new, or has given this node up, and does not know it. Introduce them first.
+		n.announceAll(key)
+	}
 }
 
-// Enter makes somebody present and returns the room's newest entry, without its events.
+// has reports whether a user is in a room by this node.
+func (n *Node) has(key store.Key, u signaling.UserID) bool {
+	return slices.ContainsFunc(n.cfg.Members(key), func(m Member) bool { return m.User.UserID == u })
+}
+
+// Enter makes somebody present and returns the room's newest entry, without its events. After an error nobody is
+// present.
 func (n *Node) Enter(ctx context.Context, key store.Key, m Member) (Entry, error) {
 	m.Node = n.cfg.ID
-	r, err := n.ask(ctx, request{Key: key, Enter: &m})
+	r, decided, err := n.ask(ctx, request{Key: key, Enter: &m})
+	if !decided {
+		// It may have been heard all the same.
+		exit := request{Key: key, Exit: &m, Seq: n.seq.Add(1)}
+		n.spawn(func() { n.insist(exit) })
+	}
 	if err != nil {
 		return Entry{}, err
 	}
@@ -37,85 +58,94 @@ func (n *Node) Enter(ctx context.Context, key store.Key, m Member) (Entry, error
 	return *r.Entry, nil
 }
 
-// Exit says that a session of this node's ended without leaving the room.
+// Exit says that a session of this node's ended without leaving the room. When ctx ends before the room's home was
+// found, the search goes on without the caller.
 func (n *Node) Exit(ctx context.Context, key store.Key, m Member) error {
 	m.Node = n.cfg.ID
-	_, err := n.ask(ctx, request{Key: key, Exit: &m})
+	exit := request{Key: key, Exit: &m, Seq: n.seq.Add(1)}
+	_, decided, err := n.ask(ctx, exit)
+	if !decided {
+		n.spawn(func() { n.insist(exit) })
+	}
 	return err
 }
 
-// announce tells the room's home whom this node has. It is repeated by the next epoch or reconnect, so a failure is
-// only logged.
-func (n *Node) announce(key store.Key) {
-	a := announcement{Node: n.cfg.ID, Members: n.cfg.Members(key)}
-	for i := range a.Members {
-		a.Members[i].Node = n.cfg.ID
-	}
-	ctx, cancel := context.WithTimeout(n.ctx, n.cfg.Grace/2)
+// insist asks for as long as a room waits for a node that is gone.
+func (n *Node) insist(req request) {
+	ctx, cancel := context.WithTimeout(n.ctx, n.cfg.Grace)
 	defer cancel()
-	if _, err := n.ask(ctx, request{Key: key, Announce: &a}); err != nil && n.ctx.Err() == nil {
-		n.log.Warn("members not announced", "room", key.Room, "error", err)
+	if _, decided, err := n.ask(ctx, req); !decided && n.ctx.Err() == nil {
+		n.log.Warn("room not told of a departure", "room", req.Key.Room, "error", err)
 	}
 }
 
 // ask finds the home and asks it until somebody decides.
-func (n *Node) ask(ctx context.Context, req request) (reply, error) {
+func (n *Node) ask(ctx context.Context, req request) (_ reply, decided bool, _ error) {
+	req.From = n.cfg.ID
 	pause := firstPause
 	for {
-		r, decided, err := n.tryOnce(ctx, req)
-		if err != nil {
-			return reply{}, err
+		if req.Enter != nil {
+			req.Seq = n.seq.Add(1) // each attempt is a new word; the others mean the moment of the first
 		}
-		if decided {
-			return r, r.err()
+		r, decided, err := n.tryOnce(ctx, req)
+		if decided || err != nil {
+			return r, decided, err
 		}
 		n.unlearn(req.Key)
 		select {
 		case <-ctx.Done():
-			return reply{}, &signaling.Error{Code: signaling.ErrServer.Code, Message: "no node could decide in time; try again", Err: context.Cause(ctx)}
+			return reply{}, false, &signaling.Error{Code: signaling.ErrServer.Code, Message: "no node could decide in time; try again", Err: context.Cause(ctx)}
 		case <-n.ctx.Done():
-			return reply{}, &signaling.Error{Code: signaling.ErrServer.Code, Message: "this node is stopping; connect to another"}
+			return reply{}, false, &signaling.Error{Code: signaling.ErrServer.Code, Message: "this node is stopping; connect to another"}
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, maxPause)
 	}
 }
 
-// tryOnce asks whoever should be the home now. decided is false when the question has to be put again.
+// tryOnce asks whoever should be the home now. decided is false when the question has to be put again, or, with an
+// error, when that is in vain.
 func (n *Node) tryOnce(ctx context.Context, req request) (_ reply, decided bool, _ error) {
 	local := make(chan reply, 1)
 	if n.hand(req, func(r reply) { local <- r }) {
 		return n.wait(ctx, local)
 	}
 	target, err := n.homeOf(ctx, req.Key)
-	if err != nil {
-		if known, ok := errors.AsType[*signaling.Error](err); ok {
-			return reply{}, false, known
-		}
+	switch {
+	case errors.Is(err, signaling.ErrRoomNotExist):
+		return reply{}, true, err
+	case errors.Is(err, store.ErrClosed):
+		return reply{}, false, &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
+	case err != nil:
 		return reply{}, false, nil // the store is out of reach for the moment
+	case target != n.cfg.ID:
+		r, err := n.remote(ctx, target, req)
+		if !errors.Is(err, store.ErrNoResponder) {
+			return n.verdict(r, err)
+		}
+		// Nobody is there. The bus says so before the heartbeat runs out: the room needs a new home now.
+		if target = n.heir(req.Key, target); target != n.cfg.ID {
+			return n.verdict(n.remote(ctx, target, req))
+		}
 	}
-	if target == n.cfg.ID {
-		n.adoptAndHand(ctx, req, func(r reply) { local <- r })
-		return n.wait(ctx, local)
+	n.adoptAndHand(ctx, req, func(r reply) { local <- r })
+	return n.wait(ctx, local)
+}
+
+func (n *Node) verdict(r reply, err error) (reply, bool, error) {
+	switch {
+	case errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrClosed):
+		return reply{}, false, &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
+	case err != nil || r.Moved:
+		return reply{}, false, nil
 	}
-	r, err := n.remote(ctx, target, req)
-	if !errors.Is(err, store.ErrNoResponder) {
-		return r, err == nil && !r.Moved, nil
-	}
-	// Nobody is there. The bus says so before the heartbeat runs out: the room needs a new home now.
-	heir := n.heir(req.Key, target)
-	if heir == n.cfg.ID {
-		n.adoptAndHand(ctx, req, func(r reply) { local <- r })
-		return n.wait(ctx, local)
-	}
-	r, err = n.remote(ctx, heir, req)
-	return r, err == nil && !r.Moved, nil
+	return r, true, r.err()
 }
 
 func (n *Node) wait(ctx context.Context, answer <-chan reply) (reply, bool, error) {
 	select {
 	case r := <-answer:
-		return r, !r.Moved, nil
+		return n.verdict(r, nil)
 	case <-ctx.Done():
 		return reply{}, false, nil
 	}

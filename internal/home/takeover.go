@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
@@ -14,47 +15,126 @@ import (
 )
 
 // Create starts a room, with its home here, and returns its first entry. cmd's action is a [room.Create]. The log
-// decides between two nodes that try at once.
+// decides between two nodes that try at once. After an error other than a refusal the room may exist; the same command
+// once more tells.
 func (n *Node) Create(ctx context.Context, key store.Key, cmd room.Command) (Entry, error) {
 	if create, ok := cmd.Action.(room.Create); ok {
 		create.SeatLimit = n.cfg.SeatLimit
 		cmd.Action = create
 	}
+	pause := firstPause
 	for {
-		var old Entry
-		last, err := n.store.Last(ctx, key)
-		switch {
-		case err == nil:
-			if old, err = decodeEntry(last.Data); err != nil {
-				return Entry{}, err
-			}
-		case !errors.Is(err, store.ErrNotFound):
+		e, err := n.alone(ctx, key, func(ctx context.Context) (Entry, error) { return n.create(ctx, key, cmd) })
+		if err == nil {
+			return e, nil
+		}
+		if refused, ok := errors.AsType[*signaling.Error](err); ok {
+			return Entry{}, refused
+		}
+		if errors.Is(err, store.ErrClosed) {
 			return Entry{}, &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
 		}
-		for _, d := range old.Done {
-			if d.ID == doneKey(cmd) && cmd.ID != "" {
-				return old, nil // this very command, whose answer was lost
-			}
+		select {
+		case <-ctx.Done():
+			return Entry{}, &signaling.Error{Code: signaling.ErrServer.Code, Message: "the room could not be created in time; try again", Err: err}
+		case <-n.ctx.Done():
+			return Entry{}, &signaling.Error{Code: signaling.ErrServer.Code, Message: "this node is stopping; connect to another"}
+		case <-time.After(pause):
 		}
-		now := time.Now()
-		state, events, err := room.Apply(old.State, cmd, now)
-		if err != nil {
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// create is one attempt.
+func (n *Node) create(ctx context.Context, key store.Key, cmd room.Command) (Entry, error) {
+	var old Entry
+	last, err := n.store.Last(ctx, key)
+	switch {
+	case err == nil:
+		if old, err = decodeEntry(last.Data); err != nil {
 			return Entry{}, err
 		}
-		e := Entry{
-			Version: old.Version + 1, Epoch: old.Epoch + 1, Home: n.cfg.ID, At: now.UnixMilli(),
-			Done: []Done{{ID: doneKey(cmd), Outcome: Outcome{Version: old.Version + 1}}}, Events: events, State: state,
+	case !errors.Is(err, store.ErrNotFound):
+		return Entry{}, err
+	}
+	now := time.Now()
+	state, events, err := room.Apply(old.State, cmd, now)
+	if errors.Is(err, signaling.ErrRoomIDOwned) && cmd.ID != "" {
+		// Perhaps by this very command, whose answer was lost.
+		if first, found := n.carriedOut(ctx, key, cmd); found {
+			return first, nil
 		}
-		switch err := n.begin(ctx, key, e, last.Rev, nil); {
-		case err == nil:
-			return e, nil
-		case ctx.Err() != nil:
-			return Entry{}, &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{
+		Version: old.Version + 1, Epoch: old.Epoch + 1, Home: n.cfg.ID, At: now.UnixMilli(), Events: events, State: state,
+	}
+	if cmd.ID != "" {
+		e.Done = []Done{{ID: doneKey(cmd), Outcome: Outcome{Version: e.Version}}}
+	}
+	return e, n.begin(ctx, key, e, last.Rev, nil)
+}
+
+// carriedOut looks in the log for the entry that carried a command out.
+func (n *Node) carriedOut(ctx context.Context, key store.Key, cmd room.Command) (Entry, bool) {
+	list, err := n.store.Since(ctx, key, time.Now().Add(-rememberDone))
+	if err != nil {
+		return Entry{}, false
+	}
+	for _, raw := range list {
+		e, err := decodeEntry(raw.Data)
+		if err == nil && slices.ContainsFunc(e.Done, func(d Done) bool { return d.ID == doneKey(cmd) }) {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// alone runs f, which may make this node a room's home: one at a time for a room, and to its end even when ctx ends
+// before, so that no room is left half begun.
+func (n *Node) alone(ctx context.Context, key store.Key, f func(context.Context) (Entry, error)) (Entry, error) {
+	type result struct {
+		e   Entry
+		err error
+	}
+	for {
+		n.mu.Lock()
+		if n.stopping {
+			n.mu.Unlock()
+			return Entry{}, errMoved
+		}
+		before := n.moving[key]
+		if before == nil {
+			done, out := make(chan struct{}), make(chan result, 1)
+			n.moving[key] = done
+			n.wg.Go(func() {
+				e, err := f(n.ctx)
+				n.mu.Lock()
+				delete(n.moving, key)
+				n.mu.Unlock()
+				close(done)
+				out <- result{e, err}
+			})
+			n.mu.Unlock()
+			select {
+			case r := <-out:
+				return r.e, r.err
+			case <-ctx.Done():
+				return Entry{}, context.Cause(ctx)
+			}
+		}
+		n.mu.Unlock()
+		select {
+		case <-before:
+		case <-ctx.Done():
+			return Entry{}, context.Cause(ctx)
 		}
 	}
 }
 
-// begin appends the entry that makes this node the room's home, and starts it.
+// begin appends the entry that makes this node the room's home, and starts it. Only from inside [Node.alone].
 func (n *Node) begin(ctx context.Context, key store.Key, e Entry, last uint64, prepare func(*home)) error {
 	data, err := json.Marshal(e)
 	if err != nil {
@@ -65,39 +145,38 @@ func (n *Node) begin(ctx context.Context, key store.Key, e Entry, last uint64, p
 	}
 	h := n.newHome(key, e, last)
 	if err := h.append(ctx, data); err != nil {
+		n.sweepSoon() // the entry may be in the log all the same
 		return err
-	}
-	for _, d := range e.Done {
-		h.done[d.ID] = doneAt{out: d.Outcome, at: time.Now()}
 	}
 	if prepare != nil {
 		prepare(h)
 	}
+	for _, d := range e.Done {
+		h.remember(d, time.Now())
+	}
 	hctx, cancel := context.WithCancel(n.ctx)
 	h.cancel = cancel
 	n.mu.Lock()
-	if n.stopping {
-		n.mu.Unlock()
-		cancel()
-		return errMoved
-	}
 	if former := n.homes[key]; former != nil {
 		former.cancel() // of a room dismissed a moment ago, or one that has just failed an append
 	}
 	n.homes[key] = h
 	delete(n.whereIs, key)
-	n.wg.Go(func() { defer cancel(); h.run(hctx) })
 	n.mu.Unlock()
-	n.publish(key, e, data)
+	n.publish(key, e, data) // before the home's own entries
+	n.wg.Go(func() { defer cancel(); h.run(hctx) })
 	return nil
 }
 
-// forget drops a home that has ended.
+// forget drops a home that has ended. If the log still says that the room is here, a sweep begins it anew.
 func (n *Node) forget(h *home) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	if n.homes[h.key] == h {
 		delete(n.homes, h.key)
+	}
+	n.mu.Unlock()
+	if h.lost {
+		n.sweepSoon()
 	}
 }
 
@@ -106,7 +185,7 @@ func (n *Node) forget(h *home) {
 func (n *Node) adoptAndHand(ctx context.Context, req request, answer func(reply)) {
 	if err := n.adopt(ctx, req.Key); err != nil {
 		if e, ok := errors.AsType[*signaling.Error](err); ok {
-			answer(refusal(e))
+			answer(n.afterEnd(ctx, req, e))
 			return
 		}
 		n.log.Debug("room not taken over", "room", req.Key.Room, "reason", err)
@@ -118,32 +197,51 @@ func (n *Node) adoptAndHand(ctx context.Context, req request, answer func(reply)
 	}
 }
 
+// afterEnd answers for a room that is over: with a refusal, unless the command is one that was carried out before.
+func (n *Node) afterEnd(ctx context.Context, req request, e *signaling.Error) reply {
+	if req.Command != nil && req.Command.ID != "" {
+		if past, found := n.carriedOut(ctx, req.Key, *req.Command); found {
+			for _, d := range past.Done {
+				if d.ID == doneKey(*req.Command) {
+					return reply{Outcome: d.Outcome}
+				}
+			}
+		}
+	}
+	return refusal(e)
+}
+
 var errHomeLives = errors.New("home: the room's home is alive")
 
 // adopt takes a room over whose home is gone. Two nodes that try at once are told apart by the log.
 func (n *Node) adopt(ctx context.Context, key store.Key) error {
-	last, err := n.store.Last(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return signaling.ErrRoomNotExist
-	}
-	if err != nil {
-		return err
-	}
-	old, err := decodeEntry(last.Data)
-	if err != nil {
-		return err
-	}
+	_, err := n.alone(ctx, key, func(ctx context.Context) (Entry, error) { return n.tryAdopt(ctx, key) })
+	return err
+}
+
+func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 	n.mu.Lock()
 	here := n.homes[key] != nil
 	n.mu.Unlock()
 	if here {
-		return nil
+		return Entry{}, nil
+	}
+	last, err := n.store.Last(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return Entry{}, signaling.ErrRoomNotExist
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	old, err := decodeEntry(last.Data)
+	if err != nil {
+		return Entry{}, err
 	}
 	if !old.State.Exists() {
-		return signaling.ErrRoomNotExist
+		return Entry{}, signaling.ErrRoomNotExist
 	}
 	if old.Home != n.cfg.ID && !n.isDead(ctx, old.Home) {
-		return errHomeLives
+		return Entry{}, errHomeLives
 	}
 	now := time.Now()
 	e := old
@@ -151,16 +249,14 @@ func (n *Node) adopt(ctx context.Context, key store.Key) error {
 	e.Done, e.Events = nil, nil
 	recent, err := n.store.Since(ctx, key, now.Add(-rememberDone))
 	if err != nil {
-		return err
+		return Entry{}, err
 	}
 	err = n.begin(ctx, key, e, last.Rev, func(h *home) {
-		for _, r := range recent {
-			if past, err := decodeEntry(r.Data); err == nil {
-				for _, d := range past.Done {
-					h.done[d.ID] = doneAt{out: d.Outcome, at: now}
-				}
-			}
+		for _, d := range outcomes(recent) {
+			h.remember(d, now)
 		}
+		h.gatherUntil = now.Add(min(gatherLimit, n.cfg.Grace/2))
+		h.flushAt = h.gatherUntil // to tell how many they are, unless that is so already
 		for _, u := range e.State.Bound() {
 			h.away[u] = now.Add(n.cfg.Grace)
 		}
@@ -168,7 +264,7 @@ func (n *Node) adopt(ctx context.Context, key store.Key) error {
 	if err == nil {
 		n.log.Info("room taken over", "room", key.Room, "from", old.Home, "epoch", e.Epoch)
 	}
-	return err
+	return e, err
 }
 
 // isDead reports whether a node cannot decide anything any more: its heartbeat has ended, or nobody answers for it.
@@ -186,8 +282,8 @@ func (n *Node) heir(key store.Key, gone store.NodeID) store.NodeID {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	best := n.cfg.ID
-	for id := range n.alive {
-		if id != gone && cmp.Or(cmp.Compare(weight(id, key), weight(best, key)), cmp.Compare(id, best)) > 0 {
+	for id, alive := range n.alive {
+		if alive && id != gone && cmp.Or(cmp.Compare(weight(id, key), weight(best, key)), cmp.Compare(id, best)) > 0 {
 			best = id
 		}
 	}
@@ -201,43 +297,4 @@ func weight(id store.NodeID, key store.Key) uint64 {
 	}
 	h.Write([]byte{byte(key.App), byte(key.App >> 8), byte(key.App >> 16), byte(key.App >> 24)})
 	return h.Sum64()
-}
-
-// adoptOrphans takes over the rooms whose home is gone, those of one node or (gone empty) of all that are, and removes
-// what dismissed rooms have left. Timers of rooms that nobody asks about run on so.
-func (n *Node) adoptOrphans(ctx context.Context, gone store.NodeID) error {
-	keys, err := n.store.Rooms(ctx)
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		last, err := n.store.Last(ctx, key)
-		if err != nil {
-			if errors.Is(err, store.ErrNotFound) {
-				continue
-			}
-			return err
-		}
-		e, err := decodeEntry(last.Data)
-		if err != nil {
-			n.log.Error("room skipped", "room", key.Room, "error", err)
-			continue
-		}
-		if n.isAlive(e.Home) || (gone != "" && e.Home != gone) {
-			continue
-		}
-		if !e.State.Exists() {
-			if err := n.store.Remove(ctx, key, last.Rev); err != nil {
-				n.log.Warn("cannot remove a dismissed room's log", "room", key.Room, "error", err)
-			}
-			continue
-		}
-		if n.heir(key, e.Home) != n.cfg.ID {
-			continue
-		}
-		if err := n.adopt(ctx, key); err != nil && !errors.Is(err, errMoved) && !errors.Is(err, errHomeLives) {
-			n.log.Error("room not taken over", "room", key.Room, "error", err)
-		}
-	}
-	return nil
 }

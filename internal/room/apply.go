@@ -32,6 +32,13 @@ type decision struct {
 }
 
 func (d *decision) do(a Action) error {
+	switch a.(type) {
+	case Dismiss, Expire: // the server's own commands, too
+	default:
+		if d.by.UserID == "" {
+			return signaling.ErrBadRequest
+		}
+	}
 	if create, ok := a.(Create); ok {
 		return d.create(create)
 	}
@@ -143,19 +150,29 @@ func (d *decision) dismiss(a Dismiss) error {
 		return signaling.ErrNeedOwner
 	}
 	reason := a.Reason
-	if d.by.UserID != "" || reason == 0 {
+	switch {
+	case d.by.UserID != "":
 		reason = signaling.DismissedByOwner
+	case reason == 0:
+		reason = signaling.DismissedByServer
 	}
 	for _, r := range slices.Clone(d.state.Requests) {
 		d.end(r.RequestID, signaling.Cancelled, d.by, 0)
 	}
+	// Nobody sits in a room that is over, and the entry that ends many requests has to fit into the log.
+	d.state.Seats, d.state.Admins = nil, nil
 	d.state.Dismissed = reason
 	d.tell(nil, signaling.RoomDismissed{Reason: reason})
 	return nil
 }
 
+// expire ends some of what is overdue: many requests at once, which a room that had no home for a while has, would make
+// an entry too large for the log. [State.NextDeadline] is in the past until all are done.
 func (d *decision) expire() {
 	for _, r := range slices.Clone(d.state.Requests) {
+		if len(d.events) == maxExpired {
+			return
+		}
 		if r.Deadline != 0 && !d.now.Before(time.UnixMilli(r.Deadline)) {
 			d.end(r.RequestID, signaling.Timeout, r.From, 0) // documents: onTimeout names who had asked
 		}

@@ -11,7 +11,7 @@ import (
 // Command is one user's wish, or the room's own (a timer, a departure). By is what the user's node vouches for: this
 // user is logged in and, for every action but Create, in the room. Its Role is ignored; the state knows it.
 type Command struct {
-	ID     string             `json:"id"` // makes the command idempotent, and names the request it may start
+	ID     string             `json:"id"` // at most [MaxIDBytes]; makes the command idempotent, and names the request it may start
 	By     signaling.UserInfo `json:"by"`
 	Action Action             `json:"-"`
 }
@@ -57,12 +57,12 @@ type Leave struct{}
 // to owners too; the room stays theirs.
 type Depart struct{}
 
-// Dismiss ends the room. An empty By is the server itself.
+// Dismiss ends the room. An empty By is the server itself; Reason is heeded then, 0 meaning [signaling.DismissedByServer].
 type Dismiss struct {
 	Reason signaling.DismissedReason `json:"reason"`
 }
 
-// Expire ends what is overdue. It may be issued at any time and any number of times.
+// Expire ends what is overdue, in portions: repeat it while [State.NextDeadline] has passed. It may be issued at any time and any number of times.
 type Expire struct{}
 
 func (Create) actionType() string    { return "create" }

@@ -41,10 +41,10 @@ func (d *decision) takeSeat(a TakeSeat) error {
 
 // apply starts an application. It reserves nothing: the seat is chosen and checked when somebody accepts.
 func (d *decision) apply(a TakeSeat) error {
-	if len(d.state.Requests) >= MaxRequests {
-		return signaling.Errorf(signaling.ErrLimit.Code, "%d requests are pending in this room; try again later", MaxRequests)
+	if d.id == "" || !signaling.ValidText(d.id, MaxIDBytes) {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "an application's id has 1 to %d bytes of UTF-8 without control characters", MaxIDBytes)
 	}
-	if _, exists := d.state.request(d.id); exists || d.id == "" {
+	if _, exists := d.state.request(d.id); exists {
 		return signaling.ErrRequestConflict
 	}
 	r := signaling.Request{
@@ -52,6 +52,9 @@ func (d *decision) apply(a TakeSeat) error {
 	}
 	if a.Timeout > 0 {
 		r.Deadline = d.now.Add(max(a.Timeout, time.Millisecond)).UnixMilli()
+	}
+	if n := len(d.state.Requests); n >= MaxRequests || d.state.requestBytes()+requestSize(r) > requestBudget(len(d.state.Seats)) {
+		return signaling.Errorf(signaling.ErrLimit.Code, "%d requests are pending in this room, which is all it can hold; try again later", n)
 	}
 	d.state.Requests = append(d.state.Requests, r)
 	d.tell(d.audience(r), signaling.RequestReceived{Request: r})

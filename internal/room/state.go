@@ -7,13 +7,18 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// Limits of a room. They keep its state under 64 KB, the largest log entry that a store has to take quickly.
+// Limits of a room. They keep its state under MaxStateBytes, the largest log entry that a store has to take quickly.
 const (
 	DefaultSeats = 10  // documents: CreateRoomParams.maxAnchorCount
 	MaxSeats     = 50  // the most that a server can be configured to allow
-	MaxRequests  = 200 // pending at once
+	MaxRequests  = 200 // pending at once; fewer where their users have long names, see requestBudget
 	MaxTimeout   = 24 * time.Hour
 	MaxNameBytes = 100
+	MaxIDBytes   = 64 // of a command's id, which names the request that it starts
+
+	MaxStateBytes = 64 << 10 // as JSON
+
+	maxExpired = 32 // requests that one Expire ends
 )
 
 // State is a room. The zero State is a room that does not exist.
@@ -31,6 +36,8 @@ func (s State) Exists() bool { return s.Info.RoomID != "" && s.Dismissed == 0 }
 // RoleOf returns what a user may do in the room.
 func (s State) RoleOf(u signaling.UserID) signaling.Role {
 	switch {
+	case u == "": // the server itself, or nobody
+		return signaling.GeneralUser
 	case u == s.Info.OwnerID:
 		return signaling.RoomOwner
 	case slices.Contains(s.Admins, u):
@@ -62,8 +69,10 @@ func (s State) Speakers() []signaling.UserID {
 // Bound returns the users whom the state mentions by a seat or a request: those whose absence matters.
 func (s State) Bound() []signaling.UserID {
 	var list []signaling.UserID
+	known := make(map[signaling.UserID]bool, len(s.Seats)+len(s.Requests))
 	add := func(u signaling.UserID) {
-		if u != "" && !slices.Contains(list, u) {
+		if u != "" && !known[u] {
+			known[u] = true
 			list = append(list, u)
 		}
 	}
@@ -97,7 +106,7 @@ func (s State) View(u signaling.UserInfo, version uint64, members int) signaling
 	v := signaling.Snapshot{Version: version, Room: s.Info, Self: u, Seats: slices.Clone(s.Seats)}
 	v.Room.MemberCount = members
 	for _, r := range s.Requests {
-		if u.Role.Manages() || r.From.UserID == u.UserID || r.To == u.UserID {
+		if u.Role.Manages() || u.UserID != "" && (r.From.UserID == u.UserID || r.To == u.UserID) {
 			v.Requests = append(v.Requests, r)
 		}
 	}

@@ -163,10 +163,16 @@ func (ses *session) snapshot(_ context.Context, p signaling.RoomParams) (signali
 
 func (ses *session) leave(ctx context.Context, p signaling.RoomParams) (signaling.Done, error) {
 	done, err := ses.do(ctx, p.RoomID, p.CommandID, room.Leave{})
-	if err == nil {
-		ses.leaveLocally(p.RoomID)
+	if err != nil {
+		return done, err
 	}
-	return done, err
+	if m := ses.leaveLocally(p.RoomID); m != nil {
+		// Said twice, because a new home may have been told of the member between the command and now.
+		if err := ses.srv.node.Exit(ctx, m.replica.key, m.member()); err != nil {
+			ses.log.Debug("exit not told", "room", p.RoomID, "error", err)
+		}
+	}
+	return done, nil
 }
 
 func (ses *session) takeSeat(ctx context.Context, p signaling.TakeSeatParams) (signaling.TakeSeatResult, error) {

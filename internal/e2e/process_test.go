@@ -1,0 +1,150 @@
+//go:build unix
+
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/internal/store/natsstore"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// process is a voiceroomd of its own, which can be stopped and killed.
+type process struct {
+	cmd *exec.Cmd
+	url string
+}
+
+// startProcess runs voiceroomd on the NATS of a store and waits until it is ready.
+func startProcess(t *testing.T, path, nats, grace string) *process {
+	t.Helper()
+	cmd := exec.Command(path, "--nats="+nats, "--listen=127.0.0.1:0", "--media=127.0.0.1:0",
+		"--grace="+grace, "--log-format=json", "--log-level=warn")
+	cmd.Env = append(cmd.Environ(), "VOICEROOM_APP=1400000001:"+secret)
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines := make(chan string)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(lines)
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			lines <- s.Text()
+		}
+	})
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGCONT)
+		_ = cmd.Process.Kill()
+		reading.Wait()
+		_ = cmd.Wait() // killed
+	})
+	for line := range lines {
+		var l struct{ Msg, Websocket string }
+		if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "ready" {
+			reading.Go(func() {
+				for line := range lines {
+					t.Log(line)
+				}
+			})
+			return &process{cmd: cmd, url: l.Websocket}
+		}
+		t.Log(line)
+	}
+	t.Fatal("voiceroomd ended before it was ready")
+	return nil
+}
+
+// twoProcesses starts two servers on one NATS, with a room whose home is the first, and users on both.
+func twoProcesses(t *testing.T, grace string) (st *natsstore.Store, first *process, onFirst, onSecond []*sitter) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "voiceroomd")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "github.com/openvoiceroom/openvoiceroom/cmd/voiceroomd")
+	build.Env = append(build.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	st, err = natsstore.Open(t.Context(), natsstore.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, st.Close()) })
+	first = startProcess(t, path, st.ClientURL(), grace)
+	second := startProcess(t, path, st.ClientURL(), grace)
+	_, err = login(t, first.url, "owner").Create(t.Context(), engine.RoomInfo{RoomID: "room", SeatMode: engine.FreeToTake, MaxSeatCount: 4})
+	require.NoError(t, err)
+	for _, u := range []engine.UserID{"a", "b", "c"} {
+		onFirst = append(onFirst, enter(t, first.url, u, "room"))
+	}
+	for _, u := range []engine.UserID{"d", "e", "f"} {
+		onSecond = append(onSecond, enter(t, second.url, u, "room"))
+	}
+	return st, first, onFirst, onSecond
+}
+
+// The home's process is killed while users of both nodes take and leave seats. Nothing that was acknowledged is lost,
+// the other node goes on, and the seats of those who died with their node become free.
+func TestHomeIsKilledInTheMiddle(t *testing.T) {
+	st, first, onFirst, onSecond := twoProcesses(t, "1s")
+	start := time.Now()
+	var wg sync.WaitGroup
+	for _, s := range append(onFirst, onSecond...) {
+		wg.Go(func() { s.run(t.Context(), start.Add(5*time.Second)) })
+	}
+	<-time.After(time.Until(start.Add(time.Second)))
+	require.NoError(t, first.cmd.Process.Kill())
+	before := len(entries(t, st, "room"))
+	wg.Wait()
+	log := entries(t, st, "room")
+	for _, s := range onFirst {
+		require.Len(t, s.other, 1, "they lose their connection, and nothing else goes wrong")
+		require.ErrorIs(t, s.other[0], engine.ErrDisconnected)
+		s.other = nil
+	}
+	checkAcked(t, log, append(onFirst, onSecond...))
+	last := log[len(log)-1]
+	require.Greater(t, len(log), before+10, "the room went on at the other node")
+	require.Greater(t, last.Epoch, log[0].Epoch)
+	require.NotEqual(t, log[0].Home, last.Home)
+	for _, seat := range last.State.Seats {
+		require.NotContains(t, []engine.UserID{"a", "b", "c"}, seat.UserID, "a ghost on a seat")
+	}
+	for _, s := range onSecond {
+		sameSeats(t, s.room, last.State.Seats)
+	}
+}
+
+// The home's process is paused for longer than its heartbeat counts, and comes back believing that it is the home.
+// What it decides then is not acknowledged unless it is in the log, and everybody ends with the same state.
+func TestHomeIsPausedAndComesBack(t *testing.T) {
+	st, first, onFirst, onSecond := twoProcesses(t, "20s")
+	start := time.Now()
+	var wg sync.WaitGroup
+	all := append(onFirst, onSecond...)
+	for _, s := range all {
+		wg.Go(func() { s.run(t.Context(), start.Add(9*time.Second)) })
+	}
+	<-time.After(time.Until(start.Add(time.Second)))
+	require.NoError(t, first.cmd.Process.Signal(syscall.SIGSTOP))
+	<-time.After(5 * time.Second) // heartbeats count for 3 s
+	require.NoError(t, first.cmd.Process.Signal(syscall.SIGCONT))
+	wg.Wait()
+	log := entries(t, st, "room")
+	checkAcked(t, log, all)
+	last := log[len(log)-1]
+	require.Greater(t, last.Epoch, log[0].Epoch, "another node took the room over")
+	for _, s := range all {
+		sameSeats(t, s.room, last.State.Seats)
+	}
+	// Those of the paused node have kept their places: their commands are decided by the new home.
+	var res signaling.TakeSeatResult
+	room := onFirst[0].room
+	err := room.Call(t.Context(), signaling.MethodTakeSeat, signaling.TakeSeatParams{RoomID: "room", Index: engine.AnySeat}, &res)
+	require.Contains(t, []engine.Code{0, engine.ErrAlreadyOnSeat.Code, engine.ErrAllSeatsOccupied.Code}, signaling.CodeOf(err), "%v", err)
+}

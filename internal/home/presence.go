@@ -1,0 +1,293 @@
+package home
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// presence is one user who is in the room, by one session or, while a login replaces another, by several.
+type presence struct {
+	user     signaling.UserInfo
+	told     bool // the others know: false for one who was announced before their Enter arrived
+	sessions []session
+}
+
+// session is one way in which a user is here. seq orders what its node has said: messages may overtake each other.
+type session struct {
+	id   string
+	node store.NodeID
+	seq  uint64
+}
+
+// farewell remembers a session that has ended, so that what its node said before does not bring it back.
+type farewell struct {
+	seq uint64
+	at  time.Time
+}
+
+func (p presence) find(id string) int {
+	return slices.IndexFunc(p.sessions, func(s session) bool { return s.id == id })
+}
+
+func (h *home) enter(t *turn, c call, m Member) {
+	switch p, here := h.present[m.User.UserID]; {
+	case !t.state.Exists():
+		t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomNotExist) })
+		return
+	case h.farewells[m.Session].seq > c.Seq:
+		// An attempt from before the session's end. If it enters again, its node asks again.
+		t.add(c, func(Entry) reply { return reply{Moved: true} })
+		return
+	case !here && len(h.present) >= h.node.cfg.MemberLimit:
+		t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomFull) })
+		return
+	case here:
+		p.user.UserName, p.user.AvatarURL = m.User.UserName, m.User.AvatarURL
+		h.present[m.User.UserID] = p
+	}
+	delete(h.farewells, m.Session)
+	h.arrive(t, m, c.Seq, true)
+	t.add(c, func(e Entry) reply {
+		e.Events, e.Done, e.Members = nil, nil, len(h.present)
+		return reply{Entry: &e}
+	})
+}
+
+// arrive makes a session present. A user whom a new home had not known, or who was away, never left for the others:
+// they are told only of one who was not here at all.
+func (h *home) arrive(t *turn, m Member, seq uint64, tell bool) {
+	u := m.User
+	u.Role = t.state.RoleOf(u.UserID)
+	p, here := h.present[u.UserID]
+	_, wasAway := h.away[u.UserID]
+	if !here {
+		p.user, p.told = u, wasAway
+	}
+	news := tell && !p.told
+	p.told = p.told || tell
+	if i := p.find(m.Session); i >= 0 {
+		p.sessions = slices.Clone(p.sessions)
+		p.sessions[i].seq = max(p.sessions[i].seq, seq)
+	} else {
+		p.sessions = append(slices.Clip(p.sessions), session{id: m.Session, node: m.Node, seq: seq})
+		h.nodes[m.Node]++
+		if h.nodes[m.Node] == 1 && !h.node.isAlive(m.Node) {
+			h.down[m.Node] = true
+		}
+	}
+	h.present[u.UserID] = p
+	h.review(u.UserID, t.now)
+	if news {
+		t.tellPresence(signaling.UsersEntered{Users: []signaling.UserInfo{u}, Count: len(h.present)})
+	}
+}
+
+// exit is a session that ended without a word. The user stays while another session is here: a login that was
+// replaced by a later one changes nothing when it ends.
+func (h *home) exit(t *turn, m Member, seq uint64) {
+	p := h.present[m.User.UserID]
+	if i := p.find(m.Session); i >= 0 && p.sessions[i].seq > seq {
+		return // it has come in again since
+	}
+	h.farewells[m.Session] = farewell{seq: seq, at: t.now}
+	if h.drop(m.User.UserID, m.Session) {
+		h.depart(t, p.user)
+	} else if _, stays := h.present[m.User.UserID]; stays {
+		h.review(m.User.UserID, t.now)
+	}
+}
+
+// drop removes a session and reports whether it was its user's last.
+func (h *home) drop(u signaling.UserID, id string) (last bool) {
+	p := h.present[u]
+	i := p.find(id)
+	if i < 0 {
+		return false
+	}
+	h.uncount(p.sessions[i].node)
+	p.sessions = slices.Delete(slices.Clone(p.sessions), i, i+1)
+	h.present[u] = p
+	return len(p.sessions) == 0
+}
+
+func (h *home) uncount(node store.NodeID) {
+	h.nodes[node]--
+	if h.nodes[node] <= 0 {
+		delete(h.nodes, node)
+		delete(h.down, node)
+	}
+}
+
+// review decides whether a user is away: here only by sessions of nodes that are down.
+func (h *home) review(u signaling.UserID, now time.Time) {
+	up := slices.ContainsFunc(h.present[u].sessions, func(s session) bool { return !h.down[s.node] })
+	if _, away := h.away[u]; up {
+		delete(h.away, u)
+	} else if !away {
+		h.away[u] = now.Add(h.node.cfg.Grace)
+	}
+}
+
+// checkNodes finds out whose node has died, or has come back: its users have the grace period to return.
+func (h *home) checkNodes(now time.Time) {
+	for node := range h.nodes {
+		down := !h.node.isAlive(node)
+		if down == h.down[node] {
+			continue
+		}
+		if down {
+			h.down[node] = true
+		} else {
+			delete(h.down, node)
+		}
+		for u, p := range h.present {
+			if slices.ContainsFunc(p.sessions, func(s session) bool { return s.node == node }) {
+				h.review(u, now)
+			}
+		}
+	}
+}
+
+// leave is a user's own wish, from whichever session: all of them are out of the room.
+func (h *home) leave(t *turn, c call, cmd room.Command) {
+	out, err := h.apply(t, cmd)
+	if err != nil {
+		t.add(c, func(Entry) reply { return refusal(err) })
+		return
+	}
+	for _, s := range h.present[cmd.By.UserID].sessions {
+		seq := s.seq
+		if s.node == c.From {
+			seq = max(seq, c.Seq)
+		}
+		h.farewells[s.id] = farewell{seq: seq, at: t.now}
+	}
+	h.gone(t, cmd.By)
+	t.add(c, func(e Entry) reply { out.Version = e.Version; return reply{Outcome: out} })
+}
+
+func (h *home) depart(t *turn, u signaling.UserInfo) {
+	// Depart is never refused while the room exists, and after that there is nothing to free.
+	if _, err := h.apply(t, room.Command{By: u, Action: room.Depart{}}); err != nil {
+		h.log.Debug("departure from a room that is over", "user", u.UserID)
+	}
+	h.gone(t, u)
+}
+
+func (h *home) gone(t *turn, u signaling.UserInfo) {
+	_, wasAway := h.away[u.UserID]
+	delete(h.away, u.UserID)
+	p, here := h.present[u.UserID]
+	if here {
+		u = p.user
+		for _, s := range p.sessions {
+			h.uncount(s.node)
+		}
+		delete(h.present, u.UserID)
+	}
+	if !here && !wasAway {
+		return // nobody knew of them
+	}
+	u.Role = t.state.RoleOf(u.UserID)
+	t.tellPresence(signaling.UsersLeft{Users: []signaling.UserInfo{u}, Count: len(h.present)})
+}
+
+// announced takes a node's word for whom it has, in the part of the alphabet that the announcement covers.
+func (h *home) announced(t *turn, a announcement, seq uint64) {
+	if !t.state.Exists() {
+		return
+	}
+	has := make(map[string]bool, len(a.Members))
+	for _, m := range a.Members {
+		has[m.Session] = true
+		if _, ended := h.farewells[m.Session]; !ended {
+			h.arrive(t, m, seq, false)
+		}
+	}
+	for u, p := range h.present {
+		if !a.covers(u) {
+			continue
+		}
+		for _, s := range p.sessions {
+			// A session that is newer than the announcement could not be in it.
+			if s.node != a.Node || s.seq >= seq || has[s.id] {
+				continue
+			}
+			if h.drop(u, s.id) {
+				h.away[u] = t.now // overdue departs them, as many at a time as an entry holds
+			} else {
+				h.review(u, t.now)
+			}
+		}
+	}
+}
+
+// overdue ends what has run out: requests, and the patience with those who are away.
+func (h *home) overdue(t *turn) {
+	if due, some := t.state.NextDeadline(); some && !t.now.Before(due) {
+		// Expire is never refused while there is a deadline.
+		if _, err := h.apply(t, room.Command{Action: room.Expire{}}); err != nil {
+			h.log.Error("expiry refused", "error", err)
+		}
+	}
+	for u, until := range h.away {
+		if t.full() {
+			return // the rest in the next turn, which begins at once
+		}
+		if !t.now.Before(until) {
+			h.depart(t, signaling.UserInfo{UserID: u})
+		}
+	}
+	// Nobody keeps a seat or a request whom no node has and nobody waits for. That can only be after an append that
+	// failed although presence had changed.
+	for _, u := range t.state.Bound() {
+		_, here := h.present[u]
+		_, awaited := h.away[u]
+		if !here && !awaited && t.state.Exists() && !t.full() {
+			h.depart(t, signaling.UserInfo{UserID: u})
+		}
+	}
+}
+
+// tellPresence adds to the last event if it is of the same kind: a crowd that comes in is one event. Nobody is told
+// anything after a room's end.
+func (t *turn) tellPresence(e signaling.Event) {
+	if !t.state.Exists() {
+		return
+	}
+	t.size += size(room.Event{Event: e})
+	t.events = coalesce(t.events, e)
+}
+
+func coalesce(list []room.Event, e signaling.Event) []room.Event {
+	if len(list) > 0 {
+		last := &list[len(list)-1]
+		switch e := e.(type) {
+		case signaling.UsersEntered:
+			if l, same := last.Event.(signaling.UsersEntered); same {
+				last.Event = signaling.UsersEntered{Users: append(slices.Clip(l.Users), e.Users...), Count: e.Count}
+				return list
+			}
+		case signaling.UsersLeft:
+			if l, same := last.Event.(signaling.UsersLeft); same {
+				last.Event = signaling.UsersLeft{Users: append(slices.Clip(l.Users), e.Users...), Count: e.Count}
+				return list
+			}
+		}
+	}
+	return append(list, room.Event{Event: e})
+}
+
+// size is about what an event takes in an entry.
+func size(e room.Event) int {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return 0 // the entry's encoding will say so
+	}
+	return len(b)
+}

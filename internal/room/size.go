@@ -1,0 +1,49 @@
+package room
+
+import (
+	"unicode/utf8"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// What the parts of a state take as JSON at most, beside the texts in them. A test holds these against encoding/json.
+const (
+	seatBytes     = 453     // a seat with the longest id, name and avatar
+	restBytes     = 2 << 10 // the room's own data and its administrators
+	requestKeys   = 158     // a request without its texts
+	requestMinima = 8 << 10 // of applications there is always room for a few
+)
+
+// requestBudget is how many bytes the pending requests of a room may take, so that the whole state stays within
+// [MaxStateBytes] when somebody with a long name sits on every seat. 200 requests of usual users fit beside 20 seats.
+func requestBudget(seats int) int {
+	return max(MaxStateBytes-restBytes-seats*seatBytes, requestMinima)
+}
+
+func (s State) requestBytes() (n int) {
+	for _, r := range s.Requests {
+		n += requestSize(r)
+	}
+	return n
+}
+
+func requestSize(r signaling.Request) int {
+	return requestKeys + textSize(r.RequestID) + textSize(string(r.From.UserID)) + textSize(r.From.UserName) +
+		textSize(r.From.AvatarURL) + textSize(string(r.To))
+}
+
+// textSize is how long a text is as JSON without its quotes, at most. encoding/json writes <, >, & and the two line
+// separators with six bytes, so a name can take six times its length.
+func textSize(s string) (n int) {
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			n += 2
+		case r < 0x20 || r == 0x7f || r == '<' || r == '>' || r == '&' || r == 0x2028 || r == 0x2029 || r == utf8.RuneError:
+			n += 6
+		default:
+			n += utf8.RuneLen(r)
+		}
+	}
+	return n
+}

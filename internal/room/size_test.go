@@ -1,0 +1,51 @@
+package room
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+func TestRequestSize_isNeverLessThanItsJSON(t *testing.T) {
+	text := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.RuneFrom([]rune("<>&\"\\\u2028\u2029ab\x00\n\x7f�")), 0, 20, -1))
+	rapid.Check(t, func(t *rapid.T) {
+		r := signaling.Request{
+			RequestID: text.Draw(t, "id"), Type: signaling.InviteToTakeSeat, To: signaling.UserID(text.Draw(t, "to")),
+			From: signaling.UserInfo{
+				UserID: signaling.UserID(text.Draw(t, "from")), UserName: text.Draw(t, "name"), AvatarURL: text.Draw(t, "avatar"),
+				Role: signaling.GeneralUser,
+			},
+			Index: 49, Created: 9_999_999_999_999, Deadline: 9_999_999_999_999,
+		}
+		b, err := json.Marshal(r)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, requestSize(r), len(b)+1, "with the comma")
+		require.Less(t, requestSize(r), len(b)+100, "and not much more")
+	})
+	assert.Equal(t, 6, textSize("\xff"), "what is no UTF-8 becomes an escaped U+FFFD")
+}
+
+func TestSeatBytes_isEnoughForTheLongestSeat(t *testing.T) {
+	b, err := json.Marshal(signaling.SeatInfo{
+		Index: MaxSeats - 1, UserID: signaling.UserID(strings.Repeat("u", 32)), UserName: strings.Repeat("n", 100),
+		AvatarURL: strings.Repeat("a", 200), Locked: true, AudioLocked: true, VideoLocked: true, Mic: signaling.MicOffByAdmin,
+	})
+	require.NoError(t, err)
+	assert.LessOrEqual(t, len(b)+1, seatBytes)
+	b, err = json.Marshal(State{
+		Info: signaling.RoomInfo{
+			RoomID: signaling.RoomID(strings.Repeat("<", 48)), Name: strings.Repeat("<", 100), OwnerID: signaling.UserID(strings.Repeat("u", 32)),
+			OwnerName: strings.Repeat("n", 100), SeatMode: 2, MaxSeatCount: 50, CreateTime: math.MaxInt64,
+		},
+		Admins: []signaling.UserID{}, Seats: []signaling.SeatInfo{{}}, Requests: []signaling.Request{{}}, Dismissed: 1,
+	})
+	require.NoError(t, err)
+	assert.LessOrEqual(t, len(b)+10*36, restBytes)
+}
