@@ -19,6 +19,8 @@ type (
 	DismissedReason   = signaling.DismissedReason
 	RequestType       = signaling.RequestType
 	RequestResultType = signaling.RequestResultType
+	SeatLock          = signaling.SeatLock
+	LockFlag          = signaling.LockFlag
 	Code              = signaling.Code
 	Error             = signaling.Error
 )
@@ -57,6 +59,11 @@ const (
 	Timeout   = signaling.Timeout
 	Failed    = signaling.Failed
 
+	LockFlagSeat  = signaling.LockFlagSeat
+	LockFlagVideo = signaling.LockFlagVideo
+	LockFlagAudio = signaling.LockFlagAudio
+	LockFlagAll   = signaling.LockFlagAll
+
 	MicOff        = signaling.MicOff
 	MicOn         = signaling.MicOn
 	MicOffByAdmin = signaling.MicOffByAdmin
@@ -82,6 +89,11 @@ var (
 	ErrSeatLocked       = signaling.ErrSeatLocked
 	ErrSeatOccupied     = signaling.ErrSeatOccupied
 	ErrAlreadyOnSeat    = signaling.ErrAlreadyOnSeat
+	ErrAlreadyInvited   = signaling.ErrAlreadyInvited
+	ErrUserNotFound     = signaling.ErrUserNotFound
+	ErrUserNotEntered   = signaling.ErrUserNotEntered
+	ErrNoPermission     = signaling.ErrNoPermission
+	ErrTooManyAdmins    = signaling.ErrTooManyAdmins
 	ErrAllSeatsOccupied = signaling.ErrAllSeatsOccupied
 	ErrNotOnSeat        = signaling.ErrNotOnSeat
 	ErrUserSigExpired   = signaling.ErrUserSigExpired

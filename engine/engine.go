@@ -92,7 +92,8 @@ type Engine struct {
 	mu     sync.Mutex // protects what follows; nothing is called while it is held
 	rooms  map[RoomID]*Room
 	cause  error // why the login is over
-	closed bool
+	closed bool  // Logout has been called
+	over   bool  // everything is being ended: nothing may be started any more
 }
 
 // logoutWait bounds the good-bye: the server notices a closed connection too.
@@ -113,14 +114,15 @@ func Login(ctx context.Context, cfg Config) (*Engine, error) {
 		self: UserInfo{UserID: cfg.UserID, UserName: cfg.UserName, AvatarURL: cfg.AvatarURL, Role: GeneralUser},
 	}
 	e.player = newPlayer(cfg.Speaker, e.log)
+	e.events = dispatch.New(e.log) // before the server can send anything
 	conn, err := signaling.Dial(ctx, signaling.DialConfig{
 		URL: cfg.URL, Logger: e.log, NetDial: cfg.Network.Dial, OnNotify: e.notified,
 	})
 	if err != nil {
+		e.events.Close()
 		return nil, signaling.WithOp(op, err)
 	}
 	e.conn = conn
-	e.events = dispatch.New(e.log)
 	var res signaling.LoginResult
 	err = conn.Call(ctx, signaling.MethodLogin, signaling.LoginParams{
 		SDKAppID: cfg.SDKAppID, UserID: cfg.UserID, UserSig: cfg.UserSig,
@@ -181,6 +183,7 @@ func (e *Engine) watch() {
 	if e.cause == nil && !e.closed {
 		e.cause = e.conn.Err()
 	}
+	e.over = true
 	cause, quiet := e.cause, e.closed
 	rooms := make([]*Room, 0, len(e.rooms))
 	for _, r := range e.rooms {
@@ -253,6 +256,15 @@ func (e *Engine) room(id RoomID) *Room {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.rooms[id]
+}
+
+// spawn runs f on a goroutine that Logout waits for, unless the login is over: then watch ends what is left.
+func (e *Engine) spawn(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.over {
+		e.wg.Go(f)
+	}
 }
 
 // call sends a call. When the login has ended its error says why.

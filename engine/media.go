@@ -24,6 +24,7 @@ type media struct {
 	ears []*ear // by slot
 
 	begun bool // the server has answered the offer; set and read by Enter only
+	gone  bool // it is not to be played any more; guarded by the player's turn
 
 	connected   chan struct{}
 	connectOnce sync.Once
@@ -31,6 +32,7 @@ type media struct {
 
 	mu    sync.Mutex // protects what follows
 	heard map[UserID]*ear
+	told  bool // a notification has said who is heard: newer than the answer to the join, even if it came before
 }
 
 // ear is one slot's way from packets to frames.
@@ -65,7 +67,7 @@ func (m *media) begin(ctx context.Context, res signaling.JoinResult) error {
 	if err := m.peer.Answer(ctx, res.Answer); err != nil {
 		return err
 	}
-	m.setSlots(res.Slots)
+	m.setSlots(res.Slots, false)
 	return m.room.eng.player.add(ctx, m)
 }
 
@@ -110,10 +112,14 @@ func (m *media) restart() {
 }
 
 // setSlots notes who is heard on which slot.
-func (m *media) setSlots(list []signaling.Slot) {
+func (m *media) setSlots(list []signaling.Slot, notified bool) {
 	mids := m.peer.MIDs()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.told && !notified {
+		return
+	}
+	m.told = notified
 	clear(m.heard)
 	for _, s := range list {
 		if i, known := mids[s.MID]; known && s.UserID != "" && i < len(m.ears) {
@@ -124,7 +130,7 @@ func (m *media) setSlots(list []signaling.Slot) {
 
 func (r *Room) slotsChanged(list []signaling.Slot) {
 	if r.media != nil {
-		r.media.setSlots(list)
+		r.media.setSlots(list, true)
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 
 // Microphone is this user's microphone in one room. Two things are kept apart, as in the documents: whether the device
 // is open, and whether what it hears is published. Publishing needs a seat whose audio is not locked.
+//
+// A source that ends (io.EOF) or fails closes the microphone: the others are told that this user is not heard any more,
+// and Open starts the source anew.
 type Microphone struct {
 	media *media
 
@@ -22,11 +25,17 @@ type Microphone struct {
 
 	turn chan struct{} // capacity one: full while a verb is at work, so that verbs take effect in their order
 
-	mu      sync.Mutex // protects what follows
-	open    bool
-	muted   bool
-	stop    context.CancelFunc // ends capture
-	capture sync.WaitGroup
+	mu     sync.Mutex // protects what follows
+	muted  bool
+	wanted bool     // a verb has asked the server to publish, and it has agreed
+	open   *capture // nil while the device is closed, or about to be
+	ending *capture // the last one that was open: its device may still be in use
+}
+
+// capture is one opening of the device.
+type capture struct {
+	cancel context.CancelFunc
+	freed  chan struct{} // closed when the device is free again
 }
 
 // Microphone returns this user's microphone in the room. Without a codec there is none: nil.
@@ -54,10 +63,13 @@ func (m *Microphone) Open(ctx context.Context) error {
 		return err
 	}
 	m.mu.Lock()
-	open, muted := m.open, m.muted
+	open, ending, muted := m.open != nil, m.ending, m.muted
 	m.mu.Unlock()
 	if open {
 		return nil
+	}
+	if err := ending.wait(ctx); err != nil {
+		return err
 	}
 	voice := voice
 	voice.Channels = cfg.Microphone.Channels()
@@ -71,11 +83,9 @@ func (m *Microphone) Open(ctx context.Context) error {
 		}
 		return &Error{Code: signaling.ErrMicStartFailed.Code, Err: err}
 	}
-	capture, cancel := context.WithCancel(context.Background())
-	m.mu.Lock()
-	m.open, m.stop = true, cancel
-	m.capture.Go(func() { m.run(capture, cfg.Microphone, enc) })
-	m.mu.Unlock()
+	if err := m.begin(cfg.Microphone, enc); err != nil {
+		return err
+	}
 	if muted {
 		return nil
 	}
@@ -86,19 +96,39 @@ func (m *Microphone) Open(ctx context.Context) error {
 	return nil
 }
 
+// begin captures from a source that has been started, or stops it: the seat or the room may have gone meanwhile.
+func (m *Microphone) begin(src audio.Source, enc audio.Encoder) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &capture{cancel: cancel, freed: make(chan struct{})}
+	r := m.media.room
+	r.mu.Lock()
+	err := m.allowed()
+	if err == nil {
+		m.mu.Lock()
+		m.open = c
+		m.mu.Unlock()
+		r.wg.Go(func() { m.capture(ctx, c, src, enc) })
+	}
+	r.mu.Unlock()
+	if err != nil {
+		cancel()
+		m.stop(src)
+	}
+	return err
+}
+
 // Close stops publishing and frees the device. Closing a closed microphone does nothing.
 func (m *Microphone) Close(ctx context.Context) error {
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
 	defer m.unlock()
-	m.mu.Lock()
-	open := m.open
-	m.mu.Unlock()
-	if !open {
-		return nil
+	if !m.shut() {
+		m.mu.Lock()
+		ending := m.ending
+		m.mu.Unlock()
+		return ending.wait(ctx) // the seat has gone and is closing it
 	}
-	m.shut()
 	return ignoreNotOnSeat(m.announce(ctx, false))
 }
 
@@ -106,7 +136,7 @@ func (m *Microphone) Close(ctx context.Context) error {
 // closed and opened.
 func (m *Microphone) SetMuted(ctx context.Context, muted bool) error {
 	if muted {
-		m.publishing.Store(false) // at once, whatever is at work
+		m.want(false) // at once, whatever is at work
 	}
 	if err := m.lock(ctx); err != nil {
 		return err
@@ -119,11 +149,10 @@ func (m *Microphone) SetMuted(ctx context.Context, muted bool) error {
 	}
 	m.mu.Lock()
 	m.muted = muted
-	open := m.open
+	open := m.open != nil
 	m.mu.Unlock()
 	switch {
 	case muted:
-		m.publishing.Store(false)
 		return ignoreNotOnSeat(m.announce(ctx, false))
 	case open:
 		return m.announce(ctx, true)
@@ -154,6 +183,12 @@ func (m *Microphone) mayPublish() error {
 	r := m.media.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return m.allowed()
+}
+
+// allowed is mayPublish with the room's mu held.
+func (m *Microphone) allowed() error {
+	r := m.media.room
 	switch seat := r.mySeat(); {
 	case r.over:
 		return ErrNotInRoom
@@ -167,44 +202,119 @@ func (m *Microphone) mayPublish() error {
 
 // announce tells the server whether this user is to be heard.
 func (m *Microphone) announce(ctx context.Context, on bool) error {
+	if !on {
+		m.want(false)
+	}
 	r := m.media.room
 	err := r.Call(ctx, signaling.MethodSetAudio, signaling.AudioParams{CommandID: rand.Text(), RoomID: r.id, On: on}, nil)
 	if err == nil {
-		m.publishing.Store(on)
+		m.want(on)
 	}
 	return err
+}
+
+func (m *Microphone) want(on bool) {
+	r := m.media.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.mu.Lock()
+	m.wanted = on
+	m.mu.Unlock()
+	m.seatChanged(r.mySeat())
 }
 
 // seatChanged follows what the server says about this user's seat (nil: none). Off the seats the device is freed; the
 // documents' apps do it by hand. The room's mu is held.
 func (m *Microphone) seatChanged(seat *SeatInfo) {
-	if seat == nil || seat.Mic != MicOn {
-		m.publishing.Store(false)
-	}
 	m.mu.Lock()
-	open := m.open
+	m.publishing.Store(m.wanted && seat != nil && seat.Mic == MicOn)
 	m.mu.Unlock()
-	if seat == nil && open {
-		m.media.room.spawn(m.shut)
+	if seat == nil {
+		if c := m.take(); c != nil {
+			c.cancel() // what waits for the device waits for the rest
+		}
 	}
 }
 
-// shut ends capture and closes the device, once. It waits for both.
-func (m *Microphone) shut() {
-	m.publishing.Store(false)
+// take makes the microphone count as closed and returns what was open, nil when nothing was.
+func (m *Microphone) take() *capture {
 	m.mu.Lock()
-	stop := m.stop
-	m.stop = nil
+	defer m.mu.Unlock()
+	m.publishing.Store(false)
+	m.wanted = false
+	c := m.open
+	if c != nil {
+		m.open, m.ending = nil, c
+	}
+	return c
+}
+
+// shut ends capture, waits until the device is free, and reports whether it was open.
+func (m *Microphone) shut() bool {
+	c := m.take()
+	if c == nil {
+		return false
+	}
+	c.cancel()
+	<-c.freed
+	return true
+}
+
+// wait returns when the device is free; nil never used it.
+func (c *capture) wait(ctx context.Context) error {
+	if c == nil {
+		return nil
+	}
+	select {
+	case <-c.freed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// capture runs until it is cancelled or the source ends, and frees the device.
+func (m *Microphone) capture(ctx context.Context, c *capture, src audio.Source, enc audio.Encoder) {
+	m.run(ctx, src, enc)
+	m.stop(src)
+	m.mu.Lock()
+	alone := m.open == c // nobody closes it: the source has ended
+	if alone {
+		m.open, m.wanted = nil, false
+		m.publishing.Store(false)
+	}
 	m.mu.Unlock()
-	if stop == nil {
+	c.cancel()
+	close(c.freed)
+	if alone {
+		m.ended()
+	}
+}
+
+// ended tells the others that nothing more comes, unless the microphone has been opened again meanwhile.
+func (m *Microphone) ended() {
+	r := m.media.room
+	select {
+	case m.turn <- struct{}{}:
+	case <-r.done:
 		return
 	}
-	stop()
-	m.capture.Wait()
+	defer m.unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), snapshotWait)
+	defer cancel()
 	m.mu.Lock()
-	m.open = false
+	reopened := m.open != nil
 	m.mu.Unlock()
-	if err := m.media.room.eng.cfg.Microphone.Stop(); err != nil {
+	if reopened {
+		return
+	}
+	if err := ignoreNotOnSeat(m.announce(ctx, false)); err != nil {
+		r.log.Debug("the microphone's end was not told", "error", err)
+	}
+}
+
+func (m *Microphone) stop(src audio.Source) {
+	if err := src.Stop(); err != nil {
 		m.media.room.log.Warn("microphone", "error", err)
 	}
 }
@@ -214,11 +324,11 @@ func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encode
 	frame := audio.NewFrame(src.Channels())
 	packet := make([]byte, audio.MaxPacket)
 	peer, log := m.media.peer, m.media.room.log
-	talking := false
+	talking, broken := false, false
 	for {
 		if err := src.ReadFrame(ctx, frame); err != nil {
 			if ctx.Err() == nil && !errors.Is(err, io.EOF) {
-				log.Warn("the microphone failed", "error", err)
+				log.Warn("the microphone failed; StartMicrophone tries again", "error", err)
 			}
 			return
 		}
@@ -229,7 +339,10 @@ func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encode
 		}
 		n, err := enc.Encode(frame, packet)
 		if err != nil {
-			log.Warn("a frame could not be encoded", "error", err)
+			if !broken { // once: there are 50 frames a second
+				broken = true
+				log.Warn("a frame could not be encoded", "error", err)
+			}
 			peer.Skip(audio.FrameSamples)
 			continue
 		}

@@ -7,6 +7,12 @@ type RoomObserver struct {
 	// OnKickedOutOfRoom: this user is out of the room.
 	OnKickedOutOfRoom func(room RoomID, reason KickedOutReason, message string)
 
+	// OnRoomNameChanged and OnRoomSeatModeChanged: a manager has changed the room.
+	OnRoomNameChanged     func(room RoomID, name string)
+	OnRoomSeatModeChanged func(room RoomID, mode SeatMode)
+	// OnUserRoleChanged: somebody, perhaps oneself, is owner, administrator or neither from now on.
+	OnUserRoleChanged func(room RoomID, user UserID, role Role)
+
 	// OnRemoteUserEnterRoom and OnRemoteUserLeaveRoom are not called for oneself.
 	OnRemoteUserEnterRoom func(room RoomID, user UserInfo)
 	OnRemoteUserLeaveRoom func(room RoomID, user UserInfo)
@@ -15,6 +21,8 @@ type RoomObserver struct {
 
 	// OnSeatListChanged gives the whole list and who sat down or got up. A change of locks has neither.
 	OnSeatListChanged func(seats []SeatInfo, seated, left []UserInfo)
+	// OnKickedOffSeat: a manager has taken this user off the seat; by says who.
+	OnKickedOffSeat func(index SeatIndex, by UserInfo)
 	// OnUserAudioStateChanged: somebody, oneself included, is heard from now on or no longer.
 	OnUserAudioStateChanged func(user UserInfo, hasAudio bool, reason ChangeReason)
 

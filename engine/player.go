@@ -19,6 +19,8 @@ type player struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	over bool // the login is; guarded by turn
+
 	mu    sync.Mutex // protects what follows
 	rooms []*media
 }
@@ -31,8 +33,15 @@ func (p *player) add(ctx context.Context, m *media) error {
 	if p.sink == nil {
 		return nil
 	}
-	p.turn <- struct{}{}
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	defer func() { <-p.turn }()
+	if p.over || m.gone { // both may come while a room is being entered
+		return ErrNotInRoom
+	}
 	p.mu.Lock()
 	p.rooms = append(append([]*media(nil), p.rooms...), m)
 	first := len(p.rooms) == 1
@@ -56,6 +65,7 @@ func (p *player) remove(m *media) {
 	}
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
+	m.gone = true
 	if p.forget(m) {
 		p.stop()
 	}
@@ -82,6 +92,7 @@ func (p *player) close() {
 	}
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
+	p.over = true
 	p.stop()
 }
 

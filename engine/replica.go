@@ -2,14 +2,17 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// snapshotWait bounds the question for what was missed.
-const snapshotWait = 10 * time.Second
+const (
+	snapshotWait  = 10 * time.Second // for the answer to one question for what was missed
+	snapshotPause = time.Second      // between two of them
+)
 
 // Info returns the room.
 func (r *Room) Info() RoomInfo {
@@ -43,18 +46,15 @@ func (r *Room) Requests() []Request {
 // begin before or after the command is sent.
 func (r *Room) Await(ctx context.Context, requestID string) (RequestEnd, error) {
 	r.mu.Lock()
-	if end, known := r.ended[requestID]; known {
-		delete(r.ended, requestID)
+	if i := slices.IndexFunc(r.ended, func(e endedRequest) bool { return e.id == requestID }); i >= 0 {
+		end := r.ended[i].end
+		r.ended = slices.Delete(r.ended, i, i+1)
 		r.mu.Unlock()
 		return end, nil
 	}
 	if r.over {
-		cause := r.cause
-		r.mu.Unlock()
-		if cause == nil {
-			cause = ErrNotInRoom
-		}
-		return RequestEnd{}, cause
+		defer r.mu.Unlock()
+		return RequestEnd{}, r.whyOver()
 	}
 	w := make(chan RequestEnd, 1)
 	r.waiting[requestID] = w
@@ -92,18 +92,49 @@ func (r *Room) receive(e signaling.RoomEvents) {
 	}
 }
 
-// catchUp replaces the replica by the server's, because events were missed.
+// catchUp replaces the replica by the server's, because events were missed. It asks until it has caught up or the room
+// has ended: without an answer nothing would ever ask again in a quiet room.
 func (r *Room) catchUp() {
+	for {
+		s, err := r.snapshot()
+		if err != nil {
+			r.log.Warn("missed events and got no snapshot", "error", err)
+		}
+		r.mu.Lock()
+		done := r.caughtUp(s, err)
+		r.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-r.done:
+			return
+		case <-time.After(snapshotPause):
+		}
+	}
+}
+
+func (r *Room) snapshot() (s signaling.Snapshot, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), snapshotWait)
 	defer cancel()
-	var s signaling.Snapshot
-	err := r.eng.call(ctx, signaling.MethodSnapshot, signaling.RoomParams{RoomID: r.id}, &s)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asking = false
-	if err != nil {
-		r.log.Warn("missed events and got no snapshot; the next event asks again", "error", err)
-		return
+	err = r.eng.call(ctx, signaling.MethodSnapshot, signaling.RoomParams{RoomID: r.id}, &s)
+	return s, err
+}
+
+// caughtUp takes over a snapshot, or learns from the refusal that the room is over. It returns false when it has to be
+// asked for again. r.mu is held.
+func (r *Room) caughtUp(s signaling.Snapshot, err error) bool {
+	switch {
+	case r.over:
+		return true
+	case errors.Is(err, signaling.ErrRoomNotExist): // its end is among what was missed
+		r.dismissed(DismissedByServer)
+		return true
+	case errors.Is(err, ErrNotInRoom):
+		r.kickedOut(KickedForStatusInvalid, "the server does not know this member any more")
+		return true
+	case err != nil || s.Version < r.view.Version:
+		return false
 	}
 	old := r.view
 	r.view = s
@@ -111,10 +142,16 @@ func (r *Room) catchUp() {
 	early := r.early
 	r.early = nil
 	for _, e := range early {
-		if e.Version > r.view.Version && e.Prev == r.view.Version {
+		switch {
+		case e.Version <= r.view.Version:
+		case e.Prev == r.view.Version:
 			r.apply(e)
+		default: // a gap again
+			r.early = append(r.early, e)
 		}
 	}
+	r.asking = len(r.early) > 0
+	return !r.asking
 }
 
 // missed tells the observers what a snapshot shows to have changed; r.mu is held.
@@ -132,6 +169,10 @@ func (r *Room) missed(old signaling.Snapshot) {
 		}
 	}
 	r.seatsChanged(seated, left)
+	r.missedAudio(old)
+	if r.view.Room.MemberCount != old.Room.MemberCount {
+		r.countChanged(r.view.Room.MemberCount, nil, func(o *RoomObserver) func(RoomID, UserInfo) { return o.OnRemoteUserEnterRoom })
+	}
 	for _, q := range r.view.Requests {
 		if !slices.ContainsFunc(old.Requests, func(o Request) bool { return o.RequestID == q.RequestID }) {
 			r.requestReceived(q)
@@ -148,6 +189,32 @@ func (r *Room) missed(old signaling.Snapshot) {
 		}
 		r.requestEnded(end)
 	}
+}
+
+// missedAudio tells who is heard now and was not before, or the other way round; r.mu is held.
+func (r *Room) missedAudio(old signaling.Snapshot) {
+	before := heard(old.Seats)
+	now := heard(r.view.Seats)
+	for _, s := range old.Seats {
+		if before[s.UserID] && !now[s.UserID] {
+			r.audioTold(UserInfo{UserID: s.UserID, UserName: s.UserName, AvatarURL: s.AvatarURL}, false, BySelf)
+		}
+	}
+	for _, s := range r.view.Seats {
+		if now[s.UserID] && !before[s.UserID] {
+			r.audioTold(UserInfo{UserID: s.UserID, UserName: s.UserName, AvatarURL: s.AvatarURL}, true, BySelf)
+		}
+	}
+}
+
+func heard(seats []SeatInfo) map[UserID]bool {
+	m := make(map[UserID]bool, len(seats))
+	for _, s := range seats {
+		if s.UserID != "" && s.Mic == MicOn {
+			m[s.UserID] = true
+		}
+	}
+	return m
 }
 
 // apply changes the replica and queues callbacks; r.mu is held.
@@ -174,31 +241,50 @@ func (r *Room) apply(e signaling.RoomEvents) {
 			r.countChanged(ev.Count, ev.Users, func(o *RoomObserver) func(RoomID, UserInfo) { return o.OnRemoteUserEnterRoom })
 		case signaling.UsersLeft:
 			r.countChanged(ev.Count, ev.Users, func(o *RoomObserver) func(RoomID, UserInfo) { return o.OnRemoteUserLeaveRoom })
+		case signaling.KickedOffSeat:
+			r.post("OnKickedOffSeat", func(o *RoomObserver) {
+				if o.OnKickedOffSeat != nil {
+					o.OnKickedOffSeat(ev.Index, ev.By)
+				}
+			})
+		case signaling.RoomUpdated:
+			r.roomUpdated(ev.Room)
+		case signaling.RoleChanged:
+			r.roleChanged(ev)
 		case signaling.RoomDismissed:
-			r.ends(signaling.ErrRoomNotExist)
-			r.post("OnRoomDismissed", func(o *RoomObserver) {
-				if o.OnRoomDismissed != nil {
-					o.OnRoomDismissed(r.id, ev.Reason)
-				}
-			})
+			r.dismissed(ev.Reason)
 		case signaling.KickedOutOfRoom:
-			r.ends(ErrNotInRoom)
-			r.post("OnKickedOutOfRoom", func(o *RoomObserver) {
-				if o.OnKickedOutOfRoom != nil {
-					o.OnKickedOutOfRoom(r.id, ev.Reason, ev.Message)
-				}
-			})
+			r.kickedOut(ev.Reason, ev.Message)
 		}
 	}
 }
 
-// ends closes the room from outside: the server has ended it. The media cannot be closed on this goroutine, which it
-// may be waiting for.
-func (r *Room) ends(cause error) {
-	r.eng.wg.Go(func() {
-		r.finish(cause)
-		r.close()
+// dismissed ends the room for everybody; r.mu is held.
+func (r *Room) dismissed(reason DismissedReason) {
+	r.ends(signaling.ErrRoomNotExist)
+	r.post("OnRoomDismissed", func(o *RoomObserver) {
+		if o.OnRoomDismissed != nil {
+			o.OnRoomDismissed(r.id, reason)
+		}
 	})
+}
+
+// kickedOut ends the room for this user; r.mu is held.
+func (r *Room) kickedOut(reason KickedOutReason, message string) {
+	r.ends(ErrNotInRoom)
+	r.post("OnKickedOutOfRoom", func(o *RoomObserver) {
+		if o.OnKickedOutOfRoom != nil {
+			o.OnKickedOutOfRoom(r.id, reason, message)
+		}
+	})
+}
+
+// ends closes the room because the server has ended it; r.mu is held. It is over at once, so that callbacks find it so
+// and may enter it again. The media is closed on another goroutine, since it may be waiting for this one.
+func (r *Room) ends(cause error) {
+	if r.finishLocked(cause) {
+		r.eng.spawn(r.close)
+	}
 }
 
 func (r *Room) seatsChanged(seated, left []UserInfo) {
@@ -225,7 +311,7 @@ func (r *Room) mySeat() *SeatInfo {
 }
 
 func (r *Room) audioChanged(ev signaling.AudioChanged) {
-	user := UserInfo{UserID: ev.UserID, Role: GeneralUser}
+	user := UserInfo{UserID: ev.UserID}
 	r.view.Seats = slices.Clone(r.view.Seats)
 	for i := range r.view.Seats {
 		s := &r.view.Seats[i]
@@ -242,15 +328,20 @@ func (r *Room) audioChanged(ev signaling.AudioChanged) {
 			s.Mic = MicOff
 		}
 	}
-	if ev.UserID == r.view.Room.OwnerID {
-		user.Role = RoomOwner
-	}
 	if r.media != nil && ev.UserID == r.view.Self.UserID {
 		r.media.mic.seatChanged(r.mySeat())
 	}
+	r.audioTold(user, ev.HasAudio, ev.Reason)
+}
+
+func (r *Room) audioTold(user UserInfo, hasAudio bool, reason ChangeReason) {
+	user.Role = GeneralUser
+	if user.UserID == r.view.Room.OwnerID {
+		user.Role = RoomOwner
+	}
 	r.post("OnUserAudioStateChanged", func(o *RoomObserver) {
 		if o.OnUserAudioStateChanged != nil {
-			o.OnUserAudioStateChanged(user, ev.HasAudio, ev.Reason)
+			o.OnUserAudioStateChanged(user, hasAudio, reason)
 		}
 	})
 }
@@ -279,7 +370,8 @@ func (r *Room) requestEnded(ev signaling.RequestEnded) {
 			delete(r.waiting, ev.Request.RequestID)
 			w <- end // never blocks: capacity one, one end per request
 		} else {
-			r.ended[ev.Request.RequestID] = end
+			r.ended = append(r.ended, endedRequest{ev.Request.RequestID, end})
+			r.ended = r.ended[max(0, len(r.ended)-maxEnded):]
 		}
 		return
 	}

@@ -27,7 +27,7 @@ type Room struct {
 	early   []signaling.RoomEvents
 	asking  bool // for a snapshot, because something was missed
 	view    signaling.Snapshot
-	ended   map[string]RequestEnd // requests of this user that have ended and nobody has waited for yet
+	ended   []endedRequest // of this user, not waited for yet; the newest last
 	waiting map[string]chan RequestEnd
 	cause   error // why the room is over
 	over    bool
@@ -36,6 +36,15 @@ type Room struct {
 	closing sync.Once
 	wg      sync.WaitGroup
 }
+
+// endedRequest is the end of a request that nobody has waited for: perhaps nobody will.
+type endedRequest struct {
+	id  string
+	end RequestEnd
+}
+
+// maxEnded bounds how many of them are kept. Await comes right after the answer to the command, if it comes at all.
+const maxEnded = 64
 
 // RequestEnd is how a request ended.
 type RequestEnd struct {
@@ -57,28 +66,25 @@ func (e *Engine) Create(ctx context.Context, info RoomInfo) (RoomInfo, error) {
 func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver) (*Room, error) {
 	r := &Room{
 		eng: e, id: id, log: e.log.With("room", id), events: e.events, done: make(chan struct{}),
-		ended: map[string]RequestEnd{}, waiting: map[string]chan RequestEnd{},
+		waiting: map[string]chan RequestEnd{},
 	}
 	if o != nil {
 		r.observers.Add(o, r.events.Inside)
 	}
-	e.mu.Lock()
-	_, twice := e.rooms[id]
-	if !twice && e.cause == nil && !e.closed {
-		e.rooms[id] = r // before the call: its events may come before its answer
+	if e.cfg.Codec != nil { // before the room can be found: what ends it ends its media
+		m, err := newMedia(r)
+		if err != nil {
+			return nil, &Error{Code: signaling.ErrMediaNotNegotiated.Code, Op: "Enter", Err: err}
+		}
+		r.media = m
 	}
-	cause, closed := e.cause, e.closed
-	e.mu.Unlock()
-	switch {
-	case cause != nil:
-		return nil, cause
-	case closed:
-		return nil, ErrNotLoggedIn
-	case twice:
-		return nil, signaling.Errorf(signaling.ErrRepeatOperation.Code, "this login is in the room already; leave it first")
+	if err := e.register(r); err != nil {
+		r.finish(err)
+		r.close()
+		return nil, signaling.WithOp("Enter", err)
 	}
 	if err := r.enter(ctx); err != nil {
-		if _, refused := errors.AsType[*Error](err); !refused || r.media != nil && r.media.begun {
+		if _, refused := errors.AsType[*Error](err); !refused || ctx.Err() != nil || r.media != nil && r.media.begun {
 			r.undoEnter(ctx) // the server may have let us in
 		}
 		r.finish(err)
@@ -86,6 +92,22 @@ func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver) (*Room, 
 		return nil, signaling.WithOp("Enter", err)
 	}
 	return r, nil
+}
+
+// register makes a room known to what the server sends: its events may come before the answer to its join.
+func (e *Engine) register(r *Room) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.cause != nil:
+		return e.cause
+	case e.closed || e.over:
+		return ErrNotLoggedIn
+	case e.rooms[r.id] != nil:
+		return signaling.Errorf(signaling.ErrRepeatOperation.Code, "this login is in the room already; leave it first")
+	}
+	e.rooms[r.id] = r
+	return nil
 }
 
 // undoEnter leaves a room that was entered only on the server's side.
@@ -106,13 +128,8 @@ func (r *Room) spawn(f func()) {
 
 func (r *Room) enter(ctx context.Context) error {
 	params := signaling.JoinParams{RoomID: r.id}
-	if r.eng.cfg.Codec != nil {
-		m, err := newMedia(r)
-		if err != nil {
-			return &Error{Code: signaling.ErrMediaNotNegotiated.Code, Err: err}
-		}
-		r.media = m
-		params.Offer = m.peer.Offer()
+	if r.media != nil {
+		params.Offer = r.media.peer.Offer()
 	}
 	var res signaling.JoinResult
 	if err := r.eng.call(ctx, signaling.MethodJoinRoom, params, &res); err != nil {
@@ -120,11 +137,19 @@ func (r *Room) enter(ctx context.Context) error {
 	}
 	if r.media != nil {
 		if err := r.media.begin(ctx, res); err != nil {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.over { // that is why
+				return r.whyOver()
+			}
 			return &Error{Code: signaling.ErrMediaNotNegotiated.Code, Err: err}
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.over { // the login has ended meanwhile
+		return r.whyOver()
+	}
 	r.joined, r.view = true, res.Snapshot
 	early := r.early
 	r.early = nil
@@ -178,24 +203,37 @@ func (r *Room) exit(ctx context.Context, method string) error {
 // its own. When it returns, reads show the command's effect.
 func (r *Room) Call(ctx context.Context, method string, params, result any) error {
 	r.mu.Lock()
-	over, cause := r.over, r.cause
+	var err error
+	if r.over {
+		err = r.whyOver()
+	}
 	r.mu.Unlock()
-	if over {
-		if cause != nil {
-			return cause
-		}
-		return ErrNotInRoom
+	if err != nil {
+		return err
 	}
 	// The server sends a command's events before its answer, so they have been applied when the answer is here.
 	return r.eng.call(ctx, method, params, result)
 }
 
+// whyOver is what verbs fail with after the end; r.mu is held.
+func (r *Room) whyOver() error {
+	if r.cause != nil {
+		return r.cause
+	}
+	return ErrNotInRoom
+}
+
 // finish marks the room as over, once: whoever waits for a request learns why.
 func (r *Room) finish(cause error) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finishLocked(cause)
+}
+
+// finishLocked is finish with r.mu held, and reports whether this call did it. From then on the login may enter a room with this id again.
+func (r *Room) finishLocked(cause error) bool {
 	if r.over {
-		r.mu.Unlock()
-		return
+		return false
 	}
 	r.over, r.cause = true, cause
 	code := signaling.CodeOf(cause)
@@ -207,12 +245,12 @@ func (r *Room) finish(cause error) {
 		delete(r.waiting, id)
 	}
 	close(r.done)
-	r.mu.Unlock()
-	r.eng.mu.Lock()
+	r.eng.mu.Lock() // the one lock that is taken inside r.mu; nothing is done while both are held
+	defer r.eng.mu.Unlock()
 	if r.eng.rooms[r.id] == r {
 		delete(r.eng.rooms, r.id)
 	}
-	r.eng.mu.Unlock()
+	return true
 }
 
 // close ends the media and waits for what the room has started. It is idempotent, and may run in a callback.
@@ -228,13 +266,10 @@ func (r *Room) close() {
 // disconnected ends the room because the login has ended.
 func (r *Room) disconnected(cause error) {
 	r.mu.Lock()
-	already := r.over
+	known := r.joined // else Enter's error says it
+	first := r.finishLocked(cause)
 	r.mu.Unlock()
-	if already {
-		return
-	}
-	r.finish(cause)
-	if cause != nil && signaling.CodeOf(cause) != ErrKickedOffLine.Code {
+	if first && known && cause != nil && signaling.CodeOf(cause) != ErrKickedOffLine.Code {
 		r.post("OnKickedOutOfRoom", func(o *RoomObserver) {
 			if o.OnKickedOutOfRoom != nil {
 				o.OnKickedOutOfRoom(r.id, KickedForNetworkDisconnected, cause.Error())

@@ -15,15 +15,19 @@ import (
 type Grid struct {
 	eng       *engine.Engine
 	observers dispatch.Observers[Observer]
+	stage     stage // touched by callbacks only
 
 	mu       sync.Mutex // protects what follows
 	room     *engine.Room
+	layout   chosenLayout
 	entering bool
-	applying string // the id of the seat command under way
+	asking   map[UserID]string // the ids of the requests under way, by whom they invite; "" is the own application
 }
 
 // New returns a grid that is in no room.
-func New(eng *engine.Engine) *Grid { return &Grid{eng: eng} }
+func New(eng *engine.Engine) *Grid {
+	return &Grid{eng: eng, layout: chosenLayout{mode: LayoutGrid}, asking: map[UserID]string{}}
+}
 
 // undoWait bounds what is undone after a verb that failed halfway.
 const undoWait = 5 * time.Second
@@ -178,23 +182,32 @@ func (g *Grid) reserve() error {
 // release ends what reserve began, with the room that was entered (nil: none).
 func (g *Grid) release(r *engine.Room) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.entering = false
-	if r == nil {
-		return
+	entered := r != nil
+	if entered {
+		select {
+		case <-r.Done(): // it ended before the grid knew it
+			entered = false
+		default:
+			g.room = r
+		}
 	}
-	select {
-	case <-r.Done(): // it ended before the grid knew it
-	default:
-		g.room = r
+	g.mu.Unlock()
+	if entered {
+		g.show(r)
 	}
 }
 
 func (g *Grid) forget(id RoomID) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.room != nil && g.room.ID() == id {
+	r := g.room
+	ours := r != nil && r.ID() == id
+	if ours {
 		g.room = nil
+	}
+	g.mu.Unlock()
+	if ours {
+		g.hide(r)
 	}
 }
 

@@ -13,8 +13,12 @@ type Observer struct {
 	// OnSeatRequestCancelled: a received request needs no answer any more: withdrawn, timed out, or answered by another
 	// manager. user is its sender.
 	OnSeatRequestCancelled func(t RequestType, user UserInfo)
+	// OnKickedOffSeat: a manager has taken this user off the seat; user is the manager.
+	OnKickedOffSeat func(user UserInfo)
 	// OnUserAudioStateChanged: somebody, oneself included, is heard from now on or no longer.
 	OnUserAudioStateChanged func(user UserInfo, hasAudio bool, reason ChangeReason)
+	// OnSeatViewClicked: ClickSeatView was called for the seat. view is what the adapter made, nil without one.
+	OnSeatViewClicked func(view any, seat SeatInfo)
 }
 
 // AddObserver registers an observer, before or in a room, and returns how to remove it.
@@ -57,6 +61,13 @@ func (g *Grid) translate() *engine.RoomObserver {
 			g.observers.Each(func(o *Observer) {
 				if o.OnSeatRequestReceived != nil {
 					o.OnSeatRequestReceived(r.Type, r.From)
+				}
+			})
+		},
+		OnKickedOffSeat: func(_ SeatIndex, by UserInfo) {
+			g.observers.Each(func(o *Observer) {
+				if o.OnKickedOffSeat != nil {
+					o.OnKickedOffSeat(by)
 				}
 			})
 		},

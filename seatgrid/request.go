@@ -32,31 +32,44 @@ func (g *Grid) TakeSeat(ctx context.Context, index SeatIndex, timeout time.Durat
 }
 
 func (g *Grid) take(ctx context.Context, r *engine.Room, index SeatIndex, timeout time.Duration) (RequestResult, error) {
-	if timeout < 0 {
-		return RequestResult{Type: Failed}, signaling.Errorf(engine.ErrInvalidParameter.Code, "the time-out is negative; 0 means never")
+	seconds, err := wholeSeconds(timeout)
+	if err != nil {
+		return RequestResult{Type: Failed}, err
 	}
 	id := rand.Text()
-	seconds := int64((timeout + time.Second - 1) / time.Second)
-	if g.swapApplying("", id) { // a second one is refused, and must not hide the first
-		defer g.swapApplying(id, "")
-	}
+	defer g.ask("", id)()
 	var res signaling.TakeSeatResult
-	err := r.Call(ctx, signaling.MethodTakeSeat, signaling.TakeSeatParams{
+	err = r.Call(ctx, signaling.MethodTakeSeat, signaling.TakeSeatParams{
 		CommandID: id, RoomID: r.ID(), Index: index, Timeout: seconds,
 	}, &res)
 	switch {
-	case err != nil && ctx.Err() != nil:
-		g.withdraw(ctx, r, id) // the server may have it
-		return RequestResult{Type: Failed}, err
-	case err != nil:
-		return RequestResult{Type: Failed}, err
-	case !res.Pending:
+	case err == nil && !res.Pending:
 		return RequestResult{Type: Accepted, User: r.Self()}, nil
+	case err == nil:
+		var end RequestResult
+		if end, err = g.await(ctx, r, id); ctx.Err() == nil || err == nil {
+			return end, err
+		}
 	}
+	if ctx.Err() != nil {
+		g.giveUpSeat(ctx, r, id) // the server may have the command, or the seat even
+	}
+	return RequestResult{Type: Failed}, err
+}
+
+func wholeSeconds(timeout time.Duration) (int64, error) {
+	if timeout < 0 {
+		return 0, signaling.Errorf(engine.ErrInvalidParameter.Code, "the time-out is negative; 0 means never")
+	}
+	return int64((timeout + time.Second - 1) / time.Second), nil
+}
+
+// await waits until a request of this user's has ended. When ctx ends first the request is withdrawn.
+func (g *Grid) await(ctx context.Context, r *engine.Room, id string) (RequestResult, error) {
 	end, err := r.Await(ctx, id)
 	if err != nil {
 		if ctx.Err() != nil {
-			g.withdraw(ctx, r, id)
+			_ = g.withdraw(ctx, r, id) // whether it is still pending does not matter
 		}
 		return RequestResult{Type: Failed}, err
 	}
@@ -66,16 +79,23 @@ func (g *Grid) take(ctx context.Context, r *engine.Room, index SeatIndex, timeou
 	return RequestResult{Type: end.Type, User: end.User}, nil
 }
 
-// withdraw cancels an application whose caller has given up. Whether it is still pending does not matter.
-func (g *Grid) withdraw(ctx context.Context, r *engine.Room, id string) {
+// withdraw cancels a request whose caller has given up.
+func (g *Grid) withdraw(ctx context.Context, r *engine.Room, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
 	defer cancel()
-	err := r.Call(ctx, signaling.MethodCancelRequest, signaling.CancelParams{CommandID: rand.Text(), RoomID: r.ID(), RequestID: id}, nil)
-	if errors.Is(err, engine.ErrRequestInvalid) { // answered meanwhile: whoever gave up does not want the seat
-		for _, s := range r.Seats() {
-			if s.UserID == r.Self().UserID {
-				_ = r.Call(ctx, signaling.MethodLeaveSeat, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.ID()}, nil)
-			}
+	return r.Call(ctx, signaling.MethodCancelRequest, signaling.CancelParams{CommandID: rand.Text(), RoomID: r.ID(), RequestID: id}, nil)
+}
+
+// giveUpSeat undoes a TakeSeat whose caller has given up: whoever was seated meanwhile gets up again.
+func (g *Grid) giveUpSeat(ctx context.Context, r *engine.Room, id string) {
+	if err := g.withdraw(ctx, r, id); !errors.Is(err, engine.ErrRequestInvalid) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
+	defer cancel()
+	for _, s := range r.Seats() {
+		if s.UserID == r.Self().UserID {
+			_ = r.Call(ctx, signaling.MethodLeaveSeat, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.ID()}, nil)
 		}
 	}
 }
@@ -121,10 +141,14 @@ func (g *Grid) CancelRequest(ctx context.Context, userID UserID) (err error) {
 		return err
 	}
 	self := r.Self().UserID
+	whom := userID
+	if whom == self {
+		whom = ""
+	}
 	g.mu.Lock()
-	id := g.applying // known here before the server tells of it
+	id, known := g.asking[whom] // before the server tells of it
 	g.mu.Unlock()
-	if id == "" || userID != "" && userID != self {
+	if !known {
 		q, err := pick(r.Requests(), func(q Request) bool {
 			return q.From.UserID == self && (userID == "" || userID == q.To || q.Type == ApplyToTakeSeat && userID == self)
 		})
@@ -138,14 +162,20 @@ func (g *Grid) CancelRequest(ctx context.Context, userID UserID) (err error) {
 	}, nil)
 }
 
-func (g *Grid) swapApplying(old, id string) bool {
+// ask notes a request under way, until the returned function is called. A second one to the same user is refused by
+// the server, and must not hide the first.
+func (g *Grid) ask(whom UserID, id string) (done func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.applying != old {
-		return false
+	if _, already := g.asking[whom]; already {
+		return func() {}
 	}
-	g.applying = id
-	return true
+	g.asking[whom] = id
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.asking, whom)
+	}
 }
 
 // pick returns the one request that fits.

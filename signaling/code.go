@@ -156,6 +156,7 @@ var (
 	ErrRoomFull           = sentinel(100008, "the room is full")
 	ErrRoomIDOwned        = sentinel(100010, "the room exists already and is yours; it may be used straight away")
 	ErrTooFrequent        = retryable(100012, "too often; wait a moment")
+	ErrTooManyAdmins      = sentinel(100020, "the room has all the administrators it may have")
 	ErrRequestConflict    = sentinel(100102, "another request with this id exists")
 	ErrSeatLocked         = sentinel(100200, "the seat is locked; choose another")
 	ErrSeatOccupiedAlias  = sentinel(100201, "somebody sits on this seat")

@@ -48,6 +48,24 @@ type AudioChanged struct {
 	Reason   ChangeReason `json:"reason"`
 }
 
+// KickedOffSeat goes to the one user whom a manager took off a seat.
+type KickedOffSeat struct {
+	Index SeatIndex `json:"index"`
+	By    UserInfo  `json:"by"`
+}
+
+// RoomUpdated carries the room after a change of its name or seat mode.
+type RoomUpdated struct {
+	Room RoomInfo `json:"room"`
+	By   UserInfo `json:"by"`
+}
+
+// RoleChanged says what a user may do from now on. A new manager asks for a snapshot, to see the pending requests.
+type RoleChanged struct {
+	UserID UserID `json:"userId"`
+	Role   Role   `json:"userRole"`
+}
+
 // RoomDismissed is a room's last event.
 type RoomDismissed struct {
 	Reason DismissedReason `json:"reason"`
@@ -65,6 +83,9 @@ func (SeatsChanged) eventType() string    { return "seatsChanged" }
 func (RequestReceived) eventType() string { return "requestReceived" }
 func (RequestEnded) eventType() string    { return "requestEnded" }
 func (AudioChanged) eventType() string    { return "audioChanged" }
+func (KickedOffSeat) eventType() string   { return "kickedOffSeat" }
+func (RoomUpdated) eventType() string     { return "roomUpdated" }
+func (RoleChanged) eventType() string     { return "roleChanged" }
 func (RoomDismissed) eventType() string   { return "roomDismissed" }
 func (KickedOutOfRoom) eventType() string { return "kickedOutOfRoom" }
 
@@ -108,6 +129,12 @@ func UnmarshalEvent(b []byte) (Event, error) {
 		return decodeEvent[RequestEnded](t)
 	case "audioChanged":
 		return decodeEvent[AudioChanged](t)
+	case "kickedOffSeat":
+		return decodeEvent[KickedOffSeat](t)
+	case "roomUpdated":
+		return decodeEvent[RoomUpdated](t)
+	case "roleChanged":
+		return decodeEvent[RoleChanged](t)
 	case "roomDismissed":
 		return decodeEvent[RoomDismissed](t)
 	case "kickedOutOfRoom":

@@ -64,6 +64,7 @@ var (
 
 func messages() []message {
 	params := signaling.RoomParams{CommandID: "c-1", RoomID: room.RoomID}
+	other := signaling.UserParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince"}
 	done := signaling.Done{Version: 12}
 	return []message{
 		{signaling.MethodLogin, "call", signaling.LoginParams{
@@ -90,6 +91,22 @@ func messages() []message {
 		{signaling.MethodTakeSeat, "result", signaling.TakeSeatResult{Version: 12, Pending: true, Index: 1}},
 		{signaling.MethodLeaveSeat, "call", params},
 		{signaling.MethodLeaveSeat, "result", done},
+		{signaling.MethodMoveSeat, "call", signaling.MoveSeatParams{CommandID: "c-1", RoomID: room.RoomID, Index: 2}},
+		{signaling.MethodMoveSeat, "result", done},
+		{signaling.MethodInvite, "call", signaling.InviteParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince", Index: 1, Timeout: 60}},
+		{signaling.MethodInvite, "result", done},
+		{signaling.MethodKickOffSeat, "call", other},
+		{signaling.MethodKickOffSeat, "result", done},
+		{signaling.MethodLockSeat, "call", signaling.LockSeatParams{CommandID: "c-1", RoomID: room.RoomID, Index: 1, SeatLock: signaling.SeatLock{
+			Seat: true, Video: true, Audio: true, Which: signaling.LockFlagAll,
+		}}},
+		{signaling.MethodLockSeat, "result", done},
+		{signaling.MethodUpdateRoom, "call", signaling.UpdateRoomParams{CommandID: "c-1", RoomID: room.RoomID, Name: &room.Name, SeatMode: &room.SeatMode}},
+		{signaling.MethodUpdateRoom, "result", done},
+		{signaling.MethodChangeRole, "call", signaling.ChangeRoleParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince", Role: signaling.Administrator}},
+		{signaling.MethodChangeRole, "result", done},
+		{signaling.MethodKickOut, "call", other},
+		{signaling.MethodKickOut, "result", done},
 		{signaling.MethodRespondRequest, "call", signaling.RespondParams{CommandID: "c-2", RoomID: room.RoomID, RequestID: "c-1", Agree: true}},
 		{signaling.MethodRespondRequest, "result", done},
 		{signaling.MethodCancelRequest, "call", signaling.CancelParams{CommandID: "c-2", RoomID: room.RoomID, RequestID: "c-1"}},
@@ -113,6 +130,9 @@ func events() signaling.EventList {
 		signaling.RequestReceived{Request: request},
 		signaling.RequestEnded{Request: request, Result: signaling.Failed, By: owner, Code: 100210},
 		signaling.AudioChanged{UserID: "vince", HasAudio: true, Reason: signaling.ByAdmin},
+		signaling.KickedOffSeat{Index: 1, By: owner},
+		signaling.RoomUpdated{Room: room, By: owner},
+		signaling.RoleChanged{UserID: "vince", Role: signaling.Administrator},
 		signaling.RoomDismissed{Reason: signaling.DismissedByServer},
 		signaling.KickedOutOfRoom{Reason: signaling.KickedByServer, Message: "m"},
 	}

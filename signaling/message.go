@@ -19,8 +19,15 @@ const (
 	MethodLeaveRoom      = "room.leave"      // RoomParams -> Done
 	MethodDismissRoom    = "room.dismiss"    // RoomParams -> Done
 	MethodSnapshot       = "room.snapshot"   // RoomParams -> Snapshot
+	MethodUpdateRoom     = "room.update"     // UpdateRoomParams -> Done
+	MethodKickOut        = "room.kick"       // UserParams -> Done
+	MethodChangeRole     = "room.role"       // ChangeRoleParams -> Done
 	MethodTakeSeat       = "seat.take"       // TakeSeatParams -> TakeSeatResult
 	MethodLeaveSeat      = "seat.leave"      // RoomParams -> Done
+	MethodMoveSeat       = "seat.move"       // MoveSeatParams -> Done
+	MethodInvite         = "seat.invite"     // InviteParams -> Done
+	MethodKickOffSeat    = "seat.kick"       // UserParams -> Done
+	MethodLockSeat       = "seat.lock"       // LockSeatParams -> Done
 	MethodRespondRequest = "request.respond" // RespondParams -> Done
 	MethodCancelRequest  = "request.cancel"  // CancelParams -> Done
 	MethodSetAudio       = "audio.set"       // AudioParams -> Done
@@ -115,6 +122,53 @@ type TakeSeatResult struct {
 	Version uint64    `json:"version"`
 	Pending bool      `json:"pending,omitempty"`
 	Index   SeatIndex `json:"index"`
+}
+
+// MoveSeatParams moves the caller from one seat to another, which must be free.
+type MoveSeatParams struct {
+	CommandID string    `json:"commandId"`
+	RoomID    RoomID    `json:"roomId"`
+	Index     SeatIndex `json:"index"`
+}
+
+// InviteParams asks a member to sit down. The member decides; how it ends is an event.
+type InviteParams struct {
+	CommandID string    `json:"commandId"`
+	RoomID    RoomID    `json:"roomId"`
+	UserID    UserID    `json:"userId"`
+	Index     SeatIndex `json:"index"`
+	Timeout   int64     `json:"timeout"` // seconds until the invitation ends by itself; 0: never
+}
+
+// UserParams is a command about another member.
+type UserParams struct {
+	CommandID string `json:"commandId"`
+	RoomID    RoomID `json:"roomId"`
+	UserID    UserID `json:"userId"`
+}
+
+// LockSeatParams sets a seat's locks: those that Which names.
+type LockSeatParams struct {
+	CommandID string    `json:"commandId"`
+	RoomID    RoomID    `json:"roomId"`
+	Index     SeatIndex `json:"index"`
+	SeatLock
+}
+
+// UpdateRoomParams changes what managers may change. Absent fields stay.
+type UpdateRoomParams struct {
+	CommandID string    `json:"commandId"`
+	RoomID    RoomID    `json:"roomId"`
+	Name      *string   `json:"name,omitempty"`     // at most 100 bytes
+	SeatMode  *SeatMode `json:"seatMode,omitempty"` // pending applications stay and can be answered
+}
+
+// ChangeRoleParams makes a member an administrator or takes it back; role 0 hands the room over.
+type ChangeRoleParams struct {
+	CommandID string `json:"commandId"`
+	RoomID    RoomID `json:"roomId"`
+	UserID    UserID `json:"userId"`
+	Role      Role   `json:"userRole"`
 }
 
 // RespondParams answers a request.

@@ -163,6 +163,25 @@ type SeatInfo struct {
 	Mic         MicStatus `json:"mic,omitempty"`
 }
 
+// LockFlag says which of a SeatLock's fields are meant, as a bit mask with the documents' numbers.
+type LockFlag int
+
+// The lock flags.
+const (
+	LockFlagSeat  LockFlag = 1
+	LockFlagVideo LockFlag = 2
+	LockFlagAudio LockFlag = 4
+	LockFlagAll   LockFlag = 7
+)
+
+// SeatLock is what a seat's locks become. Only the fields that Which names are applied; 0 means all three.
+type SeatLock struct {
+	Seat  bool     `json:"lockSeat"`
+	Video bool     `json:"lockVideo"`
+	Audio bool     `json:"lockAudio"`
+	Which LockFlag `json:"which,omitempty"`
+}
+
 // Request is a pending application or invitation. Its id is the id of the command that made it, so whoever sends
 // the command knows the request before the server has answered.
 type Request struct {

@@ -89,14 +89,27 @@ func (q *Queue) run() {
 				break
 			}
 			t := q.posted[0]
+			q.posted[0] = task{} // what it holds is not needed longer than the slice
 			q.posted = q.posted[1:]
 			q.mu.Unlock()
-			start := time.Now()
-			t.f()
-			if took := time.Since(start); took > slow {
-				q.log.Warn("slow observer: it holds up the callbacks behind it", "callback", t.name, "took", took)
-			}
+			q.watched(t)
 		}
+	}
+}
+
+// watched runs a callback and reports it while it is slow: one that never returns would otherwise never be reported.
+func (q *Queue) watched(t task) {
+	reported := make(chan struct{})
+	timer := time.AfterFunc(slow, func() {
+		defer close(reported)
+		q.mu.Lock()
+		behind := len(q.posted)
+		q.mu.Unlock()
+		q.log.Warn("slow observer: it holds up the callbacks behind it", "callback", t.name, "runs for", slow, "waiting", behind)
+	})
+	t.f()
+	if !timer.Stop() {
+		<-reported
 	}
 }
 

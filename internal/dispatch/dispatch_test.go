@@ -102,3 +102,20 @@ func TestSlowObserverIsReported(t *testing.T) {
 		require.Contains(t, out.String(), "OnSeatListChanged")
 	})
 }
+
+// An observer that waits for something that never comes is the one that most needs a report.
+func TestObserverThatHangsIsReportedWhileItHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		q := New(slog.New(slog.NewTextHandler(&out, nil)))
+		leave := make(chan struct{})
+		q.Post("OnRoomDismissed", func() { <-leave })
+		q.Post("OnSeatListChanged", func() {})
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.Contains(t, out.String(), "OnRoomDismissed")
+		require.Contains(t, out.String(), "waiting=1")
+		close(leave)
+		q.Close()
+	})
+}

@@ -126,12 +126,37 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 		h.leave(t, c, cmd)
 		return
 	}
+	cmd.Action = h.vouch(cmd.Action)
 	out, err := h.apply(t, cmd)
 	if err != nil {
 		t.add(c, func(Entry) reply { return refusal(err) })
 		return
 	}
+	if kick, ok := cmd.Action.(room.KickOut); ok {
+		h.expel(t, signaling.UserInfo{UserID: kick.User}, call{})
+	}
 	t.add(c, func(e Entry) reply { out.Version = e.Version; return reply{Outcome: out} })
+}
+
+// vouch completes a command that is about another member with what only the home knows: whether they are here.
+func (h *home) vouch(a room.Action) room.Action {
+	here := func(u signaling.UserID) (signaling.UserInfo, bool) {
+		p, present := h.present[u]
+		_, away := h.away[u]
+		return p.user, present && !away
+	}
+	switch a := a.(type) {
+	case room.Invite:
+		a.User, _ = here(a.User.UserID)
+		return a
+	case room.ChangeRole:
+		_, a.Present = here(a.User)
+		return a
+	case room.KickOut:
+		_, a.Present = h.present[a.User] // who is away can be taken out too
+		return a
+	}
+	return a
 }
 
 // apply runs one command through the rules and notes its outcome.

@@ -160,15 +160,21 @@ func (h *home) leave(t *turn, c call, cmd room.Command) {
 		t.add(c, func(Entry) reply { return refusal(err) })
 		return
 	}
-	for _, s := range h.present[cmd.By.UserID].sessions {
+	h.expel(t, cmd.By, c)
+	t.add(c, func(e Entry) reply { out.Version = e.Version; return reply{Outcome: out} })
+}
+
+// expel takes all sessions of a user out of the room; c is the call of the user's own node that asked for it, if one
+// did.
+func (h *home) expel(t *turn, u signaling.UserInfo, c call) {
+	for _, s := range h.present[u.UserID].sessions {
 		seq := s.seq
 		if s.node == c.From {
 			seq = max(seq, c.Seq)
 		}
 		h.farewells[s.id] = farewell{seq: seq, at: t.now}
 	}
-	h.gone(t, cmd.By)
-	t.add(c, func(e Entry) reply { out.Version = e.Version; return reply{Outcome: out} })
+	h.gone(t, u)
 }
 
 func (h *home) depart(t *turn, u signaling.UserInfo) {

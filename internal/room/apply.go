@@ -50,6 +50,20 @@ func (d *decision) do(a Action) error {
 		return d.takeSeat(a)
 	case LeaveSeat:
 		return d.leaveSeat()
+	case MoveSeat:
+		return d.moveSeat(a)
+	case Invite:
+		return d.invite(a)
+	case KickOffSeat:
+		return d.kickOffSeat(a)
+	case LockSeat:
+		return d.lockSeat(a)
+	case Update:
+		return d.update(a)
+	case ChangeRole:
+		return d.changeRole(a)
+	case KickOut:
+		return d.kickOut(a)
 	case Respond:
 		return d.respond(a)
 	case Cancel:
@@ -94,8 +108,8 @@ func (d *decision) create(a Create) error {
 	if info.SeatMode == 0 {
 		info.SeatMode = signaling.ApplyToTake
 	}
-	if info.SeatMode != signaling.FreeToTake && info.SeatMode != signaling.ApplyToTake {
-		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "seatMode is %d: use 1 (FreeToTake) or 2 (ApplyToTake)", info.SeatMode)
+	if err := checkMode(info.SeatMode); err != nil {
+		return err
 	}
 	if info.MaxSeatCount == 0 {
 		info.MaxSeatCount = min(DefaultSeats, a.SeatLimit)
@@ -141,7 +155,7 @@ func (d *decision) depart() {
 		}
 	}
 	if i, ok := d.state.SeatOf(d.by.UserID); ok {
-		d.vacate(i)
+		d.vacate(i, signaling.BySelf)
 	}
 }
 

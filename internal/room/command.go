@@ -34,6 +34,48 @@ type TakeSeat struct {
 // LeaveSeat gets up and stays in the room.
 type LeaveSeat struct{}
 
+// MoveSeat changes to another seat. Who sits needs no new approval.
+type MoveSeat struct {
+	Index signaling.SeatIndex `json:"index"`
+}
+
+// Invite asks another member to sit down. User is whom the room's home knows under that id.
+type Invite struct {
+	User    signaling.UserInfo  `json:"user"`
+	Index   signaling.SeatIndex `json:"index"`
+	Timeout time.Duration       `json:"timeout"`
+}
+
+// KickOffSeat takes somebody off their seat.
+type KickOffSeat struct {
+	User signaling.UserID `json:"user"`
+}
+
+// LockSeat sets a seat's locks.
+type LockSeat struct {
+	Index signaling.SeatIndex `json:"index"`
+	Lock  signaling.SeatLock  `json:"lock"`
+}
+
+// Update changes the room's name or seat mode; nil leaves it.
+type Update struct {
+	Name     *string             `json:"name,omitempty"`
+	SeatMode *signaling.SeatMode `json:"seatMode,omitempty"`
+}
+
+// ChangeRole makes somebody an administrator, or takes it back, or hands the room over (then User must be present).
+type ChangeRole struct {
+	User    signaling.UserID `json:"user"`
+	Role    signaling.Role   `json:"role"`
+	Present bool             `json:"present,omitempty"` // the room's home says so
+}
+
+// KickOut takes somebody out of the room. It is no ban.
+type KickOut struct {
+	User    signaling.UserID `json:"user"`
+	Present bool             `json:"present,omitempty"` // the room's home says so
+}
+
 // Respond answers a request.
 type Respond struct {
 	RequestID string `json:"requestId"`
@@ -65,16 +107,23 @@ type Dismiss struct {
 // Expire ends what is overdue, in portions: repeat it while [State.NextDeadline] has passed. It may be issued at any time and any number of times.
 type Expire struct{}
 
-func (Create) actionType() string    { return "create" }
-func (TakeSeat) actionType() string  { return "takeSeat" }
-func (LeaveSeat) actionType() string { return "leaveSeat" }
-func (Respond) actionType() string   { return "respond" }
-func (Cancel) actionType() string    { return "cancel" }
-func (SetAudio) actionType() string  { return "setAudio" }
-func (Leave) actionType() string     { return "leave" }
-func (Depart) actionType() string    { return "depart" }
-func (Dismiss) actionType() string   { return "dismiss" }
-func (Expire) actionType() string    { return "expire" }
+func (Create) actionType() string      { return "create" }
+func (TakeSeat) actionType() string    { return "takeSeat" }
+func (LeaveSeat) actionType() string   { return "leaveSeat" }
+func (MoveSeat) actionType() string    { return "moveSeat" }
+func (Invite) actionType() string      { return "invite" }
+func (KickOffSeat) actionType() string { return "kickOffSeat" }
+func (LockSeat) actionType() string    { return "lockSeat" }
+func (Update) actionType() string      { return "update" }
+func (ChangeRole) actionType() string  { return "changeRole" }
+func (KickOut) actionType() string     { return "kickOut" }
+func (Respond) actionType() string     { return "respond" }
+func (Cancel) actionType() string      { return "cancel" }
+func (SetAudio) actionType() string    { return "setAudio" }
+func (Leave) actionType() string       { return "leave" }
+func (Depart) actionType() string      { return "depart" }
+func (Dismiss) actionType() string     { return "dismiss" }
+func (Expire) actionType() string      { return "expire" }
 
 // Name returns what the command is called in logs and metrics.
 func (c Command) Name() string {
@@ -114,6 +163,20 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[TakeSeat](c, w.Data)
 	case "leaveSeat":
 		return decodeAction[LeaveSeat](c, w.Data)
+	case "moveSeat":
+		return decodeAction[MoveSeat](c, w.Data)
+	case "invite":
+		return decodeAction[Invite](c, w.Data)
+	case "kickOffSeat":
+		return decodeAction[KickOffSeat](c, w.Data)
+	case "lockSeat":
+		return decodeAction[LockSeat](c, w.Data)
+	case "update":
+		return decodeAction[Update](c, w.Data)
+	case "changeRole":
+		return decodeAction[ChangeRole](c, w.Data)
+	case "kickOut":
+		return decodeAction[KickOut](c, w.Data)
 	case "respond":
 		return decodeAction[Respond](c, w.Data)
 	case "cancel":

@@ -9,20 +9,19 @@ import (
 
 func (d *decision) takeSeat(a TakeSeat) error {
 	s := &d.state
-	if a.Index < signaling.AnySeat || int(a.Index) >= len(s.Seats) {
+	if a.Index != signaling.AnySeat && !d.hasSeat(a.Index) {
 		return signaling.Errorf(signaling.ErrSeatNotExist.Code, "there is no seat %d: the room has seats 0 to %d, and -1 means any", a.Index, len(s.Seats)-1)
 	}
-	if a.Timeout < 0 || a.Timeout > MaxTimeout {
-		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "the time-out must be 0 (never) to %s", MaxTimeout)
+	if err := checkTimeout(a.Timeout); err != nil {
+		return err
 	}
 	if _, seated := s.SeatOf(d.by.UserID); seated {
 		return signaling.ErrAlreadyOnSeat
 	}
 	direct := s.Info.SeatMode == signaling.FreeToTake || d.by.Role.Manages()
-	pending := slices.IndexFunc(s.Requests, func(r signaling.Request) bool {
+	if !direct && slices.ContainsFunc(s.Requests, func(r signaling.Request) bool {
 		return r.Type == signaling.ApplyToTakeSeat && r.From.UserID == d.by.UserID
-	})
-	if pending >= 0 && !direct {
+	}) {
 		return signaling.ErrRequestRepeated
 	}
 	index, err := d.seatFor(a.Index, d.by.Role)
@@ -30,9 +29,6 @@ func (d *decision) takeSeat(a TakeSeat) error {
 		return err
 	}
 	if direct {
-		if pending >= 0 { // the mode or the role changed meanwhile: the application has become pointless
-			d.end(s.Requests[pending].RequestID, signaling.Cancelled, d.by, 0)
-		}
 		d.occupy(index, d.by)
 		return nil
 	}
@@ -41,17 +37,20 @@ func (d *decision) takeSeat(a TakeSeat) error {
 
 // apply starts an application. It reserves nothing: the seat is chosen and checked when somebody accepts.
 func (d *decision) apply(a TakeSeat) error {
+	return d.open(signaling.Request{Type: signaling.ApplyToTakeSeat, From: d.by, Index: a.Index}, a.Timeout)
+}
+
+// open starts a request, under the command's id.
+func (d *decision) open(r signaling.Request, timeout time.Duration) error {
 	if d.id == "" || !signaling.ValidText(d.id, MaxIDBytes) {
-		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "an application's id has 1 to %d bytes of UTF-8 without control characters", MaxIDBytes)
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "a request's id has 1 to %d bytes of UTF-8 without control characters", MaxIDBytes)
 	}
 	if _, exists := d.state.request(d.id); exists {
 		return signaling.ErrRequestConflict
 	}
-	r := signaling.Request{
-		RequestID: d.id, Type: signaling.ApplyToTakeSeat, From: d.by, Index: a.Index, Created: d.now.UnixMilli(),
-	}
-	if a.Timeout > 0 {
-		r.Deadline = d.now.Add(max(a.Timeout, time.Millisecond)).UnixMilli()
+	r.RequestID, r.Created = d.id, d.now.UnixMilli()
+	if timeout > 0 {
+		r.Deadline = d.now.Add(max(timeout, time.Millisecond)).UnixMilli()
 	}
 	if n := len(d.state.Requests); n >= MaxRequests || d.state.requestBytes()+requestSize(r) > requestBudget(len(d.state.Seats)) {
 		return signaling.Errorf(signaling.ErrLimit.Code, "%d requests are pending in this room, which is all it can hold; try again later", n)
@@ -91,8 +90,8 @@ func (d *decision) respond(a Respond) error {
 	if err != nil {
 		return err
 	}
-	d.occupy(index, taker)
 	d.end(r.RequestID, signaling.Accepted, d.by, 0)
+	d.occupy(index, taker)
 	return nil
 }
 
@@ -113,7 +112,16 @@ func (d *decision) leaveSeat() error {
 	if !ok {
 		return signaling.ErrNotOnSeat
 	}
-	d.vacate(i)
+	d.vacate(i, signaling.BySelf)
+	return nil
+}
+
+func (d *decision) hasSeat(i signaling.SeatIndex) bool { return i >= 0 && int(i) < len(d.state.Seats) }
+
+func checkTimeout(t time.Duration) error {
+	if t < 0 || t > MaxTimeout {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "the time-out must be 0 (never) to %s", MaxTimeout)
+	}
 	return nil
 }
 
@@ -136,7 +144,16 @@ func (d *decision) seatFor(want signaling.SeatIndex, role signaling.Role) (signa
 	return want, nil
 }
 
+// occupy seats somebody. What else they had asked for, or were asked, has become pointless.
 func (d *decision) occupy(i signaling.SeatIndex, u signaling.UserInfo) {
+	for _, r := range slices.Clone(d.state.Requests) {
+		switch {
+		case r.Type == signaling.ApplyToTakeSeat && r.From.UserID == u.UserID:
+			d.end(r.RequestID, signaling.Cancelled, u, 0)
+		case r.Type == signaling.InviteToTakeSeat && r.To == u.UserID:
+			d.end(r.RequestID, signaling.Failed, u, signaling.ErrAlreadyOnSeat.Code)
+		}
+	}
 	u.Role = d.state.RoleOf(u.UserID)
 	seat := &d.state.Seats[i]
 	seat.UserID, seat.UserName, seat.AvatarURL = u.UserID, u.UserName, u.AvatarURL
@@ -147,12 +164,13 @@ func (d *decision) occupy(i signaling.SeatIndex, u signaling.UserInfo) {
 	d.tell(nil, signaling.SeatsChanged{Seats: []signaling.SeatInfo{*seat}, Seated: []signaling.UserInfo{u}})
 }
 
-func (d *decision) vacate(i signaling.SeatIndex) {
+// vacate frees a seat; by says who wanted that.
+func (d *decision) vacate(i signaling.SeatIndex, by signaling.ChangeReason) {
 	seat := &d.state.Seats[i]
 	u := signaling.UserInfo{UserID: seat.UserID, UserName: seat.UserName, AvatarURL: seat.AvatarURL}
 	u.Role = d.state.RoleOf(u.UserID)
 	if seat.Mic == signaling.MicOn {
-		d.tell(nil, signaling.AudioChanged{UserID: u.UserID, HasAudio: false, Reason: signaling.BySelf})
+		d.tell(nil, signaling.AudioChanged{UserID: u.UserID, HasAudio: false, Reason: by})
 	}
 	// The locks belong to the seat and stay.
 	seat.UserID, seat.UserName, seat.AvatarURL, seat.Mic = "", "", "", signaling.MicOff

@@ -14,6 +14,7 @@ const (
 	MaxRequests  = 200 // pending at once; fewer where their users have long names, see requestBudget
 	MaxTimeout   = 24 * time.Hour
 	MaxNameBytes = 100
+	MaxAdmins    = 5  // documents: modify_admin
 	MaxIDBytes   = 64 // of a command's id, which names the request that it starts
 
 	MaxStateBytes = 64 << 10 // as JSON

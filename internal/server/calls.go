@@ -4,9 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
@@ -61,6 +58,9 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 	case signaling.MethodRestartMedia:
 		return with(ctx, m, ses.restart)
 	}
+	if result, ok, err := ses.manage(ctx, m); ok {
+		return result, err
+	}
 	return nil, signaling.Errorf(signaling.ErrBadRequest.Code, "unknown method %.64q; docs/protocol.md lists the methods", m.Method)
 }
 
@@ -74,7 +74,7 @@ func with[P, R any](ctx context.Context, m signaling.Message, handler func(conte
 }
 
 func (ses *session) logout() (signaling.Empty, error) {
-	ses.end(websocket.CloseNormalClosure, "logged out") // after the answer, which is queued before the close
+	ses.bye = true // the answer goes out before the close
 	return signaling.Empty{}, nil
 }
 
@@ -96,23 +96,28 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	if err := p.RoomID.Valid(); err != nil {
 		return res, err
 	}
-	ses.leaveLocally(p.RoomID) // a second join replaces the first; the home knows the session already
+	key := store.Key{App: ses.app, Room: p.RoomID}
+	entered := ses.leaveLocally(p.RoomID) != nil // a second join replaces the first; the home knows the session already
+	defer func() {
+		if err == nil {
+			return
+		}
+		ses.leaveLocally(p.RoomID)
+		if entered {
+			err = errors.Join(err, ses.srv.node.Exit(ctx, key, home.Member{User: ses.user, Session: ses.id}))
+		}
+	}()
+	ses.forgetEnded()
 	if len(ses.rooms) >= maxRooms {
 		return res, signaling.Errorf(signaling.ErrLimit.Code, "a session may be in %d rooms; leave one first", maxRooms)
 	}
-	r, err := ses.srv.acquire(ctx, store.Key{App: ses.app, Room: p.RoomID})
+	r, err := ses.srv.acquire(ctx, key)
 	if err != nil {
 		return res, err
 	}
 	m := &membership{replica: r, session: ses, user: ses.user}
 	r.add(m)
 	ses.rooms[p.RoomID] = m
-	entered := false
-	defer func() {
-		if err != nil && ses.leaveLocally(p.RoomID) != nil && entered {
-			err = errors.Join(err, ses.srv.node.Exit(ctx, r.key, m.member()))
-		}
-	}()
 	entry, err := ses.srv.node.Enter(ctx, r.key, m.member())
 	if err != nil {
 		return res, err
@@ -140,12 +145,25 @@ func mediaError(err error) error {
 	return &signaling.Error{Code: signaling.ErrMediaNotNegotiated.Code, Err: err}
 }
 
+// forgetEnded leaves the rooms that have ended by themselves: they count no more, and hold their media.
+func (ses *session) forgetEnded() {
+	for id, m := range ses.rooms {
+		if m.replica.isOver() || m.isOut() {
+			ses.leaveLocally(id)
+		}
+	}
+}
+
 // membership returns the session's stay in a room, or -2101.
 func (ses *session) membership(id signaling.RoomID) (*membership, error) {
 	m := ses.rooms[id]
 	if m != nil && m.replica.isOver() {
 		ses.leaveLocally(id)
 		return nil, signaling.ErrRoomNotExist
+	}
+	if m != nil && m.isOut() {
+		ses.leaveLocally(id)
+		m = nil
 	}
 	if m == nil {
 		return nil, signaling.ErrNotInRoom
@@ -176,10 +194,11 @@ func (ses *session) leave(ctx context.Context, p signaling.RoomParams) (signalin
 }
 
 func (ses *session) takeSeat(ctx context.Context, p signaling.TakeSeatParams) (signaling.TakeSeatResult, error) {
-	if p.Timeout < 0 || p.Timeout > int64(room.MaxTimeout/time.Second) {
-		return signaling.TakeSeatResult{}, signaling.Errorf(signaling.ErrInvalidParameter.Code, "timeout is in seconds, 0 (never) to %d", int64(room.MaxTimeout/time.Second))
+	timeout, err := seconds(p.Timeout)
+	if err != nil {
+		return signaling.TakeSeatResult{}, err
 	}
-	out, err := ses.decide(ctx, p.RoomID, p.CommandID, room.TakeSeat{Index: p.Index, Timeout: time.Duration(p.Timeout) * time.Second})
+	out, err := ses.decide(ctx, p.RoomID, p.CommandID, room.TakeSeat{Index: p.Index, Timeout: timeout})
 	return signaling.TakeSeatResult{Version: out.Version, Pending: out.Pending, Index: out.Index}, err
 }
 

@@ -34,11 +34,15 @@ func (ses *session) login(_ context.Context, p signaling.LoginParams) (signaling
 	}
 	ses.app = p.SDKAppID
 	ses.user = signaling.UserInfo{UserID: p.UserID, UserName: p.UserName, AvatarURL: p.AvatarURL, Role: signaling.GeneralUser}
-	ses.since = time.Now()
 	ses.log = ses.log.With("app", ses.app, "user", ses.user.UserID)
 
 	key := userKey{ses.app, p.UserID}
 	s.mu.Lock()
+	ses.since = time.Now()
+	if !ses.since.After(s.lastLogin) { // no two at once: which is the later one is decided by it
+		ses.since = s.lastLogin.Add(1)
+	}
+	s.lastLogin = ses.since
 	former := s.users[key]
 	s.users[key] = ses
 	s.mu.Unlock()
@@ -104,7 +108,11 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 	s.mu.Lock()
 	ses := s.users[userKey{app, l.User}]
 	s.mu.Unlock()
-	if ses != nil && ses.id != l.Session && ses.since.UnixNano() <= l.At {
+	if ses == nil || ses.id == l.Session {
+		return
+	}
+	// At the same moment on two nodes: the ids decide, so that one of the two stays.
+	if at := ses.since.UnixNano(); at < l.At || at == l.At && ses.id < l.Session {
 		ses.kickOff()
 	}
 }

@@ -43,6 +43,20 @@ func (m *membership) startMedia(peer *sfu.Peer) []signaling.Slot {
 	return toSlots(peer.Slots())
 }
 
+// endMedia closes the member's connection, if there is one. It waits for its goroutines, and may run more than once.
+func (m *membership) endMedia() {
+	m.slotMu.Lock()
+	peer := m.peer
+	m.tellSlots = false
+	m.slotMu.Unlock()
+	if peer == nil {
+		return
+	}
+	if err := peer.Close(); err != nil {
+		m.session.log.Debug("media", "error", err)
+	}
+}
+
 // onSlots passes on who is heard where.
 func (m *membership) onSlots(list []sfu.Slot) {
 	m.slotMu.Lock()

@@ -64,7 +64,9 @@ var methods = map[string]bool{
 	signaling.MethodJoinRoom: true, signaling.MethodLeaveRoom: true, signaling.MethodDismissRoom: true,
 	signaling.MethodSnapshot: true, signaling.MethodTakeSeat: true, signaling.MethodLeaveSeat: true,
 	signaling.MethodRespondRequest: true, signaling.MethodCancelRequest: true, signaling.MethodSetAudio: true,
-	signaling.MethodRestartMedia: true,
+	signaling.MethodRestartMedia: true, signaling.MethodMoveSeat: true, signaling.MethodInvite: true,
+	signaling.MethodKickOffSeat: true, signaling.MethodLockSeat: true, signaling.MethodUpdateRoom: true,
+	signaling.MethodChangeRole: true, signaling.MethodKickOut: true,
 }
 
 func (m *metrics) called(method string, err error, took time.Duration) {

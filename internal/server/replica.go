@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -38,6 +39,7 @@ type membership struct {
 	peer    *sfu.Peer // nil without media
 
 	active bool   // gets events; guarded by replica.mu
+	out    bool   // was taken out of the room; guarded by replica.mu
 	prev   uint64 // the version it was told last; guarded by replica.mu
 
 	slotMu    sync.Mutex
@@ -60,7 +62,9 @@ func (s *Server) acquire(ctx context.Context, key store.Key) (*replica, error) {
 	r.refs++
 	s.mu.Unlock()
 	if first {
-		r.err = r.open(ctx)
+		if r.err = r.open(ctx); r.err != nil {
+			s.retire(r) // the next one tries for itself
+		}
 		close(r.ready)
 	}
 	<-r.ready
@@ -173,7 +177,9 @@ func (r *replica) list() []home.Member {
 	defer r.mu.Unlock()
 	list := make([]home.Member, 0, len(r.members))
 	for m := range r.members {
-		list = append(list, m.member())
+		if !m.out {
+			list = append(list, m.member())
+		}
 	}
 	return list
 }
@@ -191,12 +197,20 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 	r.over = e.State.Dismissed != 0
 	over := r.over
 	d := delivery{room: r.key.Room, entry: e, complete: complete, encoded: map[encodedKey][]byte{}}
+	var expelled []*membership
 	for m := range r.members {
 		if m.active {
 			d.to(m)
 		}
+		if !m.out && expels(e, m.user.UserID) {
+			m.active, m.out = false, true
+			expelled = append(expelled, m)
+		}
 	}
 	r.mu.Unlock()
+	for _, m := range expelled {
+		r.srv.spawn(m.endMedia) // not here: it waits for goroutines
+	}
 	if r.media != nil {
 		r.media.SetSpeakers(e.State.Speakers())
 	}
@@ -204,6 +218,21 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 		r.srv.retire(r)
 		r.srv.spawn(r.media.Close) // not here: it waits for goroutines that may be waiting for a lock of the caller's
 	}
+}
+
+// expels reports whether an entry takes a user out of the room.
+func expels(e home.Entry, u signaling.UserID) bool {
+	return slices.ContainsFunc(e.Events, func(ev room.Event) bool {
+		_, kicked := ev.Event.(signaling.KickedOutOfRoom)
+		return kicked && slices.Contains(ev.To, u)
+	})
+}
+
+// isOut reports whether the member was taken out of the room.
+func (m *membership) isOut() bool {
+	m.replica.mu.Lock()
+	defer m.replica.mu.Unlock()
+	return m.out
 }
 
 // delivery encodes one entry for many members, each variant once.

@@ -56,6 +56,8 @@ type Server struct {
 	sessions map[*session]struct{}
 	users    map[userKey]*session // the one session that counts
 	replicas map[store.Key]*replica
+
+	lastLogin time.Time
 }
 
 type userKey struct {

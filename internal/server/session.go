@@ -49,6 +49,7 @@ type session struct {
 	app   signaling.AppID
 	user  signaling.UserInfo // UserID is empty before the login
 	since time.Time
+	bye   bool // logged out: the connection ends after the answer
 	rooms map[signaling.RoomID]*membership
 }
 
@@ -95,7 +96,8 @@ func (s *Server) checkOrigin(r *http.Request) bool {
 func (ses *session) run() {
 	ses.srv.metrics.sessions.Inc()
 	var wg sync.WaitGroup
-	wg.Go(ses.write)
+	log := ses.log // the login adds to the field
+	wg.Go(func() { ses.write(log) })
 	ses.read()
 	ses.end(websocket.CloseNormalClosure, "")
 	wg.Wait()
@@ -107,6 +109,9 @@ func (ses *session) run() {
 // end closes the connection with a code, once; queued messages are sent before it. It does not wait.
 func (ses *session) end(code int, reason string) {
 	ses.endOnce.Do(func() {
+		if code == websocket.CloseTryAgainLater {
+			ses.srv.metrics.slowReaders.Inc()
+		}
 		ses.code, ses.reason = code, reason
 		close(ses.quit)
 	})
@@ -117,7 +122,6 @@ func (ses *session) send(b []byte) {
 	select {
 	case ses.out <- b:
 	default:
-		ses.srv.metrics.slowReaders.Inc()
 		ses.end(websocket.CloseTryAgainLater, "the client does not read its messages")
 	}
 }
@@ -125,20 +129,20 @@ func (ses *session) send(b []byte) {
 func (ses *session) notify(method string, params any) {
 	b, err := signaling.EncodeNotification(method, params)
 	if err != nil {
-		ses.log.Error("notification not encoded", "method", method, "error", err)
+		ses.srv.log.Error("notification not encoded", "session", ses.id, "method", method, "error", err)
 		return
 	}
 	ses.send(b)
 }
 
-func (ses *session) write() {
+func (ses *session) write(log *slog.Logger) {
 	defer ses.ws.Close() // wakes the reader
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	for {
 		select {
 		case b := <-ses.out:
-			if !ses.writeOne(b) {
+			if !ses.writeOne(b, time.Now().Add(writeWait)) {
 				return
 			}
 		case <-ping.C:
@@ -146,22 +150,23 @@ func (ses *session) write() {
 				return
 			}
 		case <-ses.quit:
+			end := time.Now().Add(writeWait) // for all of it: a slow reader must not hold up the server's end
 			for len(ses.out) > 0 && ses.code != websocket.CloseTryAgainLater {
-				if !ses.writeOne(<-ses.out) {
+				if !ses.writeOne(<-ses.out, end) {
 					return
 				}
 			}
 			bye := websocket.FormatCloseMessage(ses.code, ses.reason)
 			if err := ses.ws.WriteControl(websocket.CloseMessage, bye, time.Now().Add(writeWait)); err != nil {
-				ses.log.Debug("close message not sent", "error", err)
+				log.Debug("close message not sent", "error", err)
 			}
 			return
 		}
 	}
 }
 
-func (ses *session) writeOne(b []byte) bool {
-	ses.ws.SetWriteDeadline(time.Now().Add(writeWait))
+func (ses *session) writeOne(b []byte, deadline time.Time) bool {
+	ses.ws.SetWriteDeadline(deadline)
 	return ses.ws.WriteMessage(websocket.TextMessage, b) == nil
 }
 
@@ -214,7 +219,7 @@ func (ses *session) handle(b []byte) {
 		cancel()
 	}
 	ses.srv.metrics.called(m.Method, err, time.Since(start))
-	if err == nil && m.ID == 0 {
+	if err == nil && m.ID == 0 && !ses.bye {
 		return // a notification asks for no answer
 	}
 	var answer []byte
@@ -232,6 +237,9 @@ func (ses *session) handle(b []byte) {
 		return
 	}
 	ses.send(answer)
+	if ses.bye {
+		ses.end(websocket.CloseNormalClosure, "logged out") // what is queued goes first, the answer too
+	}
 }
 
 // clean takes the session out of everything.
@@ -262,11 +270,7 @@ func (ses *session) leaveLocally(id signaling.RoomID) *membership {
 	}
 	delete(ses.rooms, id)
 	m.replica.remove(m)
-	if m.peer != nil {
-		if err := m.peer.Close(); err != nil {
-			ses.log.Debug("media", "error", err)
-		}
-	}
+	m.endMedia()
 	ses.srv.release(m.replica)
 	return m
 }

@@ -1,0 +1,168 @@
+package room_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// stage is a room in which every verb has something to act on: the owner on seat 0, sam on seat 1, tom on seat 2, seat
+// 3 vacant, seat 4 locked, seat 5 with its audio locked; amy administers without a seat, ann is in the audience and
+// invited, pat has applied for seat 3.
+func stage(t *testing.T) room.State {
+	t.Helper()
+	var s room.State
+	n := 0
+	do := func(id string, by signaling.UserID, a room.Action) {
+		t.Helper()
+		n++
+		if id == "" {
+			id = "setup" + strconv.Itoa(n)
+		}
+		next, _, err := room.Apply(s, cmd(id, by, a), t0)
+		require.NoError(t, err, "%T", a)
+		s = next
+	}
+	free, asks := signaling.FreeToTake, signaling.ApplyToTake
+	do("", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r", SeatMode: free, MaxSeatCount: 6}, SeatLimit: 20})
+	do("", "owner", room.TakeSeat{Index: 0})
+	do("", "sam", room.TakeSeat{Index: 1})
+	do("", "tom", room.TakeSeat{Index: 2})
+	do("", "owner", room.LockSeat{Index: 4, Lock: signaling.SeatLock{Seat: true, Which: signaling.LockFlagSeat}})
+	do("", "owner", room.LockSeat{Index: 5, Lock: signaling.SeatLock{Audio: true, Which: signaling.LockFlagAudio}})
+	do("", "owner", room.ChangeRole{User: "amy", Role: signaling.Administrator})
+	do("", "owner", room.Update{SeatMode: &asks})
+	do("applied", "pat", room.TakeSeat{Index: 3, Timeout: time.Minute})
+	do("invited", "owner", room.Invite{User: user("ann"), Index: 3})
+	return s
+}
+
+// Every verb by every role: what each may do, and with which code it is refused. 0 is success. Whoever is not in the
+// room gets -2101 for all of it, which package server tests.
+func TestEveryVerbByEveryRole(t *testing.T) {
+	name, free := "new name", signaling.FreeToTake
+	lock := func(i signaling.SeatIndex, which signaling.LockFlag) room.LockSeat {
+		return room.LockSeat{Index: i, Lock: signaling.SeatLock{Seat: true, Audio: true, Which: which}}
+	}
+	table := []struct {
+		verb   string
+		action room.Action
+		codes  string // owner, administrator off the seats, seated, audience with an invitation, audience with an application
+	}{
+		{"take a vacant seat", room.TakeSeat{Index: 3}, "100203 0 100203 0 -2312"},
+		{"take any seat", room.TakeSeat{Index: -1}, "100203 0 100203 0 -2312"},
+		{"take an occupied seat", room.TakeSeat{Index: 2}, "100203 100210 100203 100210 -2312"},
+		{"take a locked seat", room.TakeSeat{Index: 4}, "100203 0 100203 100200 -2312"},
+		{"take a seat that is not there", room.TakeSeat{Index: 6}, "-2344 -2344 -2344 -2344 -2344"},
+		{"take a seat before any", room.TakeSeat{Index: -2}, "-2344 -2344 -2344 -2344 -2344"},
+		{"apply for ever so long", room.TakeSeat{Index: 3, Timeout: 25 * time.Hour}, "-1001 -1001 -1001 -1001 -1001"},
+		{"leave the seat", room.LeaveSeat{}, "0 100206 0 100206 100206"},
+		{"move to a vacant seat", room.MoveSeat{Index: 3}, "0 100206 0 100206 100206"},
+		{"move to an occupied seat", room.MoveSeat{Index: 2}, "100210 100206 100210 100206 100206"},
+		{"move to a locked seat", room.MoveSeat{Index: 4}, "0 100206 100200 100206 100206"},
+		{"move to any seat", room.MoveSeat{Index: -1}, "-2344 100206 -2344 100206 100206"},
+		{"turn the microphone on", room.SetAudio{On: true}, "0 100206 0 100206 100206"},
+		{"accept an application", room.Respond{RequestID: "applied", Agree: true}, "0 0 -2310 -2310 -2310"},
+		{"reject an application", room.Respond{RequestID: "applied"}, "0 0 -2310 -2310 -2310"},
+		{"accept an invitation", room.Respond{RequestID: "invited", Agree: true}, "-2310 -2310 -2310 0 -2310"},
+		{"reject an invitation", room.Respond{RequestID: "invited"}, "-2310 -2310 -2310 0 -2310"},
+		{"answer what is not there", room.Respond{RequestID: "x", Agree: true}, "-2311 -2311 -2311 -2311 -2311"},
+		{"cancel an application", room.Cancel{RequestID: "applied"}, "-2310 -2310 -2310 -2310 0"},
+		{"cancel an invitation", room.Cancel{RequestID: "invited"}, "0 -2310 -2310 -2310 -2310"},
+		{"cancel what is not there", room.Cancel{RequestID: "x"}, "-2311 -2311 -2311 -2311 -2311"},
+		{"invite who applies", room.Invite{User: user("pat"), Index: 3}, "0 0 -2301 -2301 -2301"},
+		{"invite to a locked seat", room.Invite{User: user("pat"), Index: 4}, "100200 100200 -2301 -2301 -2301"},
+		{"invite to an occupied seat", room.Invite{User: user("pat"), Index: 2}, "100210 100210 -2301 -2301 -2301"},
+		{"invite the invited", room.Invite{User: user("ann"), Index: 3}, "100208 100208 -2301 -2301 -2301"},
+		{"invite the seated", room.Invite{User: user("tom"), Index: 3}, "100203 100203 -2301 -2301 -2301"},
+		{"invite who is not here", room.Invite{Index: 3}, "-2200 -2200 -2301 -2301 -2301"},
+		{"take off a seat", room.KickOffSeat{User: "tom"}, "0 0 -2301 -2301 -2301"},
+		{"take the owner off", room.KickOffSeat{User: "owner"}, "-1001 100006 -2301 -2301 -2301"},
+		{"take off who does not sit", room.KickOffSeat{User: "pat"}, "100206 100206 -2301 -2301 -2301"},
+		{"lock a vacant seat", lock(3, signaling.LockFlagSeat), "0 0 -2301 -2301 -2301"},
+		{"lock an occupied seat", lock(2, signaling.LockFlagAll), "0 0 -2301 -2301 -2301"},
+		{"lock the owner's seat", lock(0, signaling.LockFlagSeat), "0 100006 -2301 -2301 -2301"},
+		{"silence the owner's seat", lock(0, signaling.LockFlagAudio), "0 0 -2301 -2301 -2301"},
+		{"lock a seat that is not there", lock(6, signaling.LockFlagAll), "-2344 -2344 -2301 -2301 -2301"},
+		{"lock with unknown flags", lock(3, 8), "-1001 -1001 -2301 -2301 -2301"},
+		{"rename the room", room.Update{Name: &name}, "0 0 -2301 -2301 -2301"},
+		{"change the seat mode", room.Update{SeatMode: &free}, "0 0 -2301 -2301 -2301"},
+		{"make an administrator", room.ChangeRole{User: "tom", Role: signaling.Administrator}, "0 -2300 -2300 -2300 -2300"},
+		{"take it back", room.ChangeRole{User: "amy", Role: signaling.GeneralUser}, "0 -2300 -2300 -2300 -2300"},
+		{"hand the room over", room.ChangeRole{User: "tom", Role: signaling.RoomOwner, Present: true}, "0 -2300 -2300 -2300 -2300"},
+		{"hand it to who is not here", room.ChangeRole{User: "zoe", Role: signaling.RoomOwner}, "100005 -2300 -2300 -2300 -2300"},
+		{"demote the owner", room.ChangeRole{User: "owner", Role: signaling.GeneralUser}, "100006 -2300 -2300 -2300 -2300"},
+		{"make nobody an administrator", room.ChangeRole{Role: signaling.Administrator}, "-1001 -2300 -2300 -2300 -2300"},
+		{"take out of the room", room.KickOut{User: "tom", Present: true}, "0 0 -2301 -2301 -2301"},
+		{"take the owner out", room.KickOut{User: "owner", Present: true}, "-1001 100006 -2301 -2301 -2301"},
+		{"take out who is not here", room.KickOut{User: "zoe"}, "100005 100005 -2301 -2301 -2301"},
+		{"leave the room", room.Leave{}, "-2102 0 0 0 0"},
+		{"dismiss the room", room.Dismiss{}, "0 -2300 -2300 -2300 -2300"},
+		{"create it again", room.Create{Info: signaling.RoomInfo{RoomID: "r"}, SeatLimit: 20}, "100010 100003 100003 100003 100003"},
+	}
+	roles := []signaling.UserID{"owner", "amy", "sam", "ann", "pat"}
+	for _, row := range table {
+		codes := strings.Fields(row.codes)
+		require.Len(t, codes, len(roles), row.verb)
+		for i, who := range roles {
+			t.Run(row.verb+" by "+string(who), func(t *testing.T) {
+				before := stage(t)
+				after, events, err := room.Apply(before, cmd("c", who, row.action), t0)
+				require.Equal(t, codes[i], strconv.Itoa(int(signaling.CodeOf(err))), "%v", err)
+				if err != nil {
+					require.Equal(t, before, after)
+					require.Empty(t, events)
+				}
+			})
+		}
+	}
+}
+
+func TestAudioLockFollowsTheSeat(t *testing.T) {
+	s := stage(t)
+	s, events, err := room.Apply(s, cmd("1", "sam", room.SetAudio{On: true}), t0)
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	s, events, err = room.Apply(s, cmd("2", "sam", room.MoveSeat{Index: 5}), t0)
+	require.NoError(t, err)
+	require.Equal(t, signaling.AudioChanged{UserID: "sam", HasAudio: false, Reason: signaling.ByAdmin}, events[0].Event)
+	require.Equal(t, signaling.MicOffByAdmin, s.Seats[5].Mic)
+	_, _, err = room.Apply(s, cmd("3", "sam", room.SetAudio{On: true}), t0)
+	require.ErrorIs(t, err, signaling.ErrSeatAudioLocked)
+	s, _, err = room.Apply(s, cmd("4", "sam", room.MoveSeat{Index: 1}), t0)
+	require.NoError(t, err)
+	require.Equal(t, signaling.MicOff, s.Seats[1].Mic, "nobody is unmuted by moving")
+	require.True(t, s.Seats[5].AudioLocked, "the lock stays with the seat")
+}
+
+func TestSixthAdministratorIsRefused(t *testing.T) {
+	s := stage(t)
+	var err error
+	for i := range room.MaxAdmins { // amy is the first
+		u := signaling.UserID("admin" + strconv.Itoa(i))
+		s, _, err = room.Apply(s, cmd(string(u), "owner", room.ChangeRole{User: u, Role: signaling.Administrator}), t0)
+	}
+	require.ErrorIs(t, err, signaling.ErrTooManyAdmins)
+}
+
+func TestSittingDownEndsWhatElseWasAsked(t *testing.T) {
+	s := stage(t)
+	s, _, err := room.Apply(s, cmd("both", "owner", room.Invite{User: user("pat"), Index: 3}), t0)
+	require.NoError(t, err)
+	s, events, err := room.Apply(s, cmd("yes", "pat", room.Respond{RequestID: "both", Agree: true}), t0)
+	require.NoError(t, err)
+	ends := map[string]signaling.RequestResultType{}
+	for _, e := range events {
+		if end, ok := e.Event.(signaling.RequestEnded); ok {
+			ends[end.Request.RequestID] = end.Result
+		}
+	}
+	require.Equal(t, map[string]signaling.RequestResultType{"both": signaling.Accepted, "applied": signaling.Cancelled}, ends)
+	require.Len(t, s.Requests, 1, "ann's invitation")
+}

@@ -1,0 +1,274 @@
+package room
+
+import (
+	"slices"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// What managers do to seats, members and the room. The owner is never a target.
+
+func (d *decision) needManager() error {
+	if !d.by.Role.Manages() {
+		return signaling.ErrNeedManager
+	}
+	return nil
+}
+
+// protectOwner refuses what an administrator must not do to the owner.
+func (d *decision) protectOwner(u signaling.UserID) error {
+	if u == d.state.Info.OwnerID && u != d.by.UserID {
+		return signaling.Errorf(signaling.ErrNoPermission.Code, "not permitted: %s is the owner of the room", u)
+	}
+	return nil
+}
+
+// moveSeat frees one seat and takes the other in one event. The locks stay with the seats, so who moves is under the
+// new one's.
+func (d *decision) moveSeat(a MoveSeat) error {
+	from, ok := d.state.SeatOf(d.by.UserID)
+	if !ok {
+		return signaling.ErrNotOnSeat
+	}
+	if !d.hasSeat(a.Index) {
+		return signaling.Errorf(signaling.ErrSeatNotExist.Code, "there is no seat %d: the room has seats 0 to %d", a.Index, len(d.state.Seats)-1)
+	}
+	if from == a.Index {
+		return nil
+	}
+	if _, err := d.seatFor(a.Index, d.by.Role); err != nil {
+		return err
+	}
+	old, to := &d.state.Seats[from], &d.state.Seats[a.Index]
+	mic := old.Mic
+	u := signaling.UserInfo{UserID: old.UserID, UserName: old.UserName, AvatarURL: old.AvatarURL, Role: d.by.Role}
+	to.UserID, to.UserName, to.AvatarURL = old.UserID, old.UserName, old.AvatarURL
+	old.UserID, old.UserName, old.AvatarURL, old.Mic = "", "", "", signaling.MicOff
+	switch {
+	case to.AudioLocked && mic == signaling.MicOn:
+		d.tell(nil, signaling.AudioChanged{UserID: u.UserID, HasAudio: false, Reason: signaling.ByAdmin})
+		to.Mic = signaling.MicOffByAdmin
+	case to.AudioLocked:
+		to.Mic = signaling.MicOffByAdmin
+	case mic == signaling.MicOffByAdmin: // free of the lock, but nobody is unmuted by that
+		to.Mic = signaling.MicOff
+	default:
+		to.Mic = mic
+	}
+	d.tell(nil, signaling.SeatsChanged{
+		Seats: []signaling.SeatInfo{*old, *to}, Seated: []signaling.UserInfo{u}, Left: []signaling.UserInfo{u},
+	})
+	return nil
+}
+
+// invite asks a member. Like an application it reserves nothing.
+func (d *decision) invite(a Invite) error {
+	if err := d.needManager(); err != nil {
+		return err
+	}
+	if a.Index != signaling.AnySeat && !d.hasSeat(a.Index) {
+		return signaling.Errorf(signaling.ErrSeatNotExist.Code, "there is no seat %d: the room has seats 0 to %d, and -1 means any", a.Index, len(d.state.Seats)-1)
+	}
+	if err := checkTimeout(a.Timeout); err != nil {
+		return err
+	}
+	switch {
+	case a.User.UserID == "":
+		return signaling.Errorf(signaling.ErrUserNotFound.Code, "there is nobody with this user id in the room")
+	case a.User.UserID == d.by.UserID:
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "managers take a seat themselves; nobody invites themselves")
+	}
+	if _, seated := d.state.SeatOf(a.User.UserID); seated {
+		return signaling.ErrAlreadyOnSeat
+	}
+	if slices.ContainsFunc(d.state.Requests, func(r signaling.Request) bool {
+		return r.Type == signaling.InviteToTakeSeat && r.To == a.User.UserID
+	}) {
+		return signaling.ErrAlreadyInvited
+	}
+	if _, err := d.seatFor(a.Index, d.state.RoleOf(a.User.UserID)); err != nil {
+		return err
+	}
+	return d.open(signaling.Request{Type: signaling.InviteToTakeSeat, From: d.by, To: a.User.UserID, Index: a.Index}, a.Timeout)
+}
+
+func (d *decision) kickOffSeat(a KickOffSeat) error {
+	if err := d.needManager(); err != nil {
+		return err
+	}
+	i, ok := d.state.SeatOf(a.User)
+	if !ok {
+		return signaling.ErrNotOnSeat
+	}
+	if a.User == d.by.UserID {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "use LeaveSeat to leave one's own seat")
+	}
+	if err := d.protectOwner(a.User); err != nil {
+		return err
+	}
+	d.evict(i)
+	return nil
+}
+
+// evict takes whoever sits there off the seat.
+func (d *decision) evict(i signaling.SeatIndex) {
+	victim := d.state.Seats[i].UserID
+	d.vacate(i, signaling.ByAdmin)
+	d.tell([]signaling.UserID{victim}, signaling.KickedOffSeat{Index: i, By: d.by})
+}
+
+func (d *decision) lockSeat(a LockSeat) error {
+	if err := d.needManager(); err != nil {
+		return err
+	}
+	if !d.hasSeat(a.Index) {
+		return signaling.Errorf(signaling.ErrSeatNotExist.Code, "there is no seat %d: the room has seats 0 to %d", a.Index, len(d.state.Seats)-1)
+	}
+	which := a.Lock.Which
+	if which == 0 {
+		which = signaling.LockFlagAll
+	}
+	if which&^signaling.LockFlagAll != 0 {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "which is %d: use 1 (seat), 2 (video), 4 (audio) or their sum", which)
+	}
+	seat := &d.state.Seats[a.Index]
+	before := *seat
+	if which&signaling.LockFlagSeat != 0 {
+		// Locking an occupied seat evicts, except who locks the seat they sit on.
+		if a.Lock.Seat && !seat.Locked && seat.UserID != "" && seat.UserID != d.by.UserID {
+			if err := d.protectOwner(seat.UserID); err != nil {
+				return err
+			}
+			d.evict(a.Index)
+			before = *seat
+		}
+		seat.Locked = a.Lock.Seat
+	}
+	if which&signaling.LockFlagVideo != 0 {
+		seat.VideoLocked = a.Lock.Video
+	}
+	if which&signaling.LockFlagAudio != 0 {
+		d.lockAudio(seat, a.Lock.Audio)
+	}
+	if *seat != before {
+		d.tell(nil, signaling.SeatsChanged{Seats: []signaling.SeatInfo{*seat}})
+	}
+	return nil
+}
+
+// lockAudio silences who sits there. Its release unmutes nobody: they have to do that themselves.
+func (d *decision) lockAudio(seat *signaling.SeatInfo, lock bool) {
+	seat.AudioLocked = lock
+	switch {
+	case seat.UserID == "":
+	case lock:
+		if seat.Mic == signaling.MicOn {
+			d.tell(nil, signaling.AudioChanged{UserID: seat.UserID, HasAudio: false, Reason: signaling.ByAdmin})
+		}
+		seat.Mic = signaling.MicOffByAdmin
+	case seat.Mic == signaling.MicOffByAdmin:
+		seat.Mic = signaling.MicOff
+	}
+}
+
+func (d *decision) update(a Update) error {
+	if err := d.needManager(); err != nil {
+		return err
+	}
+	info := d.state.Info
+	if a.Name != nil {
+		if info.Name = *a.Name; info.Name == "" || !signaling.ValidText(info.Name, MaxNameBytes) {
+			return signaling.ErrInvalidRoomName
+		}
+	}
+	if a.SeatMode != nil {
+		if err := checkMode(*a.SeatMode); err != nil {
+			return err
+		}
+		info.SeatMode = *a.SeatMode
+	}
+	if info == d.state.Info {
+		return nil
+	}
+	d.state.Info = info
+	d.tell(nil, signaling.RoomUpdated{Room: info, By: d.by})
+	return nil
+}
+
+func checkMode(m signaling.SeatMode) error {
+	if m != signaling.FreeToTake && m != signaling.ApplyToTake {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "seatMode is %d: use 1 (FreeToTake) or 2 (ApplyToTake)", m)
+	}
+	return nil
+}
+
+// changeRole needs the owner. Administrators can be named before they come in; an heir has to be there.
+func (d *decision) changeRole(a ChangeRole) error {
+	if d.by.Role != signaling.RoomOwner {
+		return signaling.ErrNeedOwner
+	}
+	if err := a.User.Valid(); err != nil {
+		return err
+	}
+	if a.User == d.by.UserID {
+		if a.Role == signaling.RoomOwner {
+			return nil
+		}
+		return signaling.Errorf(signaling.ErrNoPermission.Code, "the owner cannot be demoted; hand the room over instead")
+	}
+	old := d.state.RoleOf(a.User)
+	if a.Role == old {
+		return nil
+	}
+	without := slices.DeleteFunc(d.state.Admins, func(u signaling.UserID) bool { return u == a.User })
+	switch a.Role {
+	case signaling.RoomOwner:
+		if !a.Present {
+			return signaling.ErrUserNotEntered
+		}
+		d.state.Admins = without
+		d.state.Info.OwnerID, d.state.Info.OwnerName = a.User, ""
+		d.tell(nil, signaling.RoleChanged{UserID: d.by.UserID, Role: signaling.GeneralUser})
+	case signaling.Administrator:
+		if len(d.state.Admins) >= MaxAdmins {
+			return signaling.Errorf(signaling.ErrTooManyAdmins.Code, "the room has %d administrators already", MaxAdmins)
+		}
+		d.state.Admins = append(d.state.Admins, a.User)
+	case signaling.GeneralUser:
+		d.state.Admins = without
+	default:
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "userRole is %d: use 0 (owner), 1 (administrator) or 2 (general user)", a.Role)
+	}
+	// A manager asks nobody for a seat, so the promoted one's application is over.
+	if a.Role.Manages() {
+		for _, r := range slices.Clone(d.state.Requests) {
+			if r.Type == signaling.ApplyToTakeSeat && r.From.UserID == a.User {
+				d.end(r.RequestID, signaling.Cancelled, d.by, 0)
+			}
+		}
+	}
+	d.tell(nil, signaling.RoleChanged{UserID: a.User, Role: a.Role})
+	return nil
+}
+
+// kickOut frees everything of the user's; the room's home takes them off its list.
+func (d *decision) kickOut(a KickOut) error {
+	if err := d.needManager(); err != nil {
+		return err
+	}
+	if a.User == d.by.UserID {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "use LeaveVoiceRoom to leave oneself")
+	}
+	if err := d.protectOwner(a.User); err != nil {
+		return err
+	}
+	if !a.Present {
+		return signaling.ErrUserNotEntered
+	}
+	by := d.by
+	d.by = signaling.UserInfo{UserID: a.User, Role: d.state.RoleOf(a.User)}
+	d.depart()
+	d.by = by
+	d.tell([]signaling.UserID{a.User}, signaling.KickedOutOfRoom{Reason: signaling.KickedByAdmin, Message: "taken out of the room by " + string(by.UserID)})
+	return nil
+}

@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// manage carries out the calls about seats, other members and the room itself. ok is false for other methods.
+func (ses *session) manage(ctx context.Context, m signaling.Message) (result any, ok bool, err error) {
+	switch m.Method {
+	case signaling.MethodMoveSeat:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.MoveSeatParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.MoveSeat{Index: p.Index})
+		})
+	case signaling.MethodInvite:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.InviteParams) (signaling.Done, error) {
+			timeout, err := seconds(p.Timeout)
+			if err != nil {
+				return signaling.Done{}, err
+			}
+			return ses.do(ctx, p.RoomID, p.CommandID, room.Invite{User: signaling.UserInfo{UserID: p.UserID}, Index: p.Index, Timeout: timeout})
+		})
+	case signaling.MethodKickOffSeat:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.UserParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.KickOffSeat{User: p.UserID})
+		})
+	case signaling.MethodLockSeat:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.LockSeatParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.LockSeat{Index: p.Index, Lock: p.SeatLock})
+		})
+	case signaling.MethodUpdateRoom:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.UpdateRoomParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.Update{Name: p.Name, SeatMode: p.SeatMode})
+		})
+	case signaling.MethodChangeRole:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.ChangeRoleParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.ChangeRole{User: p.UserID, Role: p.Role})
+		})
+	case signaling.MethodKickOut:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.UserParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.KickOut{User: p.UserID})
+		})
+	default:
+		return nil, false, nil
+	}
+	return result, true, err
+}
+
+// seconds reads a time-out off the wire.
+func seconds(s int64) (time.Duration, error) {
+	if s < 0 || s > int64(room.MaxTimeout/time.Second) {
+		return 0, signaling.Errorf(signaling.ErrInvalidParameter.Code, "timeout is in seconds, 0 (never) to %d", int64(room.MaxTimeout/time.Second))
+	}
+	return time.Duration(s) * time.Second, nil
+}
