@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"iter"
 	"slices"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -14,17 +15,67 @@ func (r *Room) UpdateRoomName(ctx context.Context, name string) error {
 	return signaling.WithOp("UpdateRoomName", err)
 }
 
+// Members is who is in a room, and what managers do to them off the seats.
+type Members struct{ room *Room }
+
+// Members returns the members of the room.
+func (r *Room) Members() *Members { return &Members{r} }
+
+// MemberPage is some of a room's members, in the order of their ids.
+type MemberPage struct {
+	Members []UserInfo
+	Next    UserID // for the next page; empty on the last
+	Total   int    // members of the room
+}
+
+// List returns up to 50 members whose ids come after the given one; an empty one begins.
+func (m *Members) List(ctx context.Context, after UserID) (MemberPage, error) {
+	return m.page(ctx, "List", after, "")
+}
+
+// Search returns up to 50 members with this user id, or whose names hold the keyword, in upper or lower case.
+func (m *Members) Search(ctx context.Context, keyword string, after UserID) (MemberPage, error) {
+	return m.page(ctx, "Search", after, keyword)
+}
+
+func (m *Members) page(ctx context.Context, op string, after UserID, keyword string) (MemberPage, error) {
+	var res signaling.ListResult
+	err := m.room.Call(ctx, signaling.MethodListMembers, signaling.ListParams{RoomID: m.room.id, After: after, Keyword: keyword}, &res)
+	return MemberPage{Members: res.Members, Next: res.Next, Total: res.Total}, signaling.WithOp(op, err)
+}
+
+// All goes through all members, a page at a time. Who comes or goes meanwhile may be missed.
+func (m *Members) All(ctx context.Context) iter.Seq2[UserInfo, error] {
+	return func(yield func(UserInfo, error) bool) {
+		for after := UserID(""); ; {
+			page, err := m.List(ctx, after)
+			if err != nil {
+				yield(UserInfo{}, err)
+				return
+			}
+			for _, u := range page.Members {
+				if !yield(u, nil) {
+					return
+				}
+			}
+			if after = page.Next; after == "" {
+				return
+			}
+		}
+	}
+}
+
 // ChangeUserRole makes somebody an administrator (at most five; they need not be here yet) or a general user again.
 // [RoomOwner] hands the room over to a member; the former owner becomes a general user. Only the owner can.
-func (r *Room) ChangeUserRole(ctx context.Context, user UserID, role Role) error {
-	err := r.Call(ctx, signaling.MethodChangeRole, signaling.ChangeRoleParams{CommandID: rand.Text(), RoomID: r.id, UserID: user, Role: role}, nil)
+func (m *Members) ChangeUserRole(ctx context.Context, user UserID, role Role) error {
+	err := m.room.Call(ctx, signaling.MethodChangeRole, signaling.ChangeRoleParams{CommandID: rand.Text(), RoomID: m.room.id, UserID: user, Role: role}, nil)
 	return signaling.WithOp("ChangeUserRole", err)
 }
 
 // KickRemoteUserOutOfRoom takes a member out of the room. It is no ban: they may come back. Managers can; the owner
 // cannot be taken out.
-func (r *Room) KickRemoteUserOutOfRoom(ctx context.Context, user UserID) error {
-	err := r.Call(ctx, signaling.MethodKickOut, signaling.UserParams{CommandID: rand.Text(), RoomID: r.id, UserID: user}, nil)
+func (m *Members) KickRemoteUserOutOfRoom(ctx context.Context, user UserID) error {
+	err := m.room.Call(ctx, signaling.MethodKickOut, signaling.UserParams{CommandID: rand.Text(), RoomID: m.room.id, UserID: user}, nil)
 	return signaling.WithOp("KickRemoteUserOutOfRoom", err)
 }
 

@@ -61,6 +61,16 @@ func (e *Engine) Create(ctx context.Context, info RoomInfo) (RoomInfo, error) {
 	return res.Room, signaling.WithOp("Create", err)
 }
 
+// Discard ends a room that this login has created and could not enter: it undoes Create.
+func (e *Engine) Discard(ctx context.Context, id RoomID) error {
+	// Only somebody in the room can dismiss it. This join has no media, which may be what stood in the way.
+	err := e.call(ctx, signaling.MethodJoinRoom, signaling.JoinParams{RoomID: id}, nil)
+	if err == nil {
+		err = e.call(ctx, signaling.MethodDismissRoom, signaling.RoomParams{CommandID: rand.Text(), RoomID: id}, nil)
+	}
+	return signaling.WithOp("Discard", err)
+}
+
 // Enter enters a room and begins to play what is said in it. The observer is told of everything that happens after the
 // snapshot that the Room starts with; it may be nil.
 func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver) (*Room, error) {

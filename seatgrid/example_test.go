@@ -3,19 +3,18 @@ package seatgrid_test
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
 )
 
-// Draw a grid of ten seats on a phone as text: a character is 6 points wide and 23 points high.
+// Draw a grid of ten seats on a phone as text: a character is 8 points wide and 23 points high.
 func ExampleLayout() {
-	rects, height := seatgrid.Layout(seatgrid.LayoutGrid, nil, 10, 375)
-	page := bytes.Split(bytes.Repeat(append(bytes.Repeat([]byte(" "), 63), '\n'), int(height/23)), []byte("\n"))
+	rects, height := seatgrid.Layout(seatgrid.LayoutGrid, nil, 10, 390)
+	page := bytes.Split(bytes.Repeat(append(bytes.Repeat([]byte(" "), 49), '\n'), int(height/23)), []byte("\n"))
 	for i, r := range rects {
-		x, y := int(math.Round(r.X/6)), int(math.Round(r.Y/23))
-		w, h := int(r.Width/6), int(r.Height/23)
+		x, y := int(r.X/8), int(r.Y/23)
+		w, h := int(r.Width/8), int(r.Height/23)
 		for line := y; line < y+h; line++ {
 			copy(page[line][x:], bytes.Repeat([]byte("#"), w))
 		}
@@ -25,4 +24,13 @@ func ExampleLayout() {
 		fmt.Printf("%s\n", bytes.TrimRight(line, " "))
 	}
 	// Output:
+	// ########  ########  ########  ########  ########
+	// ########  ########  ########  ########  ########
+	// ####0###  ####1###  ####2###  ####3###  ####4###
+	// ########  ########  ########  ########  ########
+	//
+	// ########  ########  ########  ########  ########
+	// ########  ########  ########  ########  ########
+	// ####5###  ####6###  ####7###  ####8###  ####9###
+	// ########  ########  ########  ########  ########
 }

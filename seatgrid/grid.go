@@ -34,7 +34,7 @@ const undoWait = 5 * time.Second
 
 // StartVoiceRoom creates a room, enters it and takes the first free seat: all of it or nothing. Only info.RoomID is
 // required; the mode is [ApplyToTake] and there are 10 seats unless info says otherwise. An owner whose room exists
-// already goes back into it.
+// already goes back into it, and stays in it when there is no seat, because owners cannot leave.
 func (g *Grid) StartVoiceRoom(ctx context.Context, info RoomInfo) (_ RoomInfo, err error) {
 	defer wrap("StartVoiceRoom", &err)
 	if err := g.reserve(); err != nil {
@@ -49,13 +49,20 @@ func (g *Grid) StartVoiceRoom(ctx context.Context, info RoomInfo) (_ RoomInfo, e
 	r, err := g.eng.Enter(ctx, info.RoomID, g.translate())
 	g.release(r)
 	if err != nil {
+		if created {
+			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
+			defer cancel()
+			err = errors.Join(err, g.eng.Discard(undo, info.RoomID))
+		}
 		return RoomInfo{}, err
 	}
 	if _, err = g.take(ctx, r, AnySeat, 0); err != nil && !errors.Is(err, engine.ErrAlreadyOnSeat) {
 		if created {
 			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
 			defer cancel()
-			err = errors.Join(err, r.Dismiss(undo))
+			if left := r.Dismiss(undo); left != nil { // then it can still be stopped
+				return RoomInfo{}, errors.Join(err, left)
+			}
 			g.forget(info.RoomID)
 		}
 		return RoomInfo{}, err
@@ -170,6 +177,9 @@ func (g *Grid) PendingRequests() []Request {
 
 // reserve keeps a second verb from entering another room meanwhile.
 func (g *Grid) reserve() error {
+	if r := g.Room(); r != nil && ended(r) { // a login that ends says nothing of its rooms
+		g.forget(r.ID())
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.entering || g.room != nil {
@@ -179,18 +189,22 @@ func (g *Grid) reserve() error {
 	return nil
 }
 
+func ended(r *engine.Room) bool {
+	select {
+	case <-r.Done():
+		return true
+	default:
+		return false
+	}
+}
+
 // release ends what reserve began, with the room that was entered (nil: none).
 func (g *Grid) release(r *engine.Room) {
 	g.mu.Lock()
 	g.entering = false
-	entered := r != nil
+	entered := r != nil && !ended(r) // it may have ended before the grid knew it
 	if entered {
-		select {
-		case <-r.Done(): // it ended before the grid knew it
-			entered = false
-		default:
-			g.room = r
-		}
+		g.room = r
 	}
 	g.mu.Unlock()
 	if entered {
@@ -198,10 +212,11 @@ func (g *Grid) release(r *engine.Room) {
 	}
 }
 
+// forget takes the grid out of a room that has ended. It may be in a later one with the same id by now.
 func (g *Grid) forget(id RoomID) {
 	g.mu.Lock()
 	r := g.room
-	ours := r != nil && r.ID() == id
+	ours := r != nil && r.ID() == id && ended(r)
 	if ours {
 		g.room = nil
 	}

@@ -190,25 +190,28 @@ func TestNamesOfLayouts(t *testing.T) {
 
 // fits is what Layout promises, whatever it is asked.
 func fits(t require.TestingT, rects []seatgrid.Rect, height float64, seats int, width float64) {
-	const rounding = 1e-9 // of numbers up to 1e6 and a thousand of them
-	near := rounding * (math.Abs(width) + math.Abs(height) + 1)
+	const rounding = 1e-9
+	near := rounding * (width + height + 1)
 	require.Len(t, rects, seats, "every seat has a rectangle")
 	for i, r := range rects {
 		for _, v := range []float64{r.X, r.Y, r.Width, r.Height} {
-			require.False(t, math.IsNaN(v) || math.IsInf(v, 0) || v < 0, "seat %d: %+v", i, r)
+			if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+				require.Fail(t, "no rectangle", "seat %d: %+v", i, r)
+			}
 		}
-		require.LessOrEqual(t, r.X+r.Width, width+near, "seat %d is inside the width", i)
-		require.LessOrEqual(t, r.Y+r.Height, height+near, "seat %d is inside the height", i)
-		if i == 0 {
-			continue
+		if r.X+r.Width > width+near || r.Y+r.Height > height+near {
+			require.Fail(t, "outside", "seat %d: %+v in %g x %g", i, r, width, height)
 		}
-		// Right of the seat before, or in a row of its own below. Rows have one height, so that nothing overlaps.
-		last := rects[i-1]
-		if r.Y == last.Y && r.X >= last.X {
-			require.GreaterOrEqual(t, r.X, last.X+last.Width-near, "seats %d and %d overlap", i-1, i)
-			require.Equal(t, last.Height, r.Height)
-		} else {
-			require.GreaterOrEqual(t, r.Y, last.Y+last.Height-near, "seats %d and %d overlap", i-1, i)
+		for j, o := range rects[:i] {
+			across := min(o.X+o.Width, r.X+r.Width) - max(o.X, r.X)
+			down := min(o.Y+o.Height, r.Y+r.Height) - max(o.Y, r.Y)
+			if across > near && down > near {
+				require.Fail(t, "overlap", "seats %d and %d: %+v, %+v", j, i, o, r)
+			}
+			right, below := r.X >= o.X+o.Width-near, r.Y >= o.Y+o.Height-near
+			if !below && (!right || r.Y != o.Y) {
+				require.Fail(t, "out of order", "seat %d is neither right of seat %d nor below it: %+v, %+v", i, j, o, r)
+			}
 		}
 	}
 }

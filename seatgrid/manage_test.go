@@ -84,8 +84,8 @@ func TestOnlyManagersManage(t *testing.T) {
 		require.ErrorIs(t, guest.KickUserOffSeatByAdmin(ctx, "host"), engine.ErrNeedManager)
 		require.ErrorIs(t, guest.LockSeat(ctx, 1, seatgrid.SeatLockParams{LockSeat: true}), engine.ErrNeedManager)
 		require.ErrorIs(t, guest.UpdateRoomSeatMode(ctx, seatgrid.FreeToTake), engine.ErrNeedManager)
-		require.ErrorIs(t, guest.Room().ChangeUserRole(ctx, "guest", engine.Administrator), engine.ErrNeedOwner)
-		require.ErrorIs(t, guest.Room().KickRemoteUserOutOfRoom(ctx, "host"), engine.ErrNeedManager)
+		require.ErrorIs(t, guest.Room().Members().ChangeUserRole(ctx, "guest", engine.Administrator), engine.ErrNeedOwner)
+		require.ErrorIs(t, guest.Room().Members().KickRemoteUserOutOfRoom(ctx, "host"), engine.ErrNeedManager)
 		_, err = host.TakeUserOnSeatByAdmin(ctx, 1, "nobody", time.Minute)
 		require.ErrorIs(t, err, engine.ErrUserNotFound)
 	})
@@ -193,7 +193,7 @@ func TestAdministratorsShareTheWork(t *testing.T) {
 		result := apply(t, guest, 1)
 		synctest.Wait()
 		require.Empty(t, helper.PendingRequests(), "the audience does not see others' requests")
-		require.NoError(t, host.Room().ChangeUserRole(t.Context(), "helper", engine.Administrator))
+		require.NoError(t, host.Room().Members().ChangeUserRole(t.Context(), "helper", engine.Administrator))
 		synctest.Wait()
 		require.Len(t, helper.PendingRequests(), 1, "a new manager sees what is pending")
 		require.Equal(t, engine.Administrator, helper.Room().Self().Role)
@@ -204,7 +204,7 @@ func TestAdministratorsShareTheWork(t *testing.T) {
 		require.NoError(t, res.err)
 		require.Equal(t, seatgrid.UserID("helper"), res.User.UserID)
 		require.ErrorIs(t, helper.KickUserOffSeatByAdmin(t.Context(), "host"), engine.ErrNoPermission)
-		require.NoError(t, host.Room().ChangeUserRole(t.Context(), "helper", engine.RoomOwner))
+		require.NoError(t, host.Room().Members().ChangeUserRole(t.Context(), "helper", engine.RoomOwner))
 		synctest.Wait()
 		require.Equal(t, engine.GeneralUser, host.Room().Self().Role)
 		require.Equal(t, engine.RoomOwner, helper.Room().Self().Role)
@@ -218,7 +218,7 @@ func TestKickedOutOfTheRoom(t *testing.T) {
 		seen := events(guest)
 		left := make(chan seatgrid.UserID, 1)
 		host.Room().AddObserver(&engine.RoomObserver{OnRemoteUserLeaveRoom: func(_ seatgrid.RoomID, u seatgrid.UserInfo) { left <- u.UserID }})
-		require.NoError(t, host.Room().KickRemoteUserOutOfRoom(t.Context(), "guest"))
+		require.NoError(t, host.Room().Members().KickRemoteUserOutOfRoom(t.Context(), "guest"))
 		for e := range seen {
 			if e == "kicked out ByAdmin" {
 				break
@@ -230,6 +230,6 @@ func TestKickedOutOfTheRoom(t *testing.T) {
 		require.ErrorIs(t, guest.LeaveSeat(t.Context()), engine.ErrNotInRoom)
 		guest.Join(t, "room") // it is no ban
 		guest.Hears(t, host)
-		require.ErrorIs(t, host.Room().KickRemoteUserOutOfRoom(t.Context(), "nobody"), engine.ErrUserNotEntered)
+		require.ErrorIs(t, host.Room().Members().KickRemoteUserOutOfRoom(t.Context(), "nobody"), engine.ErrUserNotEntered)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/engine"
@@ -36,6 +37,7 @@ func (g *Grid) take(ctx context.Context, r *engine.Room, index SeatIndex, timeou
 	if err != nil {
 		return RequestResult{Type: Failed}, err
 	}
+	sat := seated(r)
 	id := rand.Text()
 	defer g.ask("", id)()
 	var res signaling.TakeSeatResult
@@ -51,7 +53,7 @@ func (g *Grid) take(ctx context.Context, r *engine.Room, index SeatIndex, timeou
 			return end, err
 		}
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !sat { // who sat before keeps that seat
 		g.giveUpSeat(ctx, r, id) // the server may have the command, or the seat even
 	}
 	return RequestResult{Type: Failed}, err
@@ -93,21 +95,31 @@ func (g *Grid) giveUpSeat(ctx context.Context, r *engine.Room, id string) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
 	defer cancel()
-	for _, s := range r.Seats() {
-		if s.UserID == r.Self().UserID {
-			_ = r.Call(ctx, signaling.MethodLeaveSeat, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.ID()}, nil)
-		}
+	if seated(r) {
+		_ = r.Call(ctx, signaling.MethodLeaveSeat, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.ID()}, nil)
 	}
 }
 
-// LeaveSeat gets up and stays in the room as audience. The microphone is closed with it.
+// seated reports whether this user has a seat.
+func seated(r *engine.Room) bool {
+	self := r.Self().UserID
+	return slices.ContainsFunc(r.Seats(), func(s SeatInfo) bool { return s.UserID == self })
+}
+
+// LeaveSeat gets up and stays in the room as audience. The microphone is closed with it, and its device is free.
 func (g *Grid) LeaveSeat(ctx context.Context) (err error) {
 	defer wrap("LeaveSeat", &err)
 	r, err := g.current()
 	if err != nil {
 		return err
 	}
-	return r.Call(ctx, signaling.MethodLeaveSeat, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.ID()}, nil)
+	if err := r.Call(ctx, signaling.MethodLeaveSeat, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.ID()}, nil); err != nil {
+		return err
+	}
+	if m := r.Microphone(); m != nil {
+		return m.Close(ctx) // the event has closed it already; this waits
+	}
+	return nil
 }
 
 // ResponseRemoteRequest answers a request: a manager the application of userID, anybody the invitation by userID. An

@@ -91,6 +91,8 @@ func messages() []message {
 		{signaling.MethodTakeSeat, "result", signaling.TakeSeatResult{Version: 12, Pending: true, Index: 1}},
 		{signaling.MethodLeaveSeat, "call", params},
 		{signaling.MethodLeaveSeat, "result", done},
+		{signaling.MethodListMembers, "call", signaling.ListParams{RoomID: room.RoomID, After: "denny", Keyword: "vin", Limit: 20}},
+		{signaling.MethodListMembers, "result", signaling.ListResult{Members: []signaling.UserInfo{guest}, Next: "vince", Total: 2}},
 		{signaling.MethodMoveSeat, "call", signaling.MoveSeatParams{CommandID: "c-1", RoomID: room.RoomID, Index: 2}},
 		{signaling.MethodMoveSeat, "result", done},
 		{signaling.MethodInvite, "call", signaling.InviteParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince", Index: 1, Timeout: 60}},

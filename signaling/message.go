@@ -22,6 +22,7 @@ const (
 	MethodUpdateRoom     = "room.update"     // UpdateRoomParams -> Done
 	MethodKickOut        = "room.kick"       // UserParams -> Done
 	MethodChangeRole     = "room.role"       // ChangeRoleParams -> Done
+	MethodListMembers    = "member.list"     // ListParams -> ListResult
 	MethodTakeSeat       = "seat.take"       // TakeSeatParams -> TakeSeatResult
 	MethodLeaveSeat      = "seat.leave"      // RoomParams -> Done
 	MethodMoveSeat       = "seat.move"       // MoveSeatParams -> Done
@@ -169,6 +170,24 @@ type ChangeRoleParams struct {
 	RoomID    RoomID `json:"roomId"`
 	UserID    UserID `json:"userId"`
 	Role      Role   `json:"userRole"`
+}
+
+// PageLimit is the most members that one page holds (documents, getUserList).
+const PageLimit = 50
+
+// ListParams asks for a page of the room's members, in the order of their ids.
+type ListParams struct {
+	RoomID  RoomID `json:"roomId"`
+	After   UserID `json:"after,omitempty"`   // the former page's next
+	Keyword string `json:"keyword,omitempty"` // only this user id, or names that hold it, in upper or lower case
+	Limit   int    `json:"limit,omitempty"`   // 1 to PageLimit; 0 means PageLimit
+}
+
+// ListResult is one page.
+type ListResult struct {
+	Members []UserInfo `json:"members"`
+	Next    UserID     `json:"next,omitempty"` // for the next page's after; absent on the last
+	Total   int        `json:"total"`          // members of the room
 }
 
 // RespondParams answers a request.

@@ -95,6 +95,10 @@ func (h *home) one(t *turn, c call) {
 	case c.Enter != nil:
 		h.enter(t, c, *c.Enter)
 		return
+	case c.List != nil:
+		page := h.list(t, *c.List)
+		t.add(c, func(Entry) reply { return reply{Page: &page} })
+		return
 	case c.Exit != nil:
 		h.exit(t, *c.Exit, c.Seq)
 	case c.Announce != nil:

@@ -76,6 +76,7 @@ type request struct {
 	Enter    *Member       `json:"enter,omitempty"`
 	Exit     *Member       `json:"exit,omitempty"`
 	Announce *announcement `json:"announce,omitempty"`
+	List     *Query        `json:"list,omitempty"`
 	Ping     bool          `json:"ping,omitempty"` // does the node answer at all?
 }
 
@@ -95,6 +96,7 @@ func (a announcement) covers(u signaling.UserID) bool {
 type reply struct {
 	Outcome Outcome        `json:"outcome,omitzero"`
 	Entry   *Entry         `json:"entry,omitempty"` // of an Enter: without events
+	Page    *Page          `json:"page,omitempty"`  // of a List
 	Code    signaling.Code `json:"code,omitempty"`
 	Message string         `json:"message,omitempty"`
 	Moved   bool           `json:"moved,omitempty"` // not decided here; look again where the home is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -39,6 +40,8 @@ func (ses *session) manage(ctx context.Context, m signaling.Message) (result any
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.ChangeRoleParams) (signaling.Done, error) {
 			return ses.do(ctx, p.RoomID, p.CommandID, room.ChangeRole{User: p.UserID, Role: p.Role})
 		})
+	case signaling.MethodListMembers:
+		result, err = with(ctx, m, ses.listMembers)
 	case signaling.MethodKickOut:
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.UserParams) (signaling.Done, error) {
 			return ses.do(ctx, p.RoomID, p.CommandID, room.KickOut{User: p.UserID})
@@ -47,6 +50,21 @@ func (ses *session) manage(ctx context.Context, m signaling.Message) (result any
 		return nil, false, nil
 	}
 	return result, true, err
+}
+
+func (ses *session) listMembers(ctx context.Context, p signaling.ListParams) (signaling.ListResult, error) {
+	m, err := ses.membership(p.RoomID)
+	if err != nil {
+		return signaling.ListResult{}, err
+	}
+	if p.Limit == 0 {
+		p.Limit = signaling.PageLimit
+	}
+	if p.Limit < 1 || p.Limit > signaling.PageLimit || !signaling.ValidText(p.Keyword, room.MaxNameBytes) {
+		return signaling.ListResult{}, signaling.Errorf(signaling.ErrInvalidParameter.Code, "limit is 1 to %d, keyword at most %d bytes", signaling.PageLimit, room.MaxNameBytes)
+	}
+	page, err := ses.srv.node.List(ctx, m.replica.key, home.Query{After: p.After, Keyword: p.Keyword, Limit: p.Limit})
+	return signaling.ListResult{Members: page.Members, Next: page.Next, Total: page.Total}, err
 }
 
 // seconds reads a time-out off the wire.

@@ -66,7 +66,7 @@ var methods = map[string]bool{
 	signaling.MethodRespondRequest: true, signaling.MethodCancelRequest: true, signaling.MethodSetAudio: true,
 	signaling.MethodRestartMedia: true, signaling.MethodMoveSeat: true, signaling.MethodInvite: true,
 	signaling.MethodKickOffSeat: true, signaling.MethodLockSeat: true, signaling.MethodUpdateRoom: true,
-	signaling.MethodChangeRole: true, signaling.MethodKickOut: true,
+	signaling.MethodChangeRole: true, signaling.MethodKickOut: true, signaling.MethodListMembers: true,
 }
 
 func (m *metrics) called(method string, err error, took time.Duration) {

@@ -219,7 +219,10 @@ func (ses *session) handle(b []byte) {
 		cancel()
 	}
 	ses.srv.metrics.called(m.Method, err, time.Since(start))
-	if err == nil && m.ID == 0 && !ses.bye {
+	if ses.bye {
+		defer ses.end(websocket.CloseNormalClosure, "logged out") // what is queued goes first, the answer too
+	}
+	if err == nil && m.ID == 0 {
 		return // a notification asks for no answer
 	}
 	var answer []byte
@@ -237,9 +240,6 @@ func (ses *session) handle(b []byte) {
 		return
 	}
 	ses.send(answer)
-	if ses.bye {
-		ses.end(websocket.CloseNormalClosure, "logged out") // what is queued goes first, the answer too
-	}
 }
 
 // clean takes the session out of everything.

@@ -1,0 +1,72 @@
+package voiceroom
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/seatgrid"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// CreateRoomParams describes a room that is created. The zero value is the documents' default: ten seats, and the
+// audience applies for them.
+type CreateRoomParams struct {
+	RoomName       string            // at most 100 bytes; empty means the room's id
+	MaxAnchorCount int               // seats; 0 means 10
+	SeatMode       seatgrid.SeatMode // 0 means seatgrid.ApplyToTake
+}
+
+// Room is a room that this user is in.
+type Room struct {
+	*seatgrid.Grid
+	Members *engine.Members // who is here
+}
+
+// closeWait bounds what Close says to the server.
+const closeWait = 5 * time.Second
+
+// CreateRoom creates a room, enters it, takes the first seat and opens the microphone if the login has one: all of it
+// or nothing. An owner whose room exists already goes back into it.
+func CreateRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID, p CreateRoomParams) (*Room, error) {
+	grid := seatgrid.New(eng)
+	_, err := grid.StartVoiceRoom(ctx, engine.RoomInfo{RoomID: id, Name: p.RoomName, MaxSeatCount: p.MaxAnchorCount, SeatMode: p.SeatMode})
+	if err != nil {
+		return nil, signaling.WithOp("CreateRoom", err)
+	}
+	r := &Room{Grid: grid, Members: grid.Room().Members()}
+	if err := grid.StartMicrophone(ctx); err != nil && !errors.Is(err, engine.ErrNoMic) {
+		return nil, signaling.WithOp("CreateRoom", errors.Join(err, r.Close()))
+	}
+	return r, nil
+}
+
+// EnterRoom enters somebody's room as audience. What is said there is heard from then on. An owner who comes back is
+// the owner again, off the seats.
+func EnterRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID) (*Room, error) {
+	grid := seatgrid.New(eng)
+	if _, err := grid.JoinVoiceRoom(ctx, id); err != nil {
+		return nil, signaling.WithOp("EnterRoom", err)
+	}
+	return &Room{Grid: grid, Members: grid.Room().Members()}, nil
+}
+
+// Close ends the owner's room, and leaves anybody else's. A room that is over already is no error. It waits for
+// everything that the room has started; the login stays.
+func (r *Room) Close() error {
+	room := r.Room()
+	if room == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	end := r.LeaveVoiceRoom
+	if room.Self().Role == engine.RoomOwner {
+		end = r.StopVoiceRoom
+	}
+	if err := end(ctx); err != nil && !errors.Is(err, engine.ErrNotInRoom) && !errors.Is(err, engine.ErrRoomNotExist) {
+		return signaling.WithOp("Close", err)
+	}
+	return nil
+}
