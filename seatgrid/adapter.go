@@ -10,6 +10,8 @@ import (
 // the goroutine of the observers' callbacks: never two at once, nor together with a callback of the same login, off
 // every lock, and free to call the grid. A toolkit that draws on one goroutine of its own has to be handed over to.
 //
+// Where a change has a callback too, the callback comes before the view's update.
+//
 // One view is made for each seat, vacant ones too, and is forgotten when the room is over for this user, when the seats
 // become fewer, or when another adapter is set.
 type SeatViewAdapter interface {

@@ -12,6 +12,9 @@
 // The documents' callbacks of a call (onSuccess, onError, onAccepted, onRejected, ...) are Go's results: a verb takes a
 // context, waits, and returns. TakeSeat waits until the application is decided and returns how.
 //
+// [Layout] says where the seats go, in points; a [SeatViewAdapter] makes views for them, of any type. The package itself
+// draws nothing.
+//
 // Methods may be called from any goroutine. Observers are called in order, never two at once, off every lock, and may
 // call the grid. Errors are *[engine.Error] with the documents' codes. Reads (Seats, RoomInfo, PendingRequests) are
 // snapshots, and show a verb's effect once the verb has returned.

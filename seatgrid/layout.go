@@ -25,16 +25,16 @@ type RowAlignment int
 
 // The alignments, in the order of the documents' SDK. What they do is flexbox's justify-content.
 const (
-	SpaceAround  RowAlignment = 0 // the free width between the seats, half as much before the first and after the last
-	SpaceBetween RowAlignment = 1 // the free width between the seats, none outside; a lone seat stands at the left edge
-	SpaceEvenly  RowAlignment = 2 // the free width between the seats, as much before the first and after the last
-	Start        RowAlignment = 3 // at the left edge, SeatSpacing apart
-	End          RowAlignment = 4 // at the right edge, SeatSpacing apart
-	Center       RowAlignment = 5 // in the middle, SeatSpacing apart
+	AlignSpaceAround  RowAlignment = 0 // the free width between the seats, half as much before the first and after the last
+	AlignSpaceBetween RowAlignment = 1 // the free width between the seats, none outside; a lone seat stands at the left edge
+	AlignSpaceEvenly  RowAlignment = 2 // the free width between the seats, as much before the first and after the last
+	AlignStart        RowAlignment = 3 // at the left edge, SeatSpacing apart
+	AlignEnd          RowAlignment = 4 // at the right edge, SeatSpacing apart
+	AlignCenter       RowAlignment = 5 // in the middle, SeatSpacing apart
 )
 
 func (a RowAlignment) String() string {
-	return name(int(a), "SpaceAround", "SpaceBetween", "SpaceEvenly", "Start", "End", "Center")
+	return name(int(a), "AlignSpaceAround", "AlignSpaceBetween", "AlignSpaceEvenly", "AlignStart", "AlignEnd", "AlignCenter")
 }
 
 func name(v int, names ...string) string {
@@ -62,7 +62,7 @@ type SeatViewLayoutConfig struct {
 // SeatViewLayoutRowConfig describes one row. Mind that the zero value is no useful row: begin with [DefaultRowConfig].
 type SeatViewLayoutRowConfig struct {
 	Count       int     // how many seats the row holds; a row for fewer than one is left out
-	SeatSpacing float64 // between the seats, for Start, End and Center only
+	SeatSpacing float64 // between the seats, for AlignStart, AlignEnd and AlignCenter only
 	SeatSize    Size    // the zero value means DefaultRowConfig's
 	Alignment   RowAlignment
 }
@@ -76,7 +76,7 @@ type SeatViewLayoutRowConfig struct {
 // spaces included, as a picture would be.
 //
 // cfg is used for [LayoutFree] only. Numbers that are negative or not numbers count as 0, and those above 1e6 as 1e6;
-// an unknown mode is [LayoutGrid], an unknown alignment [Center].
+// an unknown mode is [LayoutGrid], an unknown alignment [AlignCenter].
 func Layout(mode LayoutMode, cfg *SeatViewLayoutConfig, seats int, width float64) (rects []Rect, height float64) {
 	if seats <= 0 {
 		return nil, 0

@@ -14,7 +14,7 @@ const (
 
 // DefaultRowConfig returns a row for five seats of 50 by 88 points in the middle, 20 points apart.
 func DefaultRowConfig() SeatViewLayoutRowConfig {
-	return SeatViewLayoutRowConfig{Count: 5, SeatSpacing: 20, SeatSize: Size{Width: 50, Height: 88}, Alignment: Center}
+	return SeatViewLayoutRowConfig{Count: 5, SeatSpacing: 20, SeatSize: Size{Width: 50, Height: 88}, Alignment: AlignCenter}
 }
 
 // DefaultLayoutConfig returns two default rows, 22 points apart: what [LayoutFree] uses when it is given no rows.
@@ -28,17 +28,17 @@ func layoutRows(mode LayoutMode, cfg *SeatViewLayoutConfig, seats int) ([]SeatVi
 	switch mode {
 	case LayoutFocus:
 		return fill([]SeatViewLayoutRowConfig{
-			{Count: 1, SeatSize: focusSize, Alignment: Center},
-			{Count: focusColumns, SeatSize: builtInSize, Alignment: SpaceBetween},
+			{Count: 1, SeatSize: focusSize, Alignment: AlignCenter},
+			{Count: focusColumns, SeatSize: builtInSize, Alignment: AlignSpaceBetween},
 		}, seats), builtInRowSpacing
 	case LayoutVertical:
-		return fill([]SeatViewLayoutRowConfig{{Count: 1, SeatSize: builtInSize, Alignment: Center}}, seats), builtInRowSpacing
+		return fill([]SeatViewLayoutRowConfig{{Count: 1, SeatSize: builtInSize, Alignment: AlignCenter}}, seats), builtInRowSpacing
 	case LayoutFree:
 		rows, spacing := freeRows(cfg)
 		return fill(rows, seats), spacing
 	default:
 		return fill([]SeatViewLayoutRowConfig{
-			{Count: gridColumns(seats), SeatSize: builtInSize, Alignment: SpaceBetween},
+			{Count: gridColumns(seats), SeatSize: builtInSize, Alignment: AlignSpaceBetween},
 		}, seats), builtInRowSpacing
 	}
 }
@@ -96,7 +96,7 @@ func freeRows(cfg *SeatViewLayoutConfig) ([]SeatViewLayoutRowConfig, float64) {
 func (row SeatViewLayoutRowConfig) need() float64 {
 	n := float64(row.Count)
 	switch row.Alignment {
-	case SpaceAround, SpaceBetween, SpaceEvenly:
+	case AlignSpaceAround, AlignSpaceBetween, AlignSpaceEvenly:
 		return n * row.SeatSize.Width
 	default:
 		return n*row.SeatSize.Width + (n-1)*row.SeatSpacing
@@ -107,15 +107,15 @@ func (row SeatViewLayoutRowConfig) need() float64 {
 func (row SeatViewLayoutRowConfig) place(width float64) (first, gap float64) {
 	n, free := float64(row.Count), width-row.need()
 	switch row.Alignment {
-	case SpaceBetween:
+	case AlignSpaceBetween:
 		return 0, free / max(n-1, 1) // max: a lone seat has no gaps to share the width
-	case SpaceAround:
+	case AlignSpaceAround:
 		return free / n / 2, free / n
-	case SpaceEvenly:
+	case AlignSpaceEvenly:
 		return free / (n + 1), free / (n + 1)
-	case Start:
+	case AlignStart:
 		return 0, row.SeatSpacing
-	case End:
+	case AlignEnd:
 		return free, row.SeatSpacing
 	default:
 		return free / 2, row.SeatSpacing

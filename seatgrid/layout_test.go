@@ -94,13 +94,13 @@ func TestFiguresOfTheBuiltInModes(t *testing.T) {
 func TestAlignments(t *testing.T) {
 	// 375 points, seats of 50, 10 apart where that counts.
 	for alignment, want := range map[seatgrid.RowAlignment]map[int][]float64{
-		seatgrid.SpaceAround:  {1: {162.5}, 3: {37.5, 162.5, 287.5}},
-		seatgrid.SpaceBetween: {1: {0}, 3: {0, 162.5, 325}},
-		seatgrid.SpaceEvenly:  {1: {162.5}, 3: {56.25, 162.5, 268.75}},
-		seatgrid.Start:        {1: {0}, 3: {0, 60, 120}},
-		seatgrid.End:          {1: {325}, 3: {205, 265, 325}},
-		seatgrid.Center:       {1: {162.5}, 3: {102.5, 162.5, 222.5}},
-		17:                    {1: {162.5}, 3: {102.5, 162.5, 222.5}},
+		seatgrid.AlignSpaceAround:  {1: {162.5}, 3: {37.5, 162.5, 287.5}},
+		seatgrid.AlignSpaceBetween: {1: {0}, 3: {0, 162.5, 325}},
+		seatgrid.AlignSpaceEvenly:  {1: {162.5}, 3: {56.25, 162.5, 268.75}},
+		seatgrid.AlignStart:        {1: {0}, 3: {0, 60, 120}},
+		seatgrid.AlignEnd:          {1: {325}, 3: {205, 265, 325}},
+		seatgrid.AlignCenter:       {1: {162.5}, 3: {102.5, 162.5, 222.5}},
+		17:                         {1: {162.5}, 3: {102.5, 162.5, 222.5}},
 	} {
 		for n, xs := range want {
 			t.Run(fmt.Sprint(alignment, " ", n), func(t *testing.T) {
@@ -125,8 +125,8 @@ func TestFreeLayout(t *testing.T) {
 	square := seatgrid.Size{Width: 50, Height: 50}
 	// The example of the documents' guide.
 	guide := config(10,
-		seatgrid.SeatViewLayoutRowConfig{Count: 3, SeatSpacing: 10, SeatSize: square, Alignment: seatgrid.Center},
-		seatgrid.SeatViewLayoutRowConfig{Count: 3, SeatSpacing: 10, SeatSize: square, Alignment: seatgrid.SpaceAround},
+		seatgrid.SeatViewLayoutRowConfig{Count: 3, SeatSpacing: 10, SeatSize: square, Alignment: seatgrid.AlignCenter},
+		seatgrid.SeatViewLayoutRowConfig{Count: 3, SeatSpacing: 10, SeatSize: square, Alignment: seatgrid.AlignSpaceAround},
 	)
 	tests := []struct {
 		name   string
@@ -146,7 +146,7 @@ func TestFreeLayout(t *testing.T) {
 			config(0, seatgrid.SeatViewLayoutRowConfig{Count: 0, SeatSize: square}, seatgrid.SeatViewLayoutRowConfig{Count: 2, SeatSize: square}, seatgrid.SeatViewLayoutRowConfig{Count: -1}),
 			4, []int{2, 2}, 100, seatgrid.Rect{X: 68.75, Width: 50, Height: 50},
 		},
-		{"a size that is not given", config(0, seatgrid.SeatViewLayoutRowConfig{Count: 2, Alignment: seatgrid.Start}), 2, []int{2}, 88, seatgrid.Rect{Width: 50, Height: 88}},
+		{"a size that is not given", config(0, seatgrid.SeatViewLayoutRowConfig{Count: 2, Alignment: seatgrid.AlignStart}), 2, []int{2}, 88, seatgrid.Rect{Width: 50, Height: 88}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,8 +184,8 @@ func TestNoSeats(t *testing.T) {
 func TestNamesOfLayouts(t *testing.T) {
 	require.Equal(t, "LayoutFocus LayoutGrid LayoutVertical LayoutFree 4 -1", fmt.Sprint(
 		seatgrid.LayoutFocus, seatgrid.LayoutGrid, seatgrid.LayoutVertical, seatgrid.LayoutFree, seatgrid.LayoutMode(4), seatgrid.LayoutMode(-1)))
-	require.Equal(t, "SpaceAround SpaceBetween SpaceEvenly Start End Center 6", fmt.Sprint(
-		seatgrid.SpaceAround, seatgrid.SpaceBetween, seatgrid.SpaceEvenly, seatgrid.Start, seatgrid.End, seatgrid.Center, seatgrid.RowAlignment(6)))
+	require.Equal(t, "AlignSpaceAround AlignSpaceBetween AlignSpaceEvenly AlignStart AlignEnd AlignCenter 6", fmt.Sprint(
+		seatgrid.AlignSpaceAround, seatgrid.AlignSpaceBetween, seatgrid.AlignSpaceEvenly, seatgrid.AlignStart, seatgrid.AlignEnd, seatgrid.AlignCenter, seatgrid.RowAlignment(6)))
 }
 
 // fits is what Layout promises, whatever it is asked.
@@ -246,7 +246,7 @@ func TestLayoutKeepsItsPromises(t *testing.T) {
 
 func TestEveryAlignmentForEveryCount(t *testing.T) {
 	for mode := seatgrid.LayoutFocus; mode <= seatgrid.LayoutFree; mode++ {
-		for alignment := seatgrid.SpaceAround; alignment <= seatgrid.Center; alignment++ {
+		for alignment := seatgrid.AlignSpaceAround; alignment <= seatgrid.AlignCenter; alignment++ {
 			for seats := 1; seats <= 50; seats++ {
 				row := seatgrid.DefaultRowConfig()
 				row.Alignment = alignment
@@ -258,9 +258,9 @@ func TestEveryAlignmentForEveryCount(t *testing.T) {
 }
 
 func FuzzLayout(f *testing.F) {
-	f.Add(int(seatgrid.LayoutFree), 10, 375.0, 10.0, 3, 10.0, 50.0, 50.0, int(seatgrid.Center))
+	f.Add(int(seatgrid.LayoutFree), 10, 375.0, 10.0, 3, 10.0, 50.0, 50.0, int(seatgrid.AlignCenter))
 	f.Add(int(seatgrid.LayoutGrid), 11, 100.0, 0.0, 0, 0.0, 0.0, 0.0, 0)
-	f.Add(int(seatgrid.LayoutFree), 200, math.MaxFloat64, math.Inf(1), math.MaxInt, math.NaN(), 5e-324, -1.0, int(seatgrid.SpaceBetween))
+	f.Add(int(seatgrid.LayoutFree), 200, math.MaxFloat64, math.Inf(1), math.MaxInt, math.NaN(), 5e-324, -1.0, int(seatgrid.AlignSpaceBetween))
 	f.Fuzz(func(t *testing.T, mode, seats int, width, rowSpacing float64, count int, spacing, w, h float64, alignment int) {
 		seats = min(seats, 200) // beyond, only memory is measured
 		rects, height := seatgrid.Layout(seatgrid.LayoutMode(mode), config(rowSpacing,

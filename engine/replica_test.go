@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"log/slog"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/dispatch"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// offline is a room without a server: only what it makes of what it is told is tested.
+func offline(t *testing.T, o *RoomObserver) *Room {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	r := &Room{
+		eng: &Engine{rooms: map[RoomID]*Room{}}, log: log, id: "room", events: dispatch.New(log), joined: true,
+		waiting: map[string]chan RequestEnd{}, done: make(chan struct{}),
+	}
+	r.observers.Add(o, r.events.Inside)
+	r.view.Self.UserID = "me"
+	r.view.Seats = make([]SeatInfo, 3)
+	t.Cleanup(func() { r.eng.wg.Wait() })
+	return r
+}
+
+func TestEndsThatNobodyWaitsForAreForgotten(t *testing.T) {
+	r := offline(t, &RoomObserver{})
+	for i := range 10 * maxEnded {
+		r.requestEnded(signaling.RequestEnded{Request: Request{RequestID: strconv.Itoa(i), From: UserInfo{UserID: "me"}}, Result: Cancelled})
+	}
+	r.events.Close()
+	require.Len(t, r.ended, maxEnded)
+	end, err := r.Await(t.Context(), strconv.Itoa(10*maxEnded-1))
+	require.NoError(t, err, "the newest is kept")
+	require.Equal(t, Cancelled, end.Type)
+}
+
+// What a snapshot shows to have changed is told as the missed events would have told it.
+func TestMissedAudioIsTold(t *testing.T) {
+	var told []string
+	r := offline(t, &RoomObserver{
+		OnUserAudioStateChanged: func(u UserInfo, on bool, _ ChangeReason) {
+			told = append(told, string(u.UserID)+" "+strconv.FormatBool(on))
+		},
+		OnRoomUserCountChanged: func(_ RoomID, n int) { told = append(told, strconv.Itoa(n)) },
+	})
+	r.asking = true
+	r.view.Seats = []SeatInfo{{UserID: "gone", Mic: MicOn}, {UserID: "moved", Mic: MicOn}, {UserID: "silenced", Mic: MicOn}}
+	now := r.view
+	now.Version, now.Room.MemberCount = 7, 4
+	now.Seats = []SeatInfo{{UserID: "moved", Mic: MicOn}, {UserID: "new", Mic: MicOn}, {UserID: "silenced", Mic: MicOffByAdmin}}
+	require.True(t, r.caughtUp(now, nil))
+	r.events.Close()
+	require.ElementsMatch(t, []string{"gone false", "silenced false", "new true", "4"}, told)
+	require.False(t, r.asking)
+}
+
+// A second gap behind the snapshot is asked for again: in a quiet room nothing else would.
+func TestGapBehindTheSnapshotIsAskedForAgain(t *testing.T) {
+	r := offline(t, &RoomObserver{})
+	r.asking = true
+	r.early = []signaling.RoomEvents{{Version: 6, Prev: 5}, {Version: 9, Prev: 8}}
+	s := r.view
+	s.Version = 5
+	require.False(t, r.caughtUp(s, nil))
+	require.True(t, r.asking)
+	require.EqualValues(t, 6, r.view.Version)
+	require.Len(t, r.early, 1)
+	s.Version = 9
+	require.True(t, r.caughtUp(s, nil))
+	require.Empty(t, r.early)
+	r.events.Close()
+}
+
+// The room's end can be among what was missed: then the refusal of the snapshot is the only sign of it.
+func TestRefusedSnapshotEndsTheRoom(t *testing.T) {
+	for err, want := range map[error]string{signaling.ErrRoomNotExist: "dismissed", signaling.ErrNotInRoom: "kicked out"} {
+		var told string
+		r := offline(t, &RoomObserver{
+			OnRoomDismissed:   func(RoomID, DismissedReason) { told = "dismissed" },
+			OnKickedOutOfRoom: func(RoomID, KickedOutReason, string) { told = "kicked out" },
+		})
+		require.True(t, r.caughtUp(signaling.Snapshot{}, err))
+		<-r.Done()
+		r.events.Close()
+		require.Equal(t, want, told)
+		require.ErrorIs(t, r.Err(), err)
+	}
+}
