@@ -174,6 +174,7 @@ func TestMicrophoneThatEndsIsAnnouncedOff(t *testing.T) {
 					close(dev.broken)
 				}
 				require.False(t, <-heard, "the end is told")
+				synctest.Wait() // to the host too
 				require.False(t, dev.isOpen(), "the device is free")
 				require.Equal(t, engine.MicOff, host.Seats()[0].Mic)
 				require.NoError(t, host.StopMicrophone(t.Context()), "closing it again is no error")

@@ -22,7 +22,8 @@ type RequestResult struct {
 // TakeSeat takes a seat; [AnySeat] means the lowest free one. In [FreeToTake] rooms, and for managers, it is taken at
 // once. Otherwise the managers are asked, and TakeSeat waits until somebody answers, the application is cancelled, or
 // timeout has passed (0: never; parts of a second count as a whole one). Rejection, cancellation and time-out are
-// results, not errors. When ctx ends first the application is withdrawn.
+// results, not errors. When ctx ends first the application is withdrawn. Who sits already gets [engine.ErrAlreadyOnSeat];
+// a seat that has waited for its user after the death of a node is such a case.
 func (g *Grid) TakeSeat(ctx context.Context, index SeatIndex, timeout time.Duration) (_ RequestResult, err error) {
 	defer wrap("TakeSeat", &err)
 	r, err := g.current()

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"reflect"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -107,13 +110,45 @@ func decode(b []byte) (Message, error) {
 	return m, nil
 }
 
-// DecodeParams reads a message's parameters into v. The error is an *Error with code 100002 that names the field.
+// DecodeParams reads a message's parameters into v, a pointer to a struct. The error is an *Error that names the field:
+// 100002 for one of the wrong type, -1001 for one that is missing although its tag is `required:"true"`.
 func DecodeParams(raw json.RawMessage, v any) error {
 	if len(raw) == 0 {
 		raw = []byte("{}")
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
-		return &Error{Code: ErrBadRequest.Code, Message: "the parameters do not fit the method", Err: err}
+		e := &Error{Code: ErrBadRequest.Code, Message: "the parameters do not fit the method"}
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+			e.Message += fmt.Sprintf(": %q cannot be a %s", wrong.Field, wrong.Value)
+		} else {
+			e.Err = err
+		}
+		return e
+	}
+	return missing(raw, reflect.TypeOf(v).Elem())
+}
+
+// missing finds a required field that is not there. Where the zero value means something (seat 0, audio off), leaving
+// the field out must not.
+func missing(raw json.RawMessage, t reflect.Type) error {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var given map[string]json.RawMessage
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Tag.Get("required") != "true" {
+			continue
+		}
+		if given == nil {
+			if err := json.Unmarshal(raw, &given); err != nil {
+				return &Error{Code: ErrBadRequest.Code, Message: "the parameters are no object"}
+			}
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if _, ok := given[name]; !ok {
+			return Errorf(ErrInvalidParameter.Code, "%q is missing", name)
+		}
 	}
 	return nil
 }

@@ -67,7 +67,10 @@ func TestDecodeMessage(t *testing.T) {
 
 func TestDecodeParams(t *testing.T) {
 	var p signaling.TakeSeatParams
-	require.NoError(t, signaling.DecodeParams(nil, &p), "none are none")
+	require.NoError(t, signaling.DecodeParams(nil, &signaling.RoomParams{}), "none are none")
+	err := signaling.DecodeParams([]byte(`{"roomId":"r"}`), &p)
+	require.ErrorIs(t, err, signaling.ErrInvalidParameter, "no seat is not seat 0")
+	assert.ErrorContains(t, err, `"index" is missing`)
 	require.NoError(t, signaling.DecodeParams([]byte(`{"index":3,"later":true}`), &p))
 	assert.Equal(t, signaling.SeatIndex(3), p.Index)
 	for _, bad := range []string{`[]`, `3`, `{"index":"3"}`, `{"index":1.5}`, `{"roomId":7}`} {

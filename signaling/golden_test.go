@@ -77,6 +77,8 @@ func messages() []message {
 		}},
 		{signaling.MethodLogout, "call", signaling.Empty{}},
 		{signaling.MethodLogout, "result", signaling.Empty{}},
+		{signaling.MethodPing, "call", signaling.Empty{}},
+		{signaling.MethodPing, "result", signaling.Empty{}},
 		{signaling.MethodCreateRoom, "call", signaling.CreateRoomParams{CommandID: "c-1", Room: room}},
 		{signaling.MethodCreateRoom, "result", signaling.CreateRoomResult{Room: room}},
 		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n"}},

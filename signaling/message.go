@@ -14,6 +14,7 @@ const (
 const (
 	MethodLogin          = "session.login"   // LoginParams -> LoginResult
 	MethodLogout         = "session.logout"  // Empty -> Empty
+	MethodPing           = "session.ping"    // Empty -> Empty
 	MethodCreateRoom     = "room.create"     // CreateRoomParams -> CreateRoomResult
 	MethodJoinRoom       = "room.join"       // JoinParams -> JoinResult
 	MethodLeaveRoom      = "room.leave"      // RoomParams -> Done
@@ -77,7 +78,7 @@ type LoginResult struct {
 // CreateRoomParams creates a room; the caller becomes its owner. Creating does not enter.
 type CreateRoomParams struct {
 	CommandID string   `json:"commandId"`
-	Room      RoomInfo `json:"room"`
+	Room      RoomInfo `json:"room" required:"true"`
 }
 
 // CreateRoomResult is the room as the server filled it in.
@@ -113,7 +114,7 @@ type Done struct {
 type TakeSeatParams struct {
 	CommandID string    `json:"commandId"`
 	RoomID    RoomID    `json:"roomId"`
-	Index     SeatIndex `json:"index"`
+	Index     SeatIndex `json:"index" required:"true"`
 	Timeout   int64     `json:"timeout"` // seconds until an application ends by itself; 0: never
 }
 
@@ -129,7 +130,7 @@ type TakeSeatResult struct {
 type MoveSeatParams struct {
 	CommandID string    `json:"commandId"`
 	RoomID    RoomID    `json:"roomId"`
-	Index     SeatIndex `json:"index"`
+	Index     SeatIndex `json:"index" required:"true"`
 }
 
 // InviteParams asks a member to sit down. The member decides; how it ends is an event.
@@ -137,7 +138,7 @@ type InviteParams struct {
 	CommandID string    `json:"commandId"`
 	RoomID    RoomID    `json:"roomId"`
 	UserID    UserID    `json:"userId"`
-	Index     SeatIndex `json:"index"`
+	Index     SeatIndex `json:"index" required:"true"`
 	Timeout   int64     `json:"timeout"` // seconds until the invitation ends by itself; 0: never
 }
 
@@ -152,7 +153,7 @@ type UserParams struct {
 type LockSeatParams struct {
 	CommandID string    `json:"commandId"`
 	RoomID    RoomID    `json:"roomId"`
-	Index     SeatIndex `json:"index"`
+	Index     SeatIndex `json:"index" required:"true"`
 	SeatLock
 }
 
@@ -169,7 +170,7 @@ type ChangeRoleParams struct {
 	CommandID string `json:"commandId"`
 	RoomID    RoomID `json:"roomId"`
 	UserID    UserID `json:"userId"`
-	Role      Role   `json:"userRole"`
+	Role      Role   `json:"userRole" required:"true"`
 }
 
 // PageLimit is the most members that one page holds (documents, getUserList).
@@ -195,7 +196,7 @@ type RespondParams struct {
 	CommandID string `json:"commandId"`
 	RoomID    RoomID `json:"roomId"`
 	RequestID string `json:"requestId"`
-	Agree     bool   `json:"agree"`
+	Agree     bool   `json:"agree" required:"true"`
 }
 
 // CancelParams withdraws a request of one's own.
@@ -209,7 +210,7 @@ type CancelParams struct {
 type AudioParams struct {
 	CommandID string `json:"commandId"`
 	RoomID    RoomID `json:"roomId"`
-	On        bool   `json:"on"`
+	On        bool   `json:"on" required:"true"`
 }
 
 // RestartParams restarts ICE after a change of network.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -94,11 +95,18 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		}
 	}
 	if !report.OK {
+		if ctx.Err() != nil {
+			fmt.Fprintln(out, "\ninterrupted")
+			return errReported
+		}
 		fmt.Fprintln(out, "\nFAILED")
 		return errReported
 	}
 	fmt.Fprintln(out, "\nOK: both heard what the other said.")
 	if !c.Once {
+		if c.JSON {
+			out = os.Stderr // standard output holds the object and nothing else
+		}
 		fmt.Fprintf(out, "\nThe server stays up at %s (SDKAppID %d, secret %s); end it with Ctrl-C.\n", srv.url, demoApp, srv.secret)
 		<-ctx.Done()
 	}
@@ -113,6 +121,9 @@ func (c *demoCmd) speech(flag, file string, builtin func() []int16) ([]int16, er
 	samples, err := audio.LoadFile(file, opus.Codec)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	if len(samples) < audio.SampleRate {
+		return nil, fmt.Errorf("%s: %s is shorter than a second; give some more of it", flag, file)
 	}
 	if quiet, _ := hearing.Silent(samples); quiet {
 		return nil, fmt.Errorf("%s: %s holds nothing but silence; give a recording of somebody who speaks", flag, file)
@@ -173,6 +184,9 @@ func startDemoServer(ctx context.Context, listen, data string, log *slog.Logger)
 	undo = append(undo, func() { l.Close() })
 	st, err := natsstore.Open(ctx, natsstore.Config{Dir: data, Logger: log})
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, errors.New("interrupted")
+		}
 		return nil, fmt.Errorf("the embedded store does not start: %w", err)
 	}
 	undo = append(undo, func() { st.Close() })
@@ -181,7 +195,7 @@ func startDemoServer(ctx context.Context, listen, data string, log *slog.Logger)
 		return nil, fmt.Errorf("no UDP port for media: %w", err)
 	}
 	secret := rand.Text()
-	url := "ws://" + l.Addr().String()
+	url := "ws://" + reachable(l.Addr())
 	srv, err := server.New(ctx, server.Config{
 		Apps: map[signaling.AppID]string{demoApp: secret}, Store: st, UDP: udp, URL: url, Logger: log,
 	})
@@ -201,6 +215,15 @@ func startDemoServer(ctx context.Context, listen, data string, log *slog.Logger)
 		<-served
 	})
 	return &demoServer{url: url, secret: secret, media: srv.MediaAddr(), stop: stop}, nil
+}
+
+// reachable is an address at which this machine reaches a listener, which may listen on all of them.
+func reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return a.String()
 }
 
 func (s *demoServer) user(id signaling.UserID, log *slog.Logger) engine.Config {

@@ -22,6 +22,7 @@ var errReported = errors.New("failed")
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	signal.Ignore(syscall.SIGPIPE) // a reader that has had enough must not keep the demo from cleaning up
 	k := kong.Parse(&cli{}, kong.Name("voiceroom"), kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Description("OpenVoiceRoom: voice chat rooms with seats. The server is the command voiceroomd."))
 	err := k.Run()

@@ -29,6 +29,9 @@ func (a *app) UnmarshalText(text []byte) error {
 	if !ok || err != nil || n == 0 || secret == "" {
 		return errors.New("an app is given as ID:SECRET, for example 1400000001:mysecret")
 	}
+	if strings.Contains(secret, ",") {
+		return errors.New("one app is wanted; a secret holds no comma, which separates several for the server")
+	}
 	a.id, a.secret = signaling.AppID(n), secret
 	return nil
 }
@@ -41,6 +44,9 @@ type mintCmd struct {
 
 // Run prints the signature.
 func (c *mintCmd) Run() error {
+	if err := signaling.UserID(c.User).Valid(); err != nil {
+		return fmt.Errorf("--user: %w", err)
+	}
 	sig, err := usersig.Mint(c.App.id, c.App.secret, signaling.UserID(c.User), c.Expire, time.Now())
 	if err != nil {
 		return err

@@ -52,6 +52,13 @@ func (o options) check() error {
 	if o.Grace < time.Second || o.Grace > time.Hour {
 		bad("--grace %v: 1s to 1h", o.Grace)
 	}
+	clustered := o.ClusterName != "" && o.ClusterNode != "" && o.ClusterListen != ""
+	if some := o.ClusterName + o.ClusterNode + o.ClusterListen + o.ClusterSecret; !clustered && (some != "" || len(o.ClusterRoute) > 0) {
+		bad("a cluster needs all of --cluster-name, --cluster-node and --cluster-listen")
+	}
+	if o.Replicas > 1 && o.NATS == "" && !clustered {
+		bad("--replicas %d needs a cluster: --nats or the --cluster flags", o.Replicas)
+	}
 	return errors.Join(errs...)
 }
 

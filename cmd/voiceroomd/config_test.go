@@ -46,7 +46,7 @@ func TestWrongFlagsAreExplainedBeforeServing(t *testing.T) {
 		"an unknown flag":       {[]string{app, "--lisen=x"}, 2, "unknown flag --lisen"},
 		"NATS in clear":         {[]string{app, "--listen=127.0.0.1:0", "--nats=nats://nats.example.org"}, 1, "in clear"},
 		"a NATS that is away":   {[]string{app, "--listen=127.0.0.1:0", "--nats=nats://127.0.0.1:1"}, 1, "connect"},
-		"half a cluster":        {[]string{app, "--listen=127.0.0.1:0", "--cluster-listen=127.0.0.1:0"}, 1, "cluster"},
+		"half a cluster":        {[]string{app, "--listen=127.0.0.1:0", "--cluster-listen=127.0.0.1:0"}, 2, "cluster"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/audio"
@@ -15,7 +16,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	welcome, err := audio.LoadFile("welcome.wav", opus.Codec)
 	check(err)
@@ -40,7 +41,11 @@ func main() {
 	check(err)
 	check(grid.StartMicrophone(ctx))
 	log.Print("the room is open; Ctrl-C ends it")
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-eng.Done(): // the server has gone, or the same user has logged in elsewhere
+		log.Fatal(eng.Err())
+	}
 
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

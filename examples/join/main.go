@@ -30,7 +30,11 @@ func main() {
 	check(err)
 	if res.Type == seatgrid.Accepted {
 		check(grid.StartMicrophone(ctx))
-		time.Sleep(10 * time.Second)
+		select {
+		case <-time.After(10 * time.Second):
+		case <-eng.Done(): // the server has gone, or the same user has logged in elsewhere
+			log.Fatal(eng.Err())
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 )
 
 // openStores opens the store of a first node with an embedded NATS server, and that of a second one, its client.
-func openStores(t *testing.T) (first, second *natsstore.Store) {
+func openStores(t testing.TB) (first, second *natsstore.Store) {
 	t.Helper()
 	first, err := natsstore.Open(t.Context(), natsstore.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func openStores(t *testing.T) (first, second *natsstore.Store) {
 }
 
 // startNode serves on loopback and returns where.
-func startNode(t *testing.T, st store.Store) (url string) {
+func startNode(t testing.TB, st store.Store) (url string) {
 	t.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
@@ -62,7 +62,7 @@ func startNode(t *testing.T, st store.Store) (url string) {
 	return url
 }
 
-func config(t *testing.T, url string, user engine.UserID) engine.Config {
+func config(t testing.TB, url string, user engine.UserID) engine.Config {
 	t.Helper()
 	sig, err := usersig.Mint(app, secret, user, time.Hour, time.Now())
 	require.NoError(t, err)

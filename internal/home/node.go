@@ -168,6 +168,7 @@ func (n *Node) beat(ctx context.Context) (late bool, err error) {
 func (n *Node) beatForever() {
 	every := time.NewTicker(n.store.HeartbeatTTL() / 4)
 	defer every.Stop()
+	failing := false
 	for {
 		select {
 		case <-n.ctx.Done():
@@ -178,14 +179,19 @@ func (n *Node) beatForever() {
 		late, err := n.beat(ctx)
 		cancel()
 		switch {
-		case err != nil && n.ctx.Err() == nil:
-			n.log.Warn("heartbeat failed", "error", err)
+		case err != nil:
+			if !failing && n.ctx.Err() == nil { // once per outage
+				n.log.Warn("heartbeat failed; this node decides nothing until it succeeds", "error", err)
+			}
+			failing = true
+			continue
 		case late:
 			// Paused or cut off: rooms may be elsewhere now, and this node's members unknown to their new homes.
 			n.log.Warn("heartbeat was late; checking all rooms")
 			n.checkAll()
 			n.sweepSoon()
 		}
+		failing = false
 	}
 }
 
@@ -300,8 +306,8 @@ func (n *Node) serve(data []byte, answer func([]byte)) {
 		send(refusal(signaling.ErrBadRequest))
 		return
 	}
-	if req.Ping {
-		send(reply{})
+	if req.Ping { // a node without a fresh heartbeat is no home
+		send(reply{Moved: !n.fresh(time.Now())})
 		return
 	}
 	if !n.hand(req, send) && !n.spawn(func() { n.adoptAndHand(n.ctx, req, send) }) {

@@ -267,13 +267,22 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 	return e, err
 }
 
-// isDead reports whether a node cannot decide anything any more: its heartbeat has ended, or nobody answers for it.
+// pingLimit is how long a node may take to say that it lives. One that is paused never says it.
+const pingLimit = 300 * time.Millisecond
+
+// isDead reports whether a node cannot decide anything any more: nobody answers for it, or its heartbeat has ended and
+// it does not say that it is well. What this node has heard of others may be late, so the node itself is asked.
 func (n *Node) isDead(ctx context.Context, id store.NodeID) bool {
-	if !n.isAlive(id) {
+	ping, cancel := context.WithTimeout(ctx, pingLimit)
+	r, err := n.remote(ping, id, request{Ping: true})
+	cancel()
+	switch {
+	case errors.Is(err, store.ErrNoResponder):
 		return true
+	case err == nil && !r.Moved:
+		return false
 	}
-	_, err := n.remote(ctx, id, request{Ping: true})
-	return errors.Is(err, store.ErrNoResponder)
+	return !n.isAlive(id)
 }
 
 // heir picks the live node that takes a room over when its home is gone: the same for everybody who asks (rendezvous

@@ -17,14 +17,14 @@ func TestOutsidersMayDoNothing(t *testing.T) {
 		owner.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)
 		var before signaling.Snapshot
 		owner.must(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}, &before)
-		params := map[string]any{"roomId": "r", "userId": "owner", "index": 1, "requestId": "x", "on": true, "offer": "v=0"}
+		params := map[string]any{"roomId": "r", "userId": "owner", "index": 1, "requestId": "x", "on": true, "offer": "v=0", "agree": true, "userRole": 1, "room": map[string]any{"roomId": "q"}}
 		for method := range methods {
 			if m := nobody.call(method, params); method != signaling.MethodLogin {
 				require.NotNil(t, m.Err, method)
 				require.Equal(t, signaling.ErrNotLoggedIn.Code, m.Err.Code, method)
 			}
 			switch method {
-			case signaling.MethodLogin, signaling.MethodLogout, signaling.MethodCreateRoom, signaling.MethodJoinRoom:
+			case signaling.MethodLogin, signaling.MethodLogout, signaling.MethodPing, signaling.MethodCreateRoom, signaling.MethodJoinRoom:
 				continue // not about a room that one is in
 			}
 			m := outsider.call(method, params)

@@ -25,6 +25,8 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 		return with(ctx, m, ses.login)
 	case signaling.MethodLogout:
 		return ses.logout()
+	case signaling.MethodPing:
+		return signaling.Empty{}, nil
 	case signaling.MethodCreateRoom:
 		return with(ctx, m, ses.createRoom)
 	case signaling.MethodJoinRoom:
@@ -91,51 +93,58 @@ func (ses *session) createRoom(ctx context.Context, p signaling.CreateRoomParams
 	return signaling.CreateRoomResult{Room: out.State.Info}, err
 }
 
-// join enters a room: the home is told, the media negotiated, and the events start.
+// join enters a room: the media is negotiated, the home told, and the events start. A second join of a room replaces
+// the first when it has succeeded, and changes nothing otherwise.
 func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signaling.JoinResult, err error) {
 	if err := p.RoomID.Valid(); err != nil {
 		return res, err
 	}
-	key := store.Key{App: ses.app, Room: p.RoomID}
-	entered := ses.leaveLocally(p.RoomID) != nil // a second join replaces the first; the home knows the session already
-	defer func() {
-		if err == nil {
-			return
-		}
-		ses.leaveLocally(p.RoomID)
-		if entered {
-			err = errors.Join(err, ses.srv.node.Exit(ctx, key, home.Member{User: ses.user, Session: ses.id}))
-		}
-	}()
 	ses.forgetEnded()
-	if len(ses.rooms) >= maxRooms {
+	old := ses.rooms[p.RoomID]
+	if old == nil && len(ses.rooms) >= maxRooms {
 		return res, signaling.Errorf(signaling.ErrLimit.Code, "a session may be in %d rooms; leave one first", maxRooms)
 	}
-	r, err := ses.srv.acquire(ctx, key)
+	r, err := ses.srv.acquire(ctx, store.Key{App: ses.app, Room: p.RoomID})
 	if err != nil {
 		return res, err
 	}
 	m := &membership{replica: r, session: ses, user: ses.user}
-	r.add(m)
-	ses.rooms[p.RoomID] = m
-	entry, err := ses.srv.node.Enter(ctx, r.key, m.member())
-	if err != nil {
-		return res, err
-	}
-	entered = true
+	defer func() {
+		if err != nil {
+			m.end()
+		}
+	}()
+	// The media first: of an offer that cannot be used nobody else learns anything.
 	if p.Offer != "" {
 		peer, err := r.media.Join(ctx, ses.user.UserID, p.Offer, m.onSlots)
-		if err != nil {
+		switch {
+		case err != nil && r.isOver(): // its media has ended with it
+			return res, signaling.ErrRoomNotExist
+		case err != nil:
 			return res, mediaError(err)
 		}
 		res.Answer, res.Slots = peer.Answer(), m.startMedia(peer)
 	}
-	if err := r.await(ctx, entry.Version); err != nil {
+	r.add(m)
+	entry, err := ses.srv.node.Enter(ctx, r.key, m.member())
+	if err != nil {
 		return res, err
 	}
-	res.Snapshot, err = r.admit(m)
+	if err = r.await(ctx, entry.Version); err == nil {
+		res.Snapshot, err = r.admit(m)
+	}
+	if err != nil {
+		if old == nil { // else the session is still in the room
+			err = errors.Join(err, ses.srv.node.Exit(ctx, r.key, m.member()))
+		}
+		return res, err
+	}
 	res.Snapshot.Room.MemberCount = max(res.Snapshot.Room.MemberCount, entry.Members) // the entry counts this one already
-	return res, err
+	ses.rooms[p.RoomID] = m
+	if old != nil {
+		old.end()
+	}
+	return res, nil
 }
 
 func mediaError(err error) error {

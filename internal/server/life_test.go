@@ -30,6 +30,20 @@ func TestLogoutIsAnsweredBeforeTheClose(t *testing.T) {
 	})
 }
 
+// A ping that crosses a logout must not make the two sides wait for each other: the client answers the ping before it
+// reads the answer to its logout.
+func TestLogoutCrossesAPing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := w.login("u")
+		time.Sleep(pingEvery) // virtual
+		synctest.Wait()       // the ping waits for the client to read
+		began := time.Now()
+		c.must(signaling.MethodLogout, signaling.Empty{}, nil)
+		require.Equal(t, websocket.CloseNormalClosure, c.closed())
+		require.Zero(t, time.Since(began))
+	})
+}
+
 // A client that takes a message every few seconds is no slow reader by the queue's measure, but must not hold up the end.
 func TestLazyReaderDoesNotHoldUpTheServersEnd(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
@@ -114,14 +128,19 @@ func TestEndedRoomsDoNotCount(t *testing.T) {
 	})
 }
 
-// A second join replaces the first. When it fails the member is out of the room, for the others too.
-func TestFailedSecondJoinLeavesNoGhost(t *testing.T) {
+// A second join replaces the first when it has succeeded. One that fails changes nothing, and nobody learns of it.
+func TestFailedSecondJoinChangesNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		host, guest := w.login("host"), w.login("guest")
 		host.must(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: "r", SeatMode: signaling.FreeToTake}}, nil)
 		host.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)
 		guest.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)
 		guest.must(signaling.MethodTakeSeat, signaling.TakeSeatParams{RoomID: "r", Index: 3}, nil)
+		time.Sleep(time.Second) // virtual: entries wait for company
+		var before, after signaling.Snapshot
+		host.must(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}, &before)
+
+		require.Error(t, errOf(guest.call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r", Offer: "garbage"})))
 		w.srv.mu.Lock()
 		w.srv.closed = true // acquire fails, as it does while the store is out of reach
 		w.srv.mu.Unlock()
@@ -129,11 +148,14 @@ func TestFailedSecondJoinLeavesNoGhost(t *testing.T) {
 		w.srv.mu.Lock()
 		w.srv.closed = false
 		w.srv.mu.Unlock()
-		time.Sleep(time.Second) // virtual: departures wait for company
-		var s signaling.Snapshot
-		host.must(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}, &s)
-		require.Empty(t, s.Seats[3].UserID)
-		require.Equal(t, 1, s.Room.MemberCount)
+		require.Error(t, errOf(w.login("other").call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r", Offer: "garbage"})))
+
+		time.Sleep(time.Second)
+		host.must(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}, &after)
+		require.Equal(t, before, after)
+		require.Equal(t, signaling.UserID("guest"), after.Seats[3].UserID)
+		guest.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)
+		guest.must(signaling.MethodLeaveSeat, signaling.RoomParams{RoomID: "r"}, nil)
 	})
 }
 

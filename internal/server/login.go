@@ -108,11 +108,7 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 	s.mu.Lock()
 	ses := s.users[userKey{app, l.User}]
 	s.mu.Unlock()
-	if ses == nil || ses.id == l.Session {
-		return
-	}
-	// At the same moment on two nodes: the ids decide, so that one of the two stays.
-	if at := ses.since.UnixNano(); at < l.At || at == l.At && ses.id < l.Session {
+	if ses != nil && ses.id != l.Session && ses.since.UnixNano() <= l.At {
 		ses.kickOff()
 	}
 }

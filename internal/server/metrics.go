@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -50,9 +51,30 @@ func newMetrics(s *Server) *metrics {
 		counter("voiceroom_media_packets_out_total", "Audio packets sent to members here.", func() uint64 { return s.media.Stats().Out }),
 		counter("voiceroom_media_relay_in_total", "Audio packets from other nodes.", func() uint64 { return s.media.Stats().RelayIn }),
 		counter("voiceroom_media_relay_out_total", "Audio packets to other nodes.", func() uint64 { return s.media.Stats().RelayOut }),
-		counter("voiceroom_media_refused_total", "Audio packets of somebody who may not be heard.", func() uint64 { return s.media.Stats().Dropped.NotSpeaker }),
 	)
+	m.registry.MustRegister(mediaDrops(s)...)
 	return m
+}
+
+// mediaDrops are the packets that were not forwarded, by reason.
+func mediaDrops(s *Server) []prometheus.Collector {
+	var list []prometheus.Collector
+	for reason, count := range map[string]func(sfu.Drops) uint64{
+		"not_speaker": func(d sfu.Drops) uint64 { return d.NotSpeaker },
+		"malformed":   func(d sfu.Drops) uint64 { return d.Malformed },
+		"too_large":   func(d sfu.Drops) uint64 { return d.TooLarge },
+		"too_many":    func(d sfu.Drops) uint64 { return d.TooMany },
+		"superseded":  func(d sfu.Drops) uint64 { return d.Superseded },
+		"stale":       func(d sfu.Drops) uint64 { return d.Stale },
+		"unsent":      func(d sfu.Drops) uint64 { return d.Unsent },
+		"relay_bad":   func(d sfu.Drops) uint64 { return d.RelayBad },
+	} {
+		list = append(list, prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "voiceroom_media_dropped_total", Help: "Audio packets not forwarded, by reason.",
+			ConstLabels: prometheus.Labels{"reason": reason},
+		}, func() float64 { return float64(count(s.media.Stats().Dropped)) }))
+	}
+	return list
 }
 
 func (m *metrics) handler() http.Handler {
@@ -60,7 +82,7 @@ func (m *metrics) handler() http.Handler {
 }
 
 var methods = map[string]bool{
-	signaling.MethodLogin: true, signaling.MethodLogout: true, signaling.MethodCreateRoom: true,
+	signaling.MethodLogin: true, signaling.MethodLogout: true, signaling.MethodPing: true, signaling.MethodCreateRoom: true,
 	signaling.MethodJoinRoom: true, signaling.MethodLeaveRoom: true, signaling.MethodDismissRoom: true,
 	signaling.MethodSnapshot: true, signaling.MethodTakeSeat: true, signaling.MethodLeaveSeat: true,
 	signaling.MethodRespondRequest: true, signaling.MethodCancelRequest: true, signaling.MethodSetAudio: true,

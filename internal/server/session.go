@@ -183,6 +183,9 @@ func (ses *session) read() {
 		kind, b, err := ses.ws.ReadMessage()
 		if err != nil {
 			ses.log.Debug("connection ended", "reason", err)
+			if ses.user.UserID == "" {
+				ses.end(websocket.ClosePolicyViolation, "no login within 10 seconds")
+			}
 			if errors.Is(err, websocket.ErrReadLimit) {
 				ses.end(websocket.CloseMessageTooBig, "a message may have 64 KiB")
 			}
@@ -190,14 +193,25 @@ func (ses *session) read() {
 		}
 		if kind != websocket.TextMessage {
 			ses.end(websocket.CloseUnsupportedData, "messages are JSON text")
-			return
+		} else {
+			ses.handle(b)
+			alive()
 		}
-		ses.handle(b)
-		alive()
 		select {
 		case <-ses.quit:
+			ses.discard()
 			return
 		default:
+		}
+	}
+}
+
+// discard reads on until the writer has said good-bye. A client that answers a ping just then does so before it reads
+// on: if nobody took its pong, it would not read the good-bye, and each would wait for the other.
+func (ses *session) discard() {
+	for {
+		if _, _, err := ses.ws.NextReader(); err != nil {
+			return
 		}
 	}
 }
@@ -222,8 +236,8 @@ func (ses *session) handle(b []byte) {
 	if ses.bye {
 		defer ses.end(websocket.CloseNormalClosure, "logged out") // what is queued goes first, the answer too
 	}
-	if err == nil && m.ID == 0 {
-		return // a notification asks for no answer
+	if m.ID == 0 && m.Method != "" {
+		return // without an id no answer is asked for, whatever has come of it
 	}
 	var answer []byte
 	if err == nil {
@@ -269,10 +283,15 @@ func (ses *session) leaveLocally(id signaling.RoomID) *membership {
 		return nil
 	}
 	delete(ses.rooms, id)
+	m.end()
+	return m
+}
+
+// end takes a membership off the replica, which is closed with its last one, and ends its media.
+func (m *membership) end() {
 	m.replica.remove(m)
 	m.endMedia()
-	ses.srv.release(m.replica)
-	return m
+	m.session.srv.release(m.replica)
 }
 
 func (m *membership) member() home.Member {

@@ -60,13 +60,52 @@ func checkOffer(text string) (shape, error) {
 		if n := ssrcs(m); n > maxSSRCs {
 			return nil, badOffer("m-line %d has %d SSRCs, at most %d", i, n, maxSSRCs)
 		}
+		if !offersOpus(m) {
+			return nil, badOffer("m-line %d has no opus/48000/2", i)
+		}
 		dir := directionOf(&d, m)
-		if dir == 's' && i > 0 {
+		switch {
+		case dir == 's' && i > 0:
 			return nil, badOffer("m-line %d sends, only the first may: it is the microphone", i)
+		case dir == 'r' && i == 0: // browsers would refuse our answer
+			return nil, badOffer("m-line 0 only receives: it is the microphone, offer it sendonly, also to listen only")
 		}
 		s = append(s, string(dir)+mid)
 	}
-	return s, nil
+	return s, checkSession(&d)
+}
+
+// checkSession refuses what would be answered and then never connect.
+func checkSession(d *sdp.SessionDescription) error {
+	bundle, _ := d.Attribute(sdp.AttrKeyGroup)
+	mids := strings.Fields(bundle)
+	for i, m := range d.MediaDescriptions {
+		if mid, _ := m.Attribute(sdp.AttrKeyMID); len(mids) == 0 || mids[0] != "BUNDLE" || !slices.Contains(mids[1:], mid) {
+			return badOffer("m-line %d is not in the BUNDLE group: there is one port for all", i)
+		}
+		setup, _ := m.Attribute(sdp.AttrKeyConnectionSetup)
+		if session, ok := d.Attribute(sdp.AttrKeyConnectionSetup); ok && setup == "" {
+			setup = session
+		}
+		if setup == sdp.ConnectionRolePassive.String() {
+			return badOffer("setup:passive: the client has to start DTLS, offer actpass or active")
+		}
+	}
+	return nil
+}
+
+func offersOpus(m *sdp.MediaDescription) bool {
+	return slices.ContainsFunc(m.Attributes, func(a sdp.Attribute) bool {
+		_, codec, _ := strings.Cut(a.Value, " ")
+		return a.Key == "rtpmap" && strings.EqualFold(codec, "opus/48000/2")
+	})
+}
+
+// withLimits writes into an answer what every receiver counts on: packets of 20 ms (RFC 8866 section 6.4) that fit into
+// the largest that is forwarded (RFC 7587 section 6.1).
+func withLimits(answer string) string {
+	answer = strings.ReplaceAll(answer, "useinbandfec=1\r\n", "useinbandfec=1;maxaveragebitrate=128000\r\n")
+	return strings.ReplaceAll(answer, "a=rtpmap:", "a=ptime:20\r\na=maxptime:20\r\na=rtpmap:")
 }
 
 // directionOf returns 's' for an m-line that sends to us, 'r' for one that only receives, 'i' for one that does neither.

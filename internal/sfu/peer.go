@@ -149,7 +149,7 @@ func (p *Peer) negotiate(ctx context.Context, offer string, prepare func() error
 	if local == nil {
 		return "", ErrClosed
 	}
-	return local.SDP, nil
+	return withLimits(local.SDP), nil
 }
 
 // Answer returns the answer to the offer given to Join, with all candidates.

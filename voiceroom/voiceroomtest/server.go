@@ -2,10 +2,12 @@ package voiceroomtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -67,20 +69,39 @@ func NewServer(t testing.TB) *Server {
 // NewServer starts a server. The test's cleanup ends it, after the users that were made later.
 func (cfg Config) NewServer(t testing.TB) *Server {
 	t.Helper()
+	s, err := cfg.Start()
+	check(t, err)
+	t.Cleanup(func() { check(t, s.Close()) })
+	return s
+}
+
+// Start starts a server where there is no test: in an Example, or in a TestMain. Close ends it.
+func (cfg Config) Start() (*Server, error) {
 	if cfg.Codec == nil {
 		cfg.Codec = audio.MuLaw
 	}
 	network, err := testnet.New(testnet.Config{Loss: cfg.Loss, Delay: cfg.Delay, Seed: cfg.Seed})
-	check(t, err)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{cfg: cfg, network: network, cluster: memstore.New()}
-	t.Cleanup(func() { check(t, network.Close()) })
 	for i := range max(cfg.Nodes, 1) {
 		n, err := s.startNode(i)
-		check(t, err)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 		s.nodes = append(s.nodes, n)
-		t.Cleanup(func() { check(t, n.stop()) })
 	}
-	return s
+	return s, nil
+}
+
+// Close ends the server. Users log out before it.
+func (s *Server) Close() error {
+	var errs []error
+	for _, n := range slices.Backward(s.nodes) {
+		errs = append(errs, n.stop())
+	}
+	return errors.Join(append(errs, s.network.Close())...)
 }
 
 func (s *Server) startNode(i int) (*node, error) {
@@ -149,15 +170,23 @@ func (s *Server) SetLoss(share float64) { s.network.SetLoss(share) }
 // EngineConfig returns what a user needs to log in to the i-th node, without devices: for tests of the login itself.
 func (s *Server) EngineConfig(t testing.TB, i int, id engine.UserID) engine.Config {
 	t.Helper()
+	cfg, err := s.LoginConfig(i, id)
+	check(t, err)
+	return cfg
+}
+
+// LoginConfig is EngineConfig where there is no test.
+func (s *Server) LoginConfig(i int, id engine.UserID) (engine.Config, error) {
 	host, _, err := s.network.Host()
-	check(t, err)
+	if err != nil {
+		return engine.Config{}, err
+	}
 	sig, err := usersig.Mint(App, Secret, id, 24*time.Hour, time.Now())
-	check(t, err)
 	return engine.Config{
 		URL: "ws://" + s.nodes[i].addr, SDKAppID: App, UserID: id, UserSig: sig, UserName: string(id),
 		Codec: s.cfg.Codec, Logger: s.cfg.Logger,
 		Network: engine.Network{Dial: s.network.Dial, Net: host},
-	}
+	}, err
 }
 
 func check(t testing.TB, err error) {

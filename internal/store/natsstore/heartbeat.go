@@ -21,6 +21,9 @@ func (s *Store) Beat(ctx context.Context, id store.NodeID, info []byte) error {
 	if s.closing.Load() {
 		return store.ErrClosed
 	}
+	if !s.nc.IsConnected() {
+		return s.wrap("beat", nats.ErrDisconnected)
+	}
 	err := s.beat(ctx, id, info)
 	if errors.Is(err, jetstream.ErrNoStreamResponse) {
 		// The stream is in memory: a single server that was started anew has forgotten it.
