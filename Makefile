@@ -5,6 +5,9 @@ SHELL       := bash
 
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
+# These compare what is heard in real time with what was said, so nothing else runs beside them.
+LISTENING := ./internal/e2e ./cmd/voiceroom
+OTHERS     = $$(go list ./... | grep -v -e '/internal/e2e$$' -e '/cmd/voiceroom$$')
 TOOL      := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
@@ -20,10 +23,12 @@ demo: setup ## a whole call on this machine, with one command
 	go run ./cmd/voiceroom demo --once
 
 test: setup ## all tests
-	go test ./...
+	go test $(OTHERS)
+	go test -p 1 $(LISTENING)
 
 race: setup ## all tests in random order under the race detector, with a count at the end
-	go test -json -race -shuffle=on -p 2 ./... | go run -C internal/tools ./summary
+	go test -race -run '^$$' $(LISTENING) >/dev/null # compiled before it is listened to
+	{ go test -json -race -shuffle=on -p 2 $(OTHERS) && go test -json -race -shuffle=on -p 1 $(LISTENING); } | go run -C internal/tools ./summary
 
 fuzz: setup ## every fuzz target, one after another (FUZZTIME=30s for each)
 	internal/tools/fuzz.sh $(FUZZTIME)

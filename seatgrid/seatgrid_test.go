@@ -76,6 +76,7 @@ func TestApplicationIsRejected(t *testing.T) {
 		require.Equal(t, seatgrid.Rejected, res.Type)
 		require.Equal(t, seatgrid.UserID("host"), res.User.UserID, "who decided")
 		require.Empty(t, guest.PendingRequests())
+		synctest.Wait() // the host's own answer may still be on its way back
 		require.Empty(t, host.PendingRequests())
 	})
 }

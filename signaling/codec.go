@@ -135,8 +135,7 @@ func missing(raw json.RawMessage, t reflect.Type) error {
 		return nil
 	}
 	var given map[string]json.RawMessage
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if f.Tag.Get("required") != "true" {
 			continue
 		}

@@ -64,8 +64,9 @@ func TestLazyReaderDoesNotHoldUpTheServersEnd(t *testing.T) {
 		}()
 		began := time.Now()
 		require.NoError(t, w.srv.Close(context.Background()))
-		require.Less(t, time.Since(began), 4*writeWait)
+		took := time.Since(began)
 		<-ended
+		require.Less(t, took, time.Minute, "a few write deadlines, whatever the length of the queue")
 	})
 }
 
