@@ -243,3 +243,21 @@ func TestForeignOriginIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// Nodes' clocks differ. A login that is later on another node ends the one here although its clock says otherwise;
+// only of two that cross do the clocks decide, so that one stays.
+func TestLaterLoginOfAnotherNodeWinsWhateverItsClockSays(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		notice := func(at time.Time) {
+			b, err := json.Marshal(loginNotice{User: "denny", Session: "elsewhere", At: at.UnixNano()})
+			require.NoError(t, err)
+			w.srv.loggedInElsewhere(app, b)
+		}
+		c := w.login("denny")
+		notice(time.Now().Add(-time.Minute))
+		c.must(signaling.MethodPing, signaling.Empty{}, nil) // they crossed, and the other was first
+		time.Sleep(loginsCross + time.Second)
+		notice(time.Now().Add(-time.Minute))
+		require.Equal(t, websocket.ClosePolicyViolation, c.closed())
+	})
+}

@@ -246,7 +246,10 @@ func (ses *session) decide(ctx context.Context, id signaling.RoomID, command str
 	if err != nil {
 		return out, err
 	}
-	return out, m.replica.await(ctx, out.Version)
+	if err := m.replica.await(ctx, out.Version); err != nil { // decided, but this node has not heard what came of it
+		return out, &signaling.Error{Code: signaling.ErrServerTimeout.Code, Err: err}
+	}
+	return out, nil
 }
 
 // commandID checks the id that a client has chosen, and makes one where it has not.

@@ -20,6 +20,9 @@ type loginNotice struct {
 	At      int64            `json:"at"` // Unix nanoseconds
 }
 
+// loginsCross is how long the notice of a login may be under way. Clocks of nodes may differ by more.
+const loginsCross = 2 * time.Second
+
 func (ses *session) login(_ context.Context, p signaling.LoginParams) (signaling.LoginResult, error) {
 	s := ses.srv
 	if ses.user.UserID != "" {
@@ -108,7 +111,12 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 	s.mu.Lock()
 	ses := s.users[userKey{app, l.User}]
 	s.mu.Unlock()
-	if ses != nil && ses.id != l.Session && ses.since.UnixNano() <= l.At {
+	if ses == nil || ses.id == l.Session {
+		return
+	}
+	// Who was here first is the earlier one. Only of two logins that cross does each hear of the other's, and then the
+	// clocks decide, or both would end.
+	if time.Since(ses.since) > loginsCross || ses.since.UnixNano() <= l.At {
 		ses.kickOff()
 	}
 }
