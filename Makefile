@@ -3,6 +3,7 @@
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
+CHECKS    ?= 1200
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 # These compare what is heard in real time with what was said, so nothing else runs beside them.
@@ -11,7 +12,7 @@ OTHERS     = $$(go list ./... | grep -v -e '/internal/e2e$$' -e '/cmd/voiceroom$
 TOOL      := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test race fuzz bench fmt lint nocgo check
+.PHONY: help setup demo test race fuzz model bench fmt lint nocgo check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ race: setup ## all tests in random order under the race detector, with a count a
 
 fuzz: setup ## every fuzz target, one after another (FUZZTIME=30s for each)
 	internal/tools/fuzz.sh $(FUZZTIME)
+
+model: ## the rules against random commands, about a hundred a check (CHECKS=100000 for a long night)
+	go test ./internal/room -run holdForRandomCommands -rapid.checks=$(CHECKS) -rapid.steps=100
 
 bench: setup ## all benchmarks (BENCHTIME=1s for each)
 	go test -run '^$$' -bench . -benchmem -count 1 -benchtime $(BENCHTIME) -p 1 ./...
@@ -57,6 +61,7 @@ check: ## everything that CI runs; what fails fast comes first
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory nocgo
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory demo
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 	@$(MAKE) --no-print-directory race
