@@ -41,7 +41,8 @@ type node struct {
 	*home.Node
 	c     *cluster
 	store *memstore.Node
-	deaf  atomic.Bool // what the bus brings is lost
+	deaf  atomic.Bool  // what the bus brings is lost
+	disk  atomic.Int64 // nanoseconds that an append takes
 
 	mu      sync.Mutex
 	members map[string]home.Member // by session
@@ -100,7 +101,7 @@ func (n *node) heard() []home.Entry {
 	return slices.Clone(n.told)
 }
 
-// deafStore loses what is published while its node is deaf.
+// deafStore loses what is published while its node is deaf, and has a disk that can be slow.
 type deafStore struct {
 	store.Store
 	n *node
@@ -112,6 +113,18 @@ func (d deafStore) Subscribe(t store.Topic, fn func([]byte)) (func(), error) {
 			fn(b)
 		}
 	})
+}
+
+// Append takes as long as the disk of its node, which is nothing unless a test says otherwise.
+func (d deafStore) Append(ctx context.Context, key store.Key, data []byte, last uint64) (uint64, error) {
+	if slow := time.Duration(d.n.disk.Load()); slow > 0 {
+		select {
+		case <-time.After(slow):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	return d.Store.Append(ctx, key, data, last)
 }
 
 // end stops a node in good order; again it does nothing.

@@ -154,6 +154,7 @@ func TestMany_concurrentCommands_shareAppends_andAllAreAnswered(t *testing.T) {
 			c.nodes[i%2].enter(signaling.UserID(fmt.Sprint("u", i)))
 		}
 		before := len(c.log())
+		a.disk.Store(int64(10 * time.Millisecond)) // what comes meanwhile waits together
 		var wg sync.WaitGroup
 		for i := range 100 {
 			wg.Go(func() {
@@ -165,7 +166,7 @@ func TestMany_concurrentCommands_shareAppends_andAllAreAnswered(t *testing.T) {
 		wg.Wait()
 		appends := len(c.log()) - before
 		t.Logf("100 commands, %d appends", appends)
-		assert.Less(t, appends, 60)
+		assert.LessOrEqual(t, appends, 10)
 		assert.Len(t, c.newest().State.Requests, 100)
 		require.NoError(t, b.await(t.Context(), c.newest().Version))
 		c.consistent()
