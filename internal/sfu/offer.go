@@ -101,10 +101,11 @@ func offersOpus(m *sdp.MediaDescription) bool {
 	})
 }
 
-// withLimits writes into an answer what every receiver counts on: packets of 20 ms (RFC 8866 section 6.4) that fit into
-// the largest that is forwarded (RFC 7587 section 6.1).
+// withLimits writes into an answer what every receiver counts on: packets of 20 ms (RFC 8866 section 6.4) at a bitrate
+// whose packets fit into the largest that is forwarded (RFC 7587 section 6.1). Browsers take maxaveragebitrate not only
+// as a limit but as what to send, so it is the documents' AudioQuality Default and no more.
 func withLimits(answer string) string {
-	answer = strings.ReplaceAll(answer, "useinbandfec=1\r\n", "useinbandfec=1;maxaveragebitrate=128000\r\n")
+	answer = strings.ReplaceAll(answer, "useinbandfec=1\r\n", "useinbandfec=1;maxaveragebitrate=50000\r\n")
 	return strings.ReplaceAll(answer, "a=rtpmap:", "a=ptime:20\r\na=maxptime:20\r\na=rtpmap:")
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/sdp/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -55,6 +56,17 @@ func TestCheckOffer(t *testing.T) {
 			assert.Contains(t, bad.Error(), tc.want)
 		})
 	}
+}
+
+// What a foreign client has to know stands once in every m-line: others' packets would be silence at the listeners.
+func TestWithLimits(t *testing.T) {
+	line := "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n"
+	answer := withLimits(sdpHead + line + line)
+	for _, want := range []string{"a=ptime:20\r\n", "a=maxptime:20\r\n", "useinbandfec=1;maxaveragebitrate=50000\r\n"} {
+		assert.Equal(t, 2, strings.Count(answer, want), want)
+	}
+	var d sdp.SessionDescription
+	require.NoError(t, d.UnmarshalString(answer))
 }
 
 func FuzzCheckOffer(f *testing.F) {
