@@ -32,6 +32,10 @@ type Config struct {
 	// Speaker is where everybody else is heard, in all rooms of this login; nil: what they say is not decoded.
 	Speaker audio.Sink
 
+	// GiveUp is how long to try to come back when the connection is lost; 0 means 90 s, less than 0 not at all. Seats
+	// and requests wait for the server's grace period, 30 s unless it is set otherwise.
+	GiveUp time.Duration
+
 	Logger  *slog.Logger // nil: nothing is logged
 	Network Network      // for tests
 }
@@ -72,7 +76,13 @@ func (c Config) validate() error {
 type Observer struct {
 	// OnKickedOffLine: the same user has logged in elsewhere. The login is over, and with it every room.
 	OnKickedOffLine func(message string)
-	// OnDisconnected: the connection to the server is gone, and with it every room. Not called after a Logout.
+	// OnReconnecting: the connection to the server is gone, and another is being made. Seats wait, verbs wait, and as
+	// long as the server's node lives audio goes on.
+	OnReconnecting func(cause error)
+	// OnReconnected: the connection is back. What has happened meanwhile has been told before this.
+	OnReconnected func()
+	// OnDisconnected: the connection did not come back. The login is over, and with it every room. Not called after a
+	// Logout.
 	OnDisconnected func(err error)
 }
 
@@ -80,7 +90,7 @@ type Observer struct {
 type Engine struct {
 	cfg    Config
 	log    *slog.Logger
-	conn   *signaling.Conn
+	link   *signaling.Session
 	self   UserInfo
 	player *player
 
@@ -115,24 +125,15 @@ func Login(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e.player = newPlayer(cfg.Speaker, e.log)
 	e.events = dispatch.New(e.log) // before the server can send anything
-	conn, err := signaling.Dial(ctx, signaling.DialConfig{
-		URL: cfg.URL, Logger: e.log, NetDial: cfg.Network.Dial, OnNotify: e.notified,
+	link, err := signaling.OpenSession(ctx, signaling.SessionConfig{
+		DialConfig: signaling.DialConfig{URL: cfg.URL, Logger: e.log, NetDial: cfg.Network.Dial, OnNotify: e.notified},
+		Login:      e.loginParams, Versions: e.versions, Restore: e.restore, Away: e.away, Back: e.back, GiveUp: cfg.GiveUp,
 	})
 	if err != nil {
 		e.events.Close()
 		return nil, signaling.WithOp(op, err)
 	}
-	e.conn = conn
-	var res signaling.LoginResult
-	err = conn.Call(ctx, signaling.MethodLogin, signaling.LoginParams{
-		SDKAppID: cfg.SDKAppID, UserID: cfg.UserID, UserSig: cfg.UserSig,
-		UserName: cfg.UserName, AvatarURL: cfg.AvatarURL, Client: "openvoiceroom-go",
-	}, &res)
-	if err != nil {
-		conn.Close()
-		e.events.Close()
-		return nil, signaling.WithOp(op, err)
-	}
+	e.link = link
 	e.wg.Go(e.watch)
 	return e, nil
 }
@@ -157,18 +158,11 @@ func (e *Engine) Err() error {
 // is called from one). It is idempotent. An owner who logs out does not dismiss the room: StopVoiceRoom does.
 func (e *Engine) Logout(ctx context.Context) error {
 	e.mu.Lock()
-	first := !e.closed
 	e.closed = true
 	e.mu.Unlock()
-	var err error
-	if first {
-		ctx, cancel := context.WithTimeout(ctx, logoutWait)
-		defer cancel()
-		if err = e.conn.Call(ctx, signaling.MethodLogout, signaling.Empty{}, nil); errors.Is(err, ErrDisconnected) {
-			err = nil // it is over already
-		}
-	}
-	e.conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, logoutWait)
+	defer cancel()
+	err := e.link.Close(ctx)
 	if e.events.Inside() {
 		return signaling.WithOp("Logout", err) // the callback that called would otherwise be waited for
 	}
@@ -176,12 +170,12 @@ func (e *Engine) Logout(ctx context.Context) error {
 	return signaling.WithOp("Logout", err)
 }
 
-// watch ends everything when the connection has ended.
+// watch ends everything when the login has ended.
 func (e *Engine) watch() {
-	<-e.conn.Done()
+	<-e.link.Done()
 	e.mu.Lock()
 	if e.cause == nil && !e.closed {
-		e.cause = e.conn.Err()
+		e.cause = e.link.Err()
 	}
 	e.over = true
 	cause, quiet := e.cause, e.closed
@@ -197,17 +191,22 @@ func (e *Engine) watch() {
 		r.close()
 	}
 	e.player.close()
-	if !quiet && !errors.Is(cause, ErrKickedOffLine) {
-		e.events.Post("OnDisconnected", func() {
-			e.observers.Each(func(o *Observer) {
-				if o.OnDisconnected != nil {
-					o.OnDisconnected(cause)
-				}
-			})
+	switch {
+	case quiet:
+	case errors.Is(cause, ErrKickedOffLine):
+		e.post("OnKickedOffLine", func(o *Observer) {
+			if o.OnKickedOffLine != nil {
+				o.OnKickedOffLine(messageOf(cause))
+			}
+		})
+	default:
+		e.post("OnDisconnected", func(o *Observer) {
+			if o.OnDisconnected != nil {
+				o.OnDisconnected(cause)
+			}
 		})
 	}
 	close(e.done)
-	e.conn.Close()
 	e.events.Close() // the last callbacks run before it returns
 }
 
@@ -226,19 +225,7 @@ func (e *Engine) notified(method string, params json.RawMessage) {
 				r.slotsChanged(p.Slots)
 			}
 		}
-	case signaling.NotifyKickedOff:
-		if p, ok := decode[signaling.KickedOffLine](e, method, params); ok {
-			e.mu.Lock()
-			e.cause = &Error{Code: ErrKickedOffLine.Code, Message: p.Message}
-			e.mu.Unlock()
-			e.events.Post("OnKickedOffLine", func() {
-				e.observers.Each(func(o *Observer) {
-					if o.OnKickedOffLine != nil {
-						o.OnKickedOffLine(p.Message)
-					}
-				})
-			})
-		}
+	case signaling.NotifyKickedOff: // the session ends by it
 	default:
 		e.log.Debug("notification of a newer server", "method", method)
 	}
@@ -269,7 +256,7 @@ func (e *Engine) spawn(f func()) {
 
 // call sends a call. When the login has ended its error says why.
 func (e *Engine) call(ctx context.Context, method string, params, result any) error {
-	err := e.conn.Call(ctx, method, params, result)
+	err := e.link.Call(ctx, method, params, result)
 	if errors.Is(err, ErrDisconnected) {
 		if cause := e.Err(); cause != nil {
 			return cause
@@ -280,3 +267,11 @@ func (e *Engine) call(ctx context.Context, method string, params, result any) er
 
 // InCallback reports whether the caller runs in one of this login's callbacks.
 func (e *Engine) InCallback() bool { return e.events.Inside() }
+
+// messageOf returns what the server has said, without the code.
+func messageOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok && e.Message != "" {
+		return e.Message
+	}
+	return err.Error()
+}

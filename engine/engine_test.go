@@ -185,6 +185,7 @@ func TestRoomSurvivesItsHome(t *testing.T) {
 				left <- u.UserID
 			}
 		}})
+		host.SetOffline(true)
 		srv.KillNode(t, 0)
 		killed := time.Now()
 		require.NoError(t, guest.StartMicrophone(t.Context()), "a command finds the next home")

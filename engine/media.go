@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,12 +17,13 @@ import (
 // slots is how many speakers can be heard at once. With more in the room the server picks the loudest.
 const slots = 10
 
-// media is one room's media session: the connection, the microphone, and what is received.
+// media is one room's media session: the microphone, and the line to the server, which is a new one after a return to
+// another server.
 type media struct {
 	room *Room
-	peer *rtc.Peer
 	mic  *Microphone
-	ears []*ear // by slot
+	line atomic.Pointer[line]
+	next atomic.Pointer[line] // while it is being negotiated
 
 	begun bool // the server has answered the offer; set and read by Enter only
 	gone  bool // it is not to be played any more; guarded by the player's turn
@@ -29,6 +31,15 @@ type media struct {
 	connected   chan struct{}
 	connectOnce sync.Once
 	restarting  atomic.Bool
+
+	mu   sync.Mutex // protects over and the change of line
+	over bool       // no line may follow
+}
+
+// line is one connection for media, and what is received on it.
+type line struct {
+	peer *rtc.Peer
+	ears []*ear // by slot
 
 	mu    sync.Mutex // protects what follows
 	heard map[UserID]*ear
@@ -46,91 +57,146 @@ type ear struct {
 }
 
 func newMedia(r *Room) (*media, error) {
-	m := &media{room: r, connected: make(chan struct{}), heard: map[UserID]*ear{}}
-	for range slots {
-		m.ears = append(m.ears, &ear{buffer: audio.NewJitterBuffer(audio.JitterConfig{})})
-	}
+	m := &media{room: r, connected: make(chan struct{})}
 	m.mic = &Microphone{media: m, turn: make(chan struct{}, 1)}
-	peer, err := rtc.New(rtc.Config{
-		Net: r.eng.cfg.Network.Net, Slots: slots, Logger: r.log, OnPacket: m.packet, OnState: m.stateChanged,
-	})
+	l, err := m.newLine()
 	if err != nil {
 		return nil, err
 	}
-	m.peer = peer
+	m.line.Store(l)
 	return m, nil
+}
+
+// newLine makes an offer for a connection.
+func (m *media) newLine() (*line, error) {
+	l := &line{heard: map[UserID]*ear{}}
+	for range slots {
+		l.ears = append(l.ears, &ear{buffer: audio.NewJitterBuffer(audio.JitterConfig{})})
+	}
+	peer, err := rtc.New(rtc.Config{
+		Net: m.room.eng.cfg.Network.Net, Slots: slots, Logger: m.room.log, OnPacket: l.packet,
+		OnState: func(s rtc.State) { m.stateChanged(l, s) },
+	})
+	l.peer = peer
+	return l, err
+}
+
+// close ends the connection, if there is one.
+func (l *line) close(log *slog.Logger) {
+	if l == nil {
+		return
+	}
+	if err := l.peer.Close(); err != nil {
+		log.Debug("media closed", "error", err)
+	}
 }
 
 // begin connects and starts to play. It does not wait for the connection: audio begins when it is up.
 func (m *media) begin(ctx context.Context, res signaling.JoinResult) error {
 	m.begun = true
-	if err := m.peer.Answer(ctx, res.Answer); err != nil {
+	l := m.line.Load()
+	if err := l.peer.Answer(ctx, res.Answer); err != nil {
 		return err
 	}
-	m.setSlots(res.Slots, false)
+	l.setSlots(res.Slots, false)
 	return m.room.eng.player.add(ctx, m)
 }
 
-func (m *media) packet(slot int, h *rtp.Header, payload []byte) {
-	if slot < len(m.ears) && len(payload) > 0 {
-		e := m.ears[slot]
+// change connects a new line and ends the old one: the server has answered its offer. What is said goes over the new
+// one at once, and what comes over the old one is not missed.
+func (m *media) change(ctx context.Context, l *line, res signaling.JoinResult) error {
+	err := l.peer.Answer(ctx, res.Answer)
+	if err == nil {
+		l.setSlots(res.Slots, false)
+	}
+	m.mu.Lock()
+	over := m.over
+	old := l
+	if !over && err == nil {
+		old = m.line.Swap(l)
+	}
+	m.mu.Unlock()
+	old.close(m.room.log)
+	return err
+}
+
+func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
+	if slot < len(l.ears) && len(payload) > 0 {
+		e := l.ears[slot]
 		e.buffer.Push(h.SequenceNumber, h.Timestamp, h.Marker, payload, time.Now())
 		e.active.Store(true)
 	}
 }
 
-func (m *media) stateChanged(s rtc.State) {
+func (m *media) stateChanged(l *line, s rtc.State) {
 	m.room.log.Debug("media", "state", s)
 	switch s {
 	case rtc.StateConnected:
 		m.connectOnce.Do(func() { close(m.connected) })
+	case rtc.StateDisconnected:
+		m.room.eng.link.Probe() // perhaps the whole server is gone, and the connection does not know it
 	case rtc.StateFailed:
-		if m.restarting.CompareAndSwap(false, true) {
-			m.room.mu.Lock()
-			m.room.spawn(m.restart)
-			m.room.mu.Unlock()
-		}
+		m.revive(l)
+	}
+}
+
+// check restarts a connection that has lost its path. The way to the server may be another than before.
+func (m *media) check() {
+	l := m.line.Load()
+	if s := l.peer.State(); s == rtc.StateDisconnected || s == rtc.StateFailed {
+		m.revive(l)
+	}
+}
+
+func (m *media) revive(l *line) {
+	if l == m.line.Load() && m.restarting.CompareAndSwap(false, true) {
+		m.room.mu.Lock()
+		m.room.spawn(func() { m.restart(l) })
+		m.room.mu.Unlock()
 	}
 }
 
 // restart revives a connection whose path has died: everything negotiated stays.
-func (m *media) restart() {
+func (m *media) restart(l *line) {
 	defer m.restarting.Store(false)
 	ctx, cancel := context.WithTimeout(context.Background(), snapshotWait)
 	defer cancel()
-	offer, err := m.peer.RestartOffer()
+	offer, err := l.peer.RestartOffer()
 	if err == nil {
 		var res signaling.RestartResult
 		params := signaling.RestartParams{RoomID: m.room.id, Offer: offer}
 		if err = m.room.eng.call(ctx, signaling.MethodRestartMedia, params, &res); err == nil {
-			err = m.peer.Answer(ctx, res.Answer)
+			err = l.peer.Answer(ctx, res.Answer)
 		}
 	}
-	if err != nil {
+	if err != nil && l == m.line.Load() {
 		m.room.log.Warn("media could not be restarted", "error", err)
 	}
 }
 
 // setSlots notes who is heard on which slot.
-func (m *media) setSlots(list []signaling.Slot, notified bool) {
-	mids := m.peer.MIDs()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.told && !notified {
+func (l *line) setSlots(list []signaling.Slot, notified bool) {
+	mids := l.peer.MIDs()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.told && !notified {
 		return
 	}
-	m.told = notified
-	clear(m.heard)
+	l.told = notified
+	clear(l.heard)
 	for _, s := range list {
-		if i, known := mids[s.MID]; known && s.UserID != "" && i < len(m.ears) {
-			m.heard[s.UserID] = m.ears[i]
+		if i, known := mids[s.MID]; known && s.UserID != "" && i < len(l.ears) {
+			l.heard[s.UserID] = l.ears[i]
 		}
 	}
 }
 
 func (r *Room) slotsChanged(list []signaling.Slot) {
 	if r.media != nil {
-		r.media.setSlots(list, true)
+		r.media.line.Load().setSlots(list, true)
+		if next := r.media.next.Load(); next != nil {
+			next.setSlots(list, true) // the answer to its join may come later
+		}
 	}
 }
 
@@ -154,9 +220,10 @@ func (r *Room) AudioStats(u UserID) (stats audio.JitterStats, ok bool) {
 	if r.media == nil {
 		return stats, false
 	}
-	r.media.mu.Lock()
-	defer r.media.mu.Unlock()
-	if e := r.media.heard[u]; e != nil {
+	l := r.media.line.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.heard[u]; e != nil {
 		return e.buffer.Stats(), true
 	}
 	return stats, false
@@ -165,9 +232,11 @@ func (r *Room) AudioStats(u UserID) (stats audio.JitterStats, ok bool) {
 func (m *media) close() {
 	m.mic.shut()
 	m.room.eng.player.remove(m)
-	if err := m.peer.Close(); err != nil {
-		m.room.log.Debug("media closed", "error", err)
-	}
+	m.mu.Lock()
+	m.over = true
+	l := m.line.Load()
+	m.mu.Unlock()
+	l.close(m.room.log)
 }
 
 // next decodes 20 ms; nil is silence.

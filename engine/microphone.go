@@ -323,7 +323,7 @@ func (m *Microphone) stop(src audio.Source) {
 func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encoder) {
 	frame := audio.NewFrame(src.Channels())
 	packet := make([]byte, audio.MaxPacket)
-	peer, log := m.media.peer, m.media.room.log
+	log := m.media.room.log
 	talking, broken := false, false
 	for {
 		if err := src.ReadFrame(ctx, frame); err != nil {
@@ -332,6 +332,7 @@ func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encode
 			}
 			return
 		}
+		peer := m.media.line.Load().peer // another one after a return to another server
 		if !m.publishing.Load() {
 			peer.Skip(audio.FrameSamples)
 			talking = false

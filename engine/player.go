@@ -120,7 +120,7 @@ func (p *player) play(ctx context.Context, codec audio.Codec) {
 		p.mu.Unlock()
 		now := time.Now()
 		for _, m := range rooms {
-			for _, e := range m.ears {
+			for _, e := range m.line.Load().ears {
 				f, err := e.next(codec, channels, now)
 				if err == nil && f != nil {
 					err = mixer.Add(f, 100)

@@ -81,7 +81,7 @@ func (r *Room) received(e signaling.RoomEvents) {
 func (r *Room) receive(e signaling.RoomEvents) {
 	switch {
 	case r.over || r.joined && e.Version <= r.view.Version:
-	case !r.joined || r.asking:
+	case !r.joined || r.asking || r.returning:
 		r.early = append(r.early, e)
 	case e.Prev != r.view.Version:
 		r.asking = true

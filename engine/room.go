@@ -22,16 +22,18 @@ type Room struct {
 	observers dispatch.Observers[RoomObserver]
 	media     *media // nil without a codec
 
-	mu      sync.Mutex // protects what follows; nothing is called while it is held
-	joined  bool       // the snapshot is there; before it events wait in early
-	early   []signaling.RoomEvents
-	asking  bool // for a snapshot, because something was missed
-	view    signaling.Snapshot
-	ended   []endedRequest // of this user, not waited for yet; the newest last
-	waiting map[string]chan RequestEnd
-	cause   error // why the room is over
-	over    bool
-	done    chan struct{} // closed when the room is over
+	mu     sync.Mutex // protects what follows; nothing is called while it is held
+	joined bool       // the snapshot is there; before it events wait in early
+	early  []signaling.RoomEvents
+	asking bool // for a snapshot, because something was missed
+	// returning is true while the room is joined again: events wait in early
+	returning bool
+	view      signaling.Snapshot
+	ended     []endedRequest // of this user, not waited for yet; the newest last
+	waiting   map[string]chan RequestEnd
+	cause     error // why the room is over
+	over      bool
+	done      chan struct{} // closed when the room is over
 
 	closing sync.Once
 	wg      sync.WaitGroup
@@ -139,7 +141,7 @@ func (r *Room) spawn(f func()) {
 func (r *Room) enter(ctx context.Context) error {
 	params := signaling.JoinParams{RoomID: r.id}
 	if r.media != nil {
-		params.Offer = r.media.peer.Offer()
+		params.Offer = r.media.line.Load().peer.Offer()
 	}
 	var res signaling.JoinResult
 	if err := r.eng.call(ctx, signaling.MethodJoinRoom, params, &res); err != nil {
@@ -161,11 +163,7 @@ func (r *Room) enter(ctx context.Context) error {
 		return r.whyOver()
 	}
 	r.joined, r.view = true, res.Snapshot
-	early := r.early
-	r.early = nil
-	for _, e := range early {
-		r.receive(e)
-	}
+	r.drain()
 	return nil
 }
 
@@ -201,7 +199,13 @@ func (r *Room) Dismiss(ctx context.Context) error {
 }
 
 func (r *Room) exit(ctx context.Context, method string) error {
-	if err := r.Call(ctx, method, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.id}, nil); err != nil {
+	if err := r.alive(); err != nil {
+		return err
+	}
+	err := r.eng.call(ctx, method, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.id}, nil)
+	// When the answer was lost with its connection the command is repeated, and nothing is left for it to do.
+	gone := errors.Is(err, signaling.ErrRoomNotExist) || method == signaling.MethodLeaveRoom && errors.Is(err, ErrNotInRoom)
+	if err != nil && !gone {
 		return err
 	}
 	r.finish(nil)
@@ -212,17 +216,21 @@ func (r *Room) exit(ctx context.Context, method string) error {
 // Call sends a command about this room and decodes its answer: the one way to the server for whatever has no verb of
 // its own. When it returns, reads show the command's effect.
 func (r *Room) Call(ctx context.Context, method string, params, result any) error {
-	r.mu.Lock()
-	var err error
-	if r.over {
-		err = r.whyOver()
-	}
-	r.mu.Unlock()
-	if err != nil {
+	if err := r.alive(); err != nil {
 		return err
 	}
 	// The server sends a command's events before its answer, so they have been applied when the answer is here.
 	return r.eng.call(ctx, method, params, result)
+}
+
+// alive gives the reason when the room is over.
+func (r *Room) alive() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return r.whyOver()
+	}
+	return nil
 }
 
 // whyOver is what verbs fail with after the end; r.mu is held.

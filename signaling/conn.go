@@ -54,6 +54,7 @@ type Conn struct {
 	lastID  int64
 	waiting map[int64]chan Message
 	err     error
+	broken  bool // it was not closed by its user
 }
 
 // Dial opens the connection. It does not log in: the first Call has to be [MethodLogin].
@@ -216,9 +217,16 @@ func (c *Conn) end(in connInput, cause error) {
 		c.mu.Unlock()
 		return
 	}
-	c.state, c.err = s, cause
+	c.state, c.err, c.broken = s, cause, in == inputFail
 	c.mu.Unlock()
 	close(c.done)
+}
+
+// failed reports whether the connection ended by itself.
+func (c *Conn) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken
 }
 
 func (c *Conn) read() {
@@ -264,6 +272,9 @@ func (c *Conn) write() {
 				return
 			}
 		case <-c.done:
+			if c.failed() {
+				return // nobody is there to read a good-bye, and it could wait for them
+			}
 			bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 			// Best effort: the peer may be gone already.
 			if err := c.ws.WriteControl(websocket.CloseMessage, bye, time.Now().Add(writeWait)); err != nil &&

@@ -72,7 +72,7 @@ func messages() []message {
 			Client: "go/1.0.0", Resume: &signaling.Resume{SessionID: "s-1", Versions: map[signaling.RoomID]uint64{room.RoomID: 11}},
 		}},
 		{signaling.MethodLogin, "result", signaling.LoginResult{
-			SessionID: "s-2", Resumed: true, GraceMS: 30000, PingMS: 15000, ExpiresAt: 1767312000000, ServerTime: 1767225600000,
+			SessionID: "s-2", Resumed: true, Rooms: []signaling.RoomID{room.RoomID}, GraceMS: 30000, PingMS: 15000, ExpiresAt: 1767312000000, ServerTime: 1767225600000,
 			Nodes: []string{"wss://voice2.example.org"},
 		}},
 		{signaling.MethodLogout, "call", signaling.Empty{}},
@@ -81,8 +81,11 @@ func messages() []message {
 		{signaling.MethodPing, "result", signaling.Empty{}},
 		{signaling.MethodCreateRoom, "call", signaling.CreateRoomParams{CommandID: "c-1", Room: room}},
 		{signaling.MethodCreateRoom, "result", signaling.CreateRoomResult{Room: room}},
-		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n"}},
-		{signaling.MethodJoinRoom, "result", signaling.JoinResult{Snapshot: snapshot, Answer: "v=0\r\n", Slots: slots}},
+		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n", Since: 11}},
+		{signaling.MethodJoinRoom, "result", signaling.JoinResult{
+			Snapshot: snapshot, Answer: "v=0\r\n", Slots: slots,
+			Missed: &signaling.RoomEvents{RoomID: room.RoomID, Version: 13, Prev: 11, Events: events()[:1]},
+		}},
 		{signaling.MethodLeaveRoom, "call", params},
 		{signaling.MethodLeaveRoom, "result", done},
 		{signaling.MethodDismissRoom, "call", params},
@@ -222,6 +225,7 @@ func TestGoldenEnums(t *testing.T) {
 	list("RequestResultType", 4, func(v int) string { return signaling.RequestResultType(v).String() })
 	list("MicStatus", 2, func(v int) string { return signaling.MicStatus(v).String() })
 	list("ConnState", 4, func(v int) string { return signaling.ConnState(v).String() })
+	list("SessionState", 3, func(v int) string { return signaling.SessionState(v).String() })
 	goldenText(t, "enums.txt", out.String())
 	assert.True(t, signaling.RoomOwner.Manages() && signaling.Administrator.Manages() && !signaling.GeneralUser.Manages())
 }

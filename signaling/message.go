@@ -57,17 +57,17 @@ type LoginParams struct {
 	Resume    *Resume `json:"resume,omitempty"`
 }
 
-// Resume asks to go on with an earlier session after a broken connection. Servers of this version answer with a new
-// session; the field is on the wire so that they can start to honour it without a new protocol.
+// Resume asks to go on with an earlier session after a broken connection.
 type Resume struct {
 	SessionID string            `json:"sessionId"`
-	Versions  map[RoomID]uint64 `json:"versions,omitempty"` // the last version seen of each room
+	Versions  map[RoomID]uint64 `json:"versions,omitempty"` // of each room that was entered: the last version seen
 }
 
 // LoginResult is what a client has to know about its session.
 type LoginResult struct {
 	SessionID  string   `json:"sessionId"`
-	Resumed    bool     `json:"resumed,omitempty"`
+	Resumed    bool     `json:"resumed,omitempty"`   // the earlier session goes on; else this is a new one, in no room
+	Rooms      []RoomID `json:"rooms,omitempty"`     // the rooms that it goes on in; the others have to be joined again
 	GraceMS    int64    `json:"graceMs"`             // how long a seat is kept for a session that is away
 	PingMS     int64    `json:"pingMs"`              // the server pings this often; two silent intervals mean it is gone
 	ExpiresAt  int64    `json:"expiresAt,omitempty"` // when the UserSig expires, Unix milliseconds
@@ -90,13 +90,15 @@ type CreateRoomResult struct {
 type JoinParams struct {
 	RoomID RoomID `json:"roomId"`
 	Offer  string `json:"offer,omitempty"` // SDP without candidates; empty: no media (a moderator's bot)
+	Since  uint64 `json:"since,omitempty"` // of a client that comes back: the last version it saw
 }
 
 // JoinResult is the room, and the answer to the offer with who is heard on which m-line.
 type JoinResult struct {
-	Snapshot Snapshot `json:"snapshot"`
-	Answer   string   `json:"answer,omitempty"`
-	Slots    []Slot   `json:"slots,omitempty"`
+	Snapshot Snapshot    `json:"snapshot"`
+	Missed   *RoomEvents `json:"missed,omitempty"` // what leads from Since to the snapshot, where that is known
+	Answer   string      `json:"answer,omitempty"`
+	Slots    []Slot      `json:"slots,omitempty"`
 }
 
 // RoomParams is a command that needs nothing but the room.

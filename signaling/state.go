@@ -5,8 +5,7 @@ package signaling
 //	Idle -> Connecting -> Connected <-> LoggedIn   (a login, and a logout back)
 //	every one of them  -> Closed                   (failed, or closed by its user: the end)
 //
-// A broken connection ends in Closed; going on with the same session over a new one is the resume of
-// docs/protocol.md, for which the login message has its field.
+// A broken connection ends in Closed; a [Session] goes on over another one.
 type ConnState int
 
 // The states of a connection.
@@ -51,4 +50,53 @@ func next(s ConnState, in connInput) (_ ConnState, ok bool) {
 		return Connected, true
 	}
 	return s, false
+}
+
+// SessionState is where a [Session] is in its life.
+//
+//	Offline -> Online <-> Away   (the first login; a connection that is lost, and its successor)
+//	every one of them -> Over    (closed by its user, ended by the server, or given up: the end)
+type SessionState int
+
+// The states of a session.
+const (
+	Offline SessionState = iota // before the first login
+	Online
+	Away // without a connection; calls wait
+	Over
+)
+
+func (s SessionState) String() string {
+	return name(int(s), map[int]string{0: "Offline", 1: "Online", 2: "Away", 3: "Over"})
+}
+
+type sessionInput int
+
+const (
+	sessionLogin sessionInput = iota // logged in, for the first time or again, and the rooms are restored
+	sessionLost                      // the connection broke
+	sessionClose                     // by its user
+	sessionEnd                       // by the server, or given up
+)
+
+// nextSession is the session's transition function, as next is the connection's.
+func nextSession(s SessionState, in sessionInput) (_ SessionState, ok bool) {
+	switch {
+	case s == Over:
+		return Over, false
+	case in == sessionClose || in == sessionEnd:
+		return Over, true
+	case in == sessionLogin && (s == Offline || s == Away):
+		return Online, true
+	case in == sessionLost && s == Online:
+		return Away, true
+	}
+	return s, false
+}
+
+// step makes a transition and reports whether the state allows it.
+func (s *SessionState) step(in sessionInput) bool {
+	next, ok := nextSession(*s, in)
+	*s = next
+	return ok
 }

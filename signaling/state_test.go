@@ -3,6 +3,7 @@ package signaling
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -44,4 +45,63 @@ func TestTransitions(t *testing.T) {
 		}
 	}
 	assert.Len(t, inputs, int(inputClose)+1, "an input without a name is an input without a test")
+}
+
+// The session's states: every arrow that exists, and nothing else happens.
+func TestSessionTransitions(t *testing.T) {
+	type arrow struct {
+		from SessionState
+		in   sessionInput
+	}
+	allowed := map[arrow]SessionState{
+		{Offline, sessionLogin}: Online,
+		{Offline, sessionClose}: Over,
+		{Offline, sessionEnd}:   Over,
+		{Online, sessionLost}:   Away,
+		{Online, sessionClose}:  Over,
+		{Online, sessionEnd}:    Over,
+		{Away, sessionLogin}:    Online,
+		{Away, sessionClose}:    Over,
+		{Away, sessionEnd}:      Over,
+	}
+	for from := Offline; from <= Over; from++ {
+		for in := sessionLogin; in <= sessionEnd; in++ {
+			want, ok := allowed[arrow{from, in}]
+			if !ok {
+				want = from
+			}
+			t.Run(fmt.Sprintf("%v->%d->%v", from, in, want), func(t *testing.T) {
+				got := from
+				assert.Equal(t, ok, got.step(in))
+				assert.Equal(t, want, got)
+			})
+		}
+	}
+}
+
+// The plan of a reconnection: every server at once, then pauses that grow and stop growing.
+func TestPause(t *testing.T) {
+	for _, c := range []struct {
+		attempt, servers int
+		r                float64
+		want             time.Duration
+	}{
+		{0, 1, 0, 0}, {0, 1, 0.5, 50 * time.Millisecond},
+		{1, 2, 0.5, 50 * time.Millisecond},  // the second server, without a pause
+		{1, 1, 0.5, 300 * time.Millisecond}, // the only server again
+		{1, 1, 0, 150 * time.Millisecond},
+		{2, 2, 0.5, 300 * time.Millisecond},
+		{3, 2, 0.5, 50 * time.Millisecond},
+		{2, 1, 0.5, 1200 * time.Millisecond},
+		{3, 1, 0.5, 2700 * time.Millisecond},
+		{4, 1, 0.5, 4800 * time.Millisecond},
+		{5, 1, 0.5, 7 * time.Second}, {1000, 1, 0.5, 7 * time.Second},
+	} {
+		assert.Equal(t, c.want, pause(c.attempt, c.servers, c.r), "attempt %d of %d servers", c.attempt, c.servers)
+	}
+}
+
+func TestServers(t *testing.T) {
+	assert.Equal(t, []string{"b", "a", "c"}, servers("b", "a", []string{"a", "b", "", "c"}))
+	assert.Equal(t, []string{"a"}, servers("a", "a", nil))
 }

@@ -206,6 +206,23 @@ func (f *follower) catchUp(ctx context.Context) error {
 	return nil
 }
 
+// Past returns a room's entries of the last while, oldest first, as far as the log has kept them.
+func (n *Node) Past(ctx context.Context, key store.Key, last time.Duration) ([]Entry, error) {
+	raw, err := n.store.Since(ctx, key, time.Now().Add(-last))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Entry, 0, len(raw))
+	for _, r := range raw {
+		e, err := decodeEntry(r.Data)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
 // await returns when the version has been delivered: at once for a home here, a moment later for another.
 func (f *follower) await(ctx context.Context, version uint64) error {
 	for {

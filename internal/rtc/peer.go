@@ -281,6 +281,13 @@ func (p *Peer) Connected(ctx context.Context) error {
 	}
 }
 
+// State returns what the connection is doing.
+func (p *Peer) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
 // onState takes over the connection's current state and tells the observer.
 func (p *Peer) onState() {
 	p.notify.Lock()

@@ -218,9 +218,9 @@ func TestClientThatNeverReadsIsCutOff(t *testing.T) {
 		time.Sleep(writeWait)
 		synctest.Wait()
 		w.srv.mu.Lock()
-		_, still := w.srv.users[userKey{app, "stuck"}]
+		ses := w.srv.users[userKey{app, "stuck"}]
 		w.srv.mu.Unlock()
-		require.False(t, still, "the client that does not read is still there after %d events", 2*changes)
+		require.Nil(t, ses.link.Load(), "the client that does not read is still there after %d events", 2*changes)
 		stop()
 	})
 }

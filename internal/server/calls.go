@@ -15,16 +15,9 @@ import (
 // maxRooms is how many rooms one session may be in (semantics of the documents' engine: three live rooms a device).
 const maxRooms = 3
 
-// call carries out one call and returns its result.
+// call carries out one call of a client that is logged in.
 func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) {
-	if ses.user.UserID == "" && m.Method != signaling.MethodLogin {
-		return nil, signaling.ErrNotLoggedIn
-	}
 	switch m.Method {
-	case signaling.MethodLogin:
-		return with(ctx, m, ses.login)
-	case signaling.MethodLogout:
-		return ses.logout()
 	case signaling.MethodPing:
 		return signaling.Empty{}, nil
 	case signaling.MethodCreateRoom:
@@ -75,11 +68,6 @@ func with[P, R any](ctx context.Context, m signaling.Message, handler func(conte
 	return handler(ctx, p)
 }
 
-func (ses *session) logout() (signaling.Empty, error) {
-	ses.bye = true // the answer goes out before the close
-	return signaling.Empty{}, nil
-}
-
 func (ses *session) createRoom(ctx context.Context, p signaling.CreateRoomParams) (signaling.CreateRoomResult, error) {
 	if err := p.Room.RoomID.Valid(); err != nil { // before it becomes a key
 		return signaling.CreateRoomResult{}, err
@@ -114,6 +102,9 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 			m.end()
 		}
 	}()
+	if p.Since > 0 && r.expelledSince(ctx, ses.user.UserID, p.Since) {
+		return res, signaling.ErrNotInRoom // taken out while away: only a join of its own brings this user back
+	}
 	// The media first: of an offer that cannot be used nobody else learns anything.
 	if p.Offer != "" {
 		peer, err := r.media.Join(ctx, ses.user.UserID, p.Offer, m.onSlots)
@@ -131,7 +122,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 		return res, err
 	}
 	if err = r.await(ctx, entry.Version); err == nil {
-		res.Snapshot, err = r.admit(m)
+		res.Snapshot, res.Missed, err = r.admit(m, p.Since)
 	}
 	if err != nil {
 		if old == nil { // else the session is still in the room

@@ -79,7 +79,7 @@ func TestSlowReaderIsCountedOnce(t *testing.T) {
 		}
 		require.Equal(t, 1.0, metric(t, w.srv, "voiceroom_slow_readers_total"))
 		require.Contains(t, []int{websocket.CloseTryAgainLater, websocket.CloseAbnormalClosure}, c.closed())
-		<-ses.over
+		synctest.Wait()
 		require.Zero(t, metric(t, w.srv, "voiceroom_sessions"))
 	})
 }
@@ -87,7 +87,7 @@ func TestSlowReaderIsCountedOnce(t *testing.T) {
 func onlySession(s *Server) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for ses := range s.sessions {
+	for _, ses := range s.sessions {
 		return ses
 	}
 	return nil

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -17,53 +17,101 @@ import (
 type loginNotice struct {
 	User    signaling.UserID `json:"user"`
 	Session string           `json:"session"`
-	At      int64            `json:"at"` // Unix nanoseconds
+	Resumes string           `json:"resumes,omitempty"` // the session of the same client that this one goes on with
+	At      int64            `json:"at"`                // Unix nanoseconds
+}
+
+// lastLogin is the newest login of a user at any node, as far as this node has heard. It is remembered for a while, so
+// that a client that was away cannot push it out by coming back: a resume is no second login.
+type lastLogin struct {
+	session, resumes string
+	at               int64     // by its node's clock, Unix nanoseconds
+	heard            time.Time // by this node's
 }
 
 // loginsCross is how long the notice of a login may be under way. Clocks of nodes may differ by more.
 const loginsCross = 2 * time.Second
 
-func (ses *session) login(_ context.Context, p signaling.LoginParams) (signaling.LoginResult, error) {
-	s := ses.srv
-	if ses.user.UserID != "" {
-		return signaling.LoginResult{}, signaling.Errorf(signaling.ErrRepeatOperation.Code, "this connection is logged in already; open another for another user")
+func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signaling.LoginResult, err error) {
+	s := l.srv
+	if l.ses != nil {
+		return res, signaling.Errorf(signaling.ErrRepeatOperation.Code, "this connection is logged in already; open another for another user")
 	}
 	expires, err := s.verify(p)
 	if err != nil {
-		return signaling.LoginResult{}, err
+		return res, err
 	}
 	if !signaling.ValidText(p.UserName, 100) || !signaling.ValidText(p.AvatarURL, 200) {
-		return signaling.LoginResult{}, signaling.Errorf(signaling.ErrInvalidParameter.Code, "userName may have 100 bytes and avatarUrl 200, without control characters")
+		return res, signaling.Errorf(signaling.ErrInvalidParameter.Code, "userName may have 100 bytes and avatarUrl 200, without control characters")
 	}
-	ses.app = p.SDKAppID
-	ses.user = signaling.UserInfo{UserID: p.UserID, UserName: p.UserName, AvatarURL: p.AvatarURL, Role: signaling.GeneralUser}
-	ses.log = ses.log.With("app", ses.app, "user", ses.user.UserID)
+	key := userKey{p.SDKAppID, p.UserID}
+	if p.Resume != nil {
+		if !signaling.ValidText(p.Resume.SessionID, 64) {
+			return res, signaling.Errorf(signaling.ErrBadRequest.Code, "resume.sessionId is a sessionId of an earlier login")
+		}
+		if s.replaced(key, p.Resume.SessionID) {
+			return res, &signaling.Error{Code: signaling.ErrKickedOffLine.Code, Message: "the same user has logged in elsewhere meanwhile"}
+		}
+		if ses := s.claim(key, p.Resume.SessionID, l); ses != nil {
+			l.ses, res.Resumed = ses, true
+			res.Rooms = ses.resume(ctx, p.Resume.Versions)
+		}
+	}
+	if l.ses == nil {
+		l.ses = s.logIn(l, p)
+	}
+	l.log = l.ses.log
+	l.log.Info("logged in", "client", p.Client, "resumed", res.Resumed)
+	res.SessionID, res.GraceMS, res.PingMS = l.ses.id, s.grace().Milliseconds(), pingEvery.Milliseconds()
+	res.ExpiresAt, res.ServerTime, res.Nodes = expires.UnixMilli(), time.Now().UnixMilli(), s.node.URLs()
+	return res, nil
+}
 
-	key := userKey{ses.app, p.UserID}
-	s.mu.Lock()
-	ses.since = time.Now()
-	if !ses.since.After(s.lastLogin) { // no two at once: which is the later one is decided by it
-		ses.since = s.lastLogin.Add(1)
+// logIn starts a session and ends the user's earlier ones, here and at the other nodes.
+func (s *Server) logIn(l *link, p signaling.LoginParams) *session {
+	key := userKey{p.SDKAppID, p.UserID}
+	notice := loginNotice{User: p.UserID}
+	if p.Resume != nil {
+		notice.Resumes = p.Resume.SessionID
 	}
-	s.lastLogin = ses.since
+	s.mu.Lock()
+	ses := s.newSession(l, p.SDKAppID, signaling.UserInfo{
+		UserID: p.UserID, UserName: p.UserName, AvatarURL: p.AvatarURL, Role: signaling.GeneralUser,
+	})
+	if !ses.since.After(s.loginTime) { // no two at once: which is the later one is decided by it
+		ses.since = s.loginTime.Add(1)
+	}
+	s.loginTime = ses.since
+	notice.Session, notice.At = ses.id, ses.since.UnixNano()
 	former := s.users[key]
 	s.users[key] = ses
+	s.remember(p.SDKAppID, notice)
 	s.mu.Unlock()
 	if former != nil {
 		former.kickOff()
 	}
-	notice, err := json.Marshal(loginNotice{User: p.UserID, Session: ses.id, At: ses.since.UnixNano()})
+	b, err := json.Marshal(notice)
 	if err == nil {
-		err = s.cfg.Store.Publish(store.Topic{Kind: store.KindLogin, App: ses.app}, notice)
+		err = s.cfg.Store.Publish(store.Topic{Kind: store.KindLogin, App: p.SDKAppID}, b)
 	}
 	if err != nil {
 		ses.log.Warn("other nodes not told of the login", "error", err)
 	}
-	ses.log.Info("logged in", "client", p.Client)
-	return signaling.LoginResult{
-		SessionID: ses.id, GraceMS: s.grace().Milliseconds(), PingMS: pingEvery.Milliseconds(),
-		ExpiresAt: expires.UnixMilli(), ServerTime: ses.since.UnixMilli(), Nodes: s.node.URLs(),
-	}, nil
+	return ses
+}
+
+// resume goes on in the rooms that the session is in, over a new connection, and returns which they are.
+func (ses *session) resume(ctx context.Context, versions map[signaling.RoomID]uint64) []signaling.RoomID {
+	rooms := []signaling.RoomID{}
+	for id, m := range ses.rooms {
+		// A room that the client does not name is one it has not got the answer to its join of: it will ask again.
+		if since, known := versions[id]; known {
+			m.replica.resume(ctx, m, since)
+			rooms = append(rooms, id)
+		}
+	}
+	slices.Sort(rooms)
+	return rooms
 }
 
 // verify checks who somebody claims to be. Which codes stand for what is the documents'.
@@ -95,10 +143,27 @@ func (s *Server) grace() time.Duration {
 	return 30 * time.Second
 }
 
-// kickOff ends a session because its user has logged in elsewhere.
-func (ses *session) kickOff() {
-	ses.notify(signaling.NotifyKickedOff, signaling.KickedOffLine{Message: "the same user has logged in elsewhere"})
-	ses.end(websocket.ClosePolicyViolation, "the same user has logged in elsewhere")
+// remember notes a login as the user's newest; s.mu is held.
+func (s *Server) remember(app signaling.AppID, n loginNotice) {
+	now, keep := time.Now(), 2*s.grace()
+	if now.Sub(s.swept) > keep {
+		maps.DeleteFunc(s.latest, func(_ userKey, l lastLogin) bool { return now.Sub(l.heard) > keep })
+		s.swept = now
+	}
+	key := userKey{app, n.User}
+	if l := s.latest[key]; l.at > n.At && now.Sub(l.heard) <= loginsCross {
+		return // the notices have overtaken each other
+	}
+	s.latest[key] = lastLogin{session: n.Session, resumes: n.Resumes, at: n.At, heard: now}
+}
+
+// replaced reports whether the user has logged in with another session since this one.
+func (s *Server) replaced(key userKey, session string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, heard := s.latest[key]
+	// A client that never got the answer to its last resume repeats it.
+	return heard && l.session != session && l.resumes != session
 }
 
 // loggedInElsewhere hears of logins at any node, this one included.
@@ -110,13 +175,24 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 	}
 	s.mu.Lock()
 	ses := s.users[userKey{app, l.User}]
+	if ses == nil || ses.id != l.Session && !ses.later(l) {
+		s.remember(app, l)
+	}
 	s.mu.Unlock()
 	if ses == nil || ses.id == l.Session {
 		return
 	}
-	// Who was here first is the earlier one. Only of two logins that cross does each hear of the other's, and then the
-	// clocks decide, or both would end.
-	if time.Since(ses.since) > loginsCross || ses.since.UnixNano() <= l.At {
+	if ses.id == l.Resumes {
+		ses.moved()
+		return
+	}
+	if !ses.later(l) {
 		ses.kickOff()
 	}
+}
+
+// later reports whether this login came after that of the notice. Who was here first is the earlier one. Only of two
+// logins that cross does each hear of the other's, and then the clocks decide, or both would end.
+func (ses *session) later(l loginNotice) bool {
+	return time.Since(ses.since) <= loginsCross && ses.since.UnixNano() > l.At
 }

@@ -66,6 +66,15 @@ func (m *membership) onSlots(list []sfu.Slot) {
 	}
 }
 
+// retellSlots tells a client that was away who is heard where now.
+func (m *membership) retellSlots() {
+	m.slotMu.Lock()
+	defer m.slotMu.Unlock()
+	if m.peer != nil && m.tellSlots {
+		m.session.notify(signaling.NotifySlots, signaling.SlotsChanged{RoomID: m.replica.key.Room, Slots: toSlots(m.peer.Slots())})
+	}
+}
+
 func toSlots(list []sfu.Slot) []signaling.Slot {
 	out := make([]signaling.Slot, len(list))
 	for i, s := range list {

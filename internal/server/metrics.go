@@ -16,7 +16,7 @@ import (
 // metrics are this server's own: a process may hold several. No label holds an id that a user has chosen.
 type metrics struct {
 	registry    *prometheus.Registry
-	sessions    prometheus.Gauge
+	links       prometheus.Gauge
 	calls       *prometheus.CounterVec
 	callSeconds *prometheus.HistogramVec
 	events      prometheus.Counter
@@ -27,7 +27,7 @@ type metrics struct {
 func newMetrics(s *Server) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		sessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "voiceroom_sessions", Help: "Connected clients, logged in or not."}),
+		links:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "voiceroom_sessions", Help: "Connected clients, logged in or not."}),
 		calls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "voiceroom_calls_total", Help: "Calls by method and code; 0 is success."}, []string{"method", "code"}),
 		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "voiceroom_call_seconds", Help: "Time to answer a call.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
@@ -43,8 +43,9 @@ func newMetrics(s *Server) *metrics {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
 	}
 	m.registry.MustRegister(
-		m.sessions, m.calls, m.callSeconds, m.events, m.slowReaders, m.relayErrors,
+		m.links, m.calls, m.callSeconds, m.events, m.slowReaders, m.relayErrors,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		gauge("voiceroom_sessions_away", "Logins that wait for their client to come back.", func() float64 { return float64(s.away()) }),
 		gauge("voiceroom_homes", "Rooms that this node decides.", func() float64 { return float64(s.node.Rooms()) }),
 		gauge("voiceroom_media_peers", "Members with media on this node.", func() float64 { return float64(s.media.Stats().Peers) }),
 		counter("voiceroom_media_packets_in_total", "Audio packets let in from speakers here.", func() uint64 { return s.media.Stats().In }),

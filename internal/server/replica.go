@@ -27,6 +27,7 @@ type replica struct {
 
 	mu      sync.Mutex // protects what follows; only queueing happens while it is held
 	entry   home.Entry
+	past    history
 	members map[*membership]struct{}
 	over    bool // the room has been dismissed
 }
@@ -153,15 +154,24 @@ func (r *replica) remove(m *membership) {
 	m.active = false
 }
 
-// admit starts the flow of events to a member; the snapshot is what they continue.
-func (r *replica) admit(m *membership) (signaling.Snapshot, error) {
+// admit starts the flow of events to a member; the snapshot is what they continue. A member who comes back is also told
+// what has happened since the version it saw last, unless that is too long ago.
+func (r *replica) admit(m *membership, since uint64) (s signaling.Snapshot, missed *signaling.RoomEvents, err error) {
+	if since > 0 {
+		r.reach(m.session.srv.ctx, since)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
-		return signaling.Snapshot{}, signaling.ErrRoomNotExist
+		return s, nil, signaling.ErrRoomNotExist
+	}
+	if since > 0 {
+		if events, known := r.past.visible(m.user.UserID, since); known {
+			missed = &signaling.RoomEvents{RoomID: r.key.Room, Version: r.entry.Version, Prev: since, Events: events}
+		}
 	}
 	m.active, m.prev = true, r.entry.Version
-	return r.entry.State.View(m.user, r.entry.Version, r.entry.Members), nil
+	return r.entry.State.View(m.user, r.entry.Version, r.entry.Members), missed, nil
 }
 
 // snapshot is what a member may see now; its events continue from there.
@@ -194,6 +204,7 @@ func (r *replica) isOver() bool {
 func (r *replica) deliver(e home.Entry, complete bool) {
 	r.mu.Lock()
 	r.entry = e
+	r.past.add(e, complete)
 	r.over = e.State.Dismissed != 0
 	over := r.over
 	d := delivery{room: r.key.Room, entry: e, complete: complete, encoded: map[encodedKey][]byte{}}
@@ -202,7 +213,7 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 		if m.active {
 			d.to(m)
 		}
-		if !m.out && expels(e, m.user.UserID) {
+		if !m.out && expels(e.Events, m.user.UserID) {
 			m.active, m.out = false, true
 			expelled = append(expelled, m)
 		}
@@ -220,9 +231,9 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 	}
 }
 
-// expels reports whether an entry takes a user out of the room.
-func expels(e home.Entry, u signaling.UserID) bool {
-	return slices.ContainsFunc(e.Events, func(ev room.Event) bool {
+// expels reports whether one of the events takes a user out of the room.
+func expels(events []room.Event, u signaling.UserID) bool {
+	return slices.ContainsFunc(events, func(ev room.Event) bool {
 		_, kicked := ev.Event.(signaling.KickedOutOfRoom)
 		return kicked && slices.Contains(ev.To, u)
 	})

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +31,7 @@ type Config struct {
 	PublicIPs      []string      // announced for media instead of the socket's own address
 	URL            string        // where clients reach this node, told to them for later; may be empty
 	AllowedOrigins []string      // browser origins besides the server's own host; "*" allows all
-	Grace          time.Duration // how long a seat waits for a user whose node has died; default 30 s
+	Grace          time.Duration // how long a seat waits for a user whose connection or node has gone; default 30 s
 	SeatLimit      int           // most seats of a room; default 20
 	MemberLimit    int           // most members of a room; default 100,000
 	Logger         *slog.Logger  // nil: nothing is logged
@@ -53,11 +55,14 @@ type Server struct {
 
 	mu       sync.Mutex // protects what follows; nothing is called while it is held
 	closed   bool
-	sessions map[*session]struct{}
+	links    map[*link]struct{}
+	sessions map[string]*session  // by id, those whose client is away too
 	users    map[userKey]*session // the one session that counts
+	latest   map[userKey]lastLogin
 	replicas map[store.Key]*replica
 
-	lastLogin time.Time
+	loginTime time.Time // of the newest login here
+	swept     time.Time // when latest was last freed of old logins
 }
 
 type userKey struct {
@@ -72,7 +77,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, id: store.NodeID(rand.Text()),
-		sessions: map[*session]struct{}{}, users: map[userKey]*session{}, replicas: map[store.Key]*replica{},
+		links: map[*link]struct{}{}, sessions: map[string]*session{}, users: map[userKey]*session{},
+		latest: map[userKey]lastLogin{}, replicas: map[store.Key]*replica{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -145,8 +151,9 @@ func (s *Server) ID() store.NodeID { return s.id }
 // MediaAddr returns the address on which media arrives.
 func (s *Server) MediaAddr() net.Addr { return s.cfg.UDP.LocalAddr() }
 
-// Close tells the clients, hands the rooms to the other nodes, and waits for everything the server has started. It is
-// idempotent. ctx bounds the talk with the store, not the waiting.
+// Close tells the clients, hands the rooms to the other nodes, and waits for everything the server has started. Seats and
+// requests wait for the clients to come back to another node. It is idempotent. ctx bounds the talk with the store, not
+// the waiting.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if s.closed {
@@ -154,16 +161,13 @@ func (s *Server) Close(ctx context.Context) error {
 		return nil
 	}
 	s.closed = true
-	open := make([]*session, 0, len(s.sessions))
-	for ses := range s.sessions {
-		open = append(open, ses)
-	}
+	open := slices.Collect(maps.Keys(s.links))
 	s.mu.Unlock()
-	for _, ses := range open {
-		ses.end(websocket.CloseGoingAway, "the server is stopping; connect to another node")
+	for _, l := range open {
+		l.end(websocket.CloseGoingAway, "the server is stopping; connect to another node")
 	}
-	for _, ses := range open {
-		<-ses.over
+	for _, l := range open {
+		<-l.over
 	}
 	s.cancel()
 	for _, stop := range s.stops {
@@ -173,6 +177,8 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.node != nil {
 		errs = append(errs, s.node.Stop(ctx))
 	}
+	// Only now: this node's members have not left, and until it had stopped it would have told the rooms so.
+	s.dropSessions()
 	s.closeReplicas()
 	if s.media != nil {
 		errs = append(errs, s.media.Close())

@@ -3,260 +3,178 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
-	"net/http"
-	"net/url"
+	"maps"
 	"slices"
-	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
-	"golang.org/x/time/rate"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
+// session is one login. It outlives its connection by the grace period: seats, requests and media stay as they are, and
+// the client goes on with them over another connection.
+type session struct {
+	srv   *Server
+	log   *slog.Logger
+	id    string
+	app   signaling.AppID
+	user  signaling.UserInfo
+	since time.Time
+
+	link atomic.Pointer[link] // nil while the client is away
+
+	// Of the link's reading goroutine; while the client is away of whoever ends that state.
+	rooms map[signaling.RoomID]*membership
+
+	// Guarded by srv.mu:
+	state  sessionState
+	holder *link       // while attached; longer than link, for its goroutine lets the session go last
+	final  bool        // not to be kept when its connection ends: a later login has replaced it
+	grace  *time.Timer // while away
+}
+
+type sessionState int
+
 const (
-	loginWait  = 10 * time.Second // for the handshake, and again for the login
-	pingEvery  = 15 * time.Second
-	pongWait   = 2*pingEvery + 5*time.Second // silence of two pings ends a session
-	writeWait  = 5 * time.Second             // a client that takes no byte for so long is gone
-	callLimit  = 10 * time.Second            // for one call; longer means that no node could decide
-	cleanLimit = 5 * time.Second             // for telling the rooms that a session has ended
+	attached sessionState = iota // a connection serves it
+	away                         // its connection is gone, and it waits for another
+	ended
 )
 
-// session is one client's connection. Its reading goroutine handles its calls one after another, so a client's calls
-// take effect in the order in which it sent them.
-type session struct {
-	srv     *Server
-	ws      *websocket.Conn
-	log     *slog.Logger
-	id      string
-	limiter *rate.Limiter
-
-	out  chan []byte
-	quit chan struct{} // closed by end
-	over chan struct{} // closed when both goroutines have ended and the rooms know
-
-	endOnce sync.Once
-	code    int // why the connection is closed; set before quit is closed
-	reason  string
-
-	// Of the reading goroutine only:
-	app   signaling.AppID
-	user  signaling.UserInfo // UserID is empty before the login
-	since time.Time
-	bye   bool // logged out: the connection ends after the answer
-	rooms map[signaling.RoomID]*membership
-}
-
-func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
-	if !slices.Contains(websocket.Subprotocols(r), signaling.Subprotocol) {
-		http.Error(w, "this is a WebSocket endpoint of the subprotocol "+signaling.Subprotocol, http.StatusBadRequest)
-		return
-	}
-	ws, err := s.upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		s.log.Debug("no WebSocket", "remote", r.RemoteAddr, "error", err) // Upgrade has answered
-		return
-	}
-	id := rand.Text()
+// newSession registers a session on its connection; srv.mu is held.
+func (s *Server) newSession(l *link, app signaling.AppID, user signaling.UserInfo) *session {
 	ses := &session{
-		srv: s, ws: ws, id: id, log: s.log.With("session", id, "remote", r.RemoteAddr),
-		limiter: rate.NewLimiter(signaling.CallsPerSecond, 2*signaling.CallsPerSecond),
-		out:     make(chan []byte, signaling.MaxQueue), quit: make(chan struct{}), over: make(chan struct{}),
-		rooms: map[signaling.RoomID]*membership{},
+		srv: s, id: rand.Text(), app: app, user: user, since: time.Now(), holder: l, rooms: map[signaling.RoomID]*membership{},
 	}
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		ws.Close()
-		return
-	}
-	s.sessions[ses] = struct{}{}
-	s.wg.Go(ses.run)
-	s.mu.Unlock()
+	ses.log = l.log.With("session", ses.id, "app", app, "user", user.UserID)
+	ses.link.Store(l)
+	s.sessions[ses.id] = ses
+	return ses
 }
 
-// checkOrigin refuses browsers on pages of other sites: a page must not use its visitor's network to get in here.
-// Clients that are no browsers send no Origin.
-func (s *Server) checkOrigin(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" || slices.Contains(s.cfg.AllowedOrigins, "*") || slices.Contains(s.cfg.AllowedOrigins, origin) {
-		return true
-	}
-	u, err := url.Parse(origin)
-	return err == nil && strings.EqualFold(u.Host, r.Host)
-}
-
-// run owns the connection from the first byte to the last.
-func (ses *session) run() {
-	ses.srv.metrics.sessions.Inc()
-	var wg sync.WaitGroup
-	log := ses.log // the login adds to the field
-	wg.Go(func() { ses.write(log) })
-	ses.read()
-	ses.end(websocket.CloseNormalClosure, "")
-	wg.Wait()
-	ses.clean()
-	ses.srv.metrics.sessions.Dec()
-	close(ses.over)
-}
-
-// end closes the connection with a code, once; queued messages are sent before it. It does not wait.
-func (ses *session) end(code int, reason string) {
-	ses.endOnce.Do(func() {
-		if code == websocket.CloseTryAgainLater {
-			ses.srv.metrics.slowReaders.Inc()
-		}
-		ses.code, ses.reason = code, reason
-		close(ses.quit)
-	})
-}
-
-// send queues a message. A client that does not read fills its queue and is cut off; it never makes others wait.
+// send queues a message; nothing happens while the client is away: it is told when it comes back.
 func (ses *session) send(b []byte) {
-	select {
-	case ses.out <- b:
-	default:
-		ses.end(websocket.CloseTryAgainLater, "the client does not read its messages")
+	if l := ses.link.Load(); l != nil {
+		l.send(b)
 	}
 }
 
 func (ses *session) notify(method string, params any) {
 	b, err := signaling.EncodeNotification(method, params)
 	if err != nil {
-		ses.srv.log.Error("notification not encoded", "session", ses.id, "method", method, "error", err)
+		ses.log.Error("notification not encoded", "method", method, "error", err)
 		return
 	}
 	ses.send(b)
 }
 
-func (ses *session) write(log *slog.Logger) {
-	defer ses.ws.Close() // wakes the reader
-	ping := time.NewTicker(pingEvery)
-	defer ping.Stop()
-	for {
-		select {
-		case b := <-ses.out:
-			if !ses.writeOne(b, time.Now().Add(writeWait)) {
-				return
-			}
-		case <-ping.C:
-			if ses.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait)) != nil {
-				return
-			}
-		case <-ses.quit:
-			end := time.Now().Add(writeWait) // for all of it: a slow reader must not hold up the server's end
-			for len(ses.out) > 0 && ses.code != websocket.CloseTryAgainLater {
-				if !ses.writeOne(<-ses.out, end) {
-					return
-				}
-			}
-			bye := websocket.FormatCloseMessage(ses.code, ses.reason)
-			if err := ses.ws.WriteControl(websocket.CloseMessage, bye, time.Now().Add(writeWait)); err != nil {
-				log.Debug("close message not sent", "error", err)
-			}
-			return
-		}
-	}
-}
+func (ses *session) key() userKey { return userKey{ses.app, ses.user.UserID} }
 
-func (ses *session) writeOne(b []byte, deadline time.Time) bool {
-	ses.ws.SetWriteDeadline(deadline)
-	return ses.ws.WriteMessage(websocket.TextMessage, b) == nil
-}
-
-func (ses *session) read() {
-	ses.ws.SetReadLimit(signaling.MaxFrame)
-	ses.ws.SetReadDeadline(time.Now().Add(loginWait))
-	alive := func() {
-		if ses.user.UserID != "" { // before the login only the login helps
-			ses.ws.SetReadDeadline(time.Now().Add(pongWait))
-		}
+// letGo is the end of the session's connection. Unless the login ends with it, the session waits for another.
+func (ses *session) letGo(loggedOut bool) {
+	s := ses.srv
+	ses.link.Store(nil)
+	for _, m := range ses.rooms {
+		m.replica.pause(m)
 	}
-	ses.ws.SetPongHandler(func(string) error { alive(); return nil })
-	for {
-		kind, b, err := ses.ws.ReadMessage()
-		if err != nil {
-			ses.log.Debug("connection ended", "reason", err)
-			if ses.user.UserID == "" {
-				ses.end(websocket.ClosePolicyViolation, "no login within 10 seconds")
-			}
-			if errors.Is(err, websocket.ErrReadLimit) {
-				ses.end(websocket.CloseMessageTooBig, "a message may have 64 KiB")
-			}
-			return
-		}
-		if kind != websocket.TextMessage {
-			ses.end(websocket.CloseUnsupportedData, "messages are JSON text")
-		} else {
-			ses.handle(b)
-			alive()
-		}
-		select {
-		case <-ses.quit:
-			ses.discard()
-			return
-		default:
-		}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return // Close ends it, when the rooms cannot take that for a departure any more
 	}
-}
-
-// discard reads on until the writer has said good-bye. A client that answers a ping just then does so before it reads
-// on: if nobody took its pong, it would not read the good-bye, and each would wait for the other.
-func (ses *session) discard() {
-	for {
-		if _, _, err := ses.ws.NextReader(); err != nil {
-			return
-		}
-	}
-}
-
-// handle answers one message.
-func (ses *session) handle(b []byte) {
-	start := time.Now()
-	m, err := signaling.DecodeMessage(b)
-	var result any
-	if err == nil && m.Method == "" {
-		return // an answer: this server asks nothing
-	}
-	if err == nil && !ses.limiter.Allow() {
-		err = signaling.ErrFreqLimit
-	}
-	if err == nil {
-		ctx, cancel := context.WithTimeout(ses.srv.ctx, callLimit)
-		result, err = ses.call(ctx, m)
-		cancel()
-	}
-	ses.srv.metrics.called(m.Method, err, time.Since(start))
-	if ses.bye {
-		defer ses.end(websocket.CloseNormalClosure, "logged out") // what is queued goes first, the answer too
-	}
-	if m.ID == 0 && m.Method != "" {
-		return // without an id no answer is asked for, whatever has come of it
-	}
-	var answer []byte
-	if err == nil {
-		answer, err = signaling.EncodeResult(m.ID, result)
-	}
-	if err != nil {
-		if code := signaling.CodeOf(err); code == signaling.ErrServer.Code || code == signaling.ErrFailed.Code {
-			ses.log.Error("call failed", "method", m.Method, "error", err)
-		}
-		answer, err = signaling.EncodeError(m.ID, err)
-	}
-	if err != nil {
-		ses.log.Error("answer not encoded", "method", m.Method, "error", err)
+	if !loggedOut && !ses.final {
+		ses.state, ses.holder = away, nil
+		ses.grace = time.AfterFunc(s.grace(), ses.expire)
+		s.mu.Unlock()
 		return
 	}
-	ses.send(answer)
+	s.forget(ses)
+	s.mu.Unlock()
+	ses.clean()
 }
 
-// clean takes the session out of everything.
+// forget takes a session off the lists; srv.mu is held. Whoever does it has to end its memberships.
+func (s *Server) forget(ses *session) {
+	ses.state = ended
+	if ses.grace != nil {
+		ses.grace.Stop()
+	}
+	delete(s.sessions, ses.id)
+	if s.users[ses.key()] == ses {
+		delete(s.users, ses.key())
+	}
+}
+
+// endAway ends the session if its client is away.
+func (ses *session) endAway() {
+	s := ses.srv
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ses.state == away && !s.closed {
+		s.forget(ses)
+		s.wg.Go(ses.clean)
+	}
+}
+
+// expire is the end of the grace period.
+func (ses *session) expire() {
+	ses.log.Info("did not come back")
+	ses.endAway()
+}
+
+// claim takes over a session for a new connection, from an old one if need be: that is a dead path, whatever it looks
+// like from here. nil means that there is no such session any more.
+func (s *Server) claim(key userKey, id string, l *link) *session {
+	for {
+		s.mu.Lock()
+		ses := s.sessions[id]
+		if ses == nil || ses.key() != key || ses.final || s.closed {
+			s.mu.Unlock()
+			return nil
+		}
+		if ses.state == away {
+			if !ses.grace.Stop() { // it runs out at this moment
+				s.mu.Unlock()
+				return nil
+			}
+			ses.state, ses.holder = attached, l
+			ses.link.Store(l)
+			s.mu.Unlock()
+			return ses
+		}
+		old := ses.holder
+		s.mu.Unlock()
+		old.cut()
+		<-old.over
+	}
+}
+
+// kickOff ends a session because its user has logged in elsewhere.
+func (ses *session) kickOff() {
+	s := ses.srv
+	s.mu.Lock()
+	ses.final = true
+	s.mu.Unlock()
+	const reason = "the same user has logged in elsewhere"
+	if l := ses.link.Load(); l != nil {
+		ses.notify(signaling.NotifyKickedOff, signaling.KickedOffLine{Message: reason})
+		l.end(websocket.ClosePolicyViolation, reason)
+	}
+	ses.endAway()
+}
+
+// moved is the return of the session's client to another node. What it had here waits until it has joined there.
+func (ses *session) moved() {
+	if l := ses.link.Load(); l != nil {
+		l.cut()
+	}
+}
+
+// clean takes the session out of its rooms.
 func (ses *session) clean() {
 	s := ses.srv
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), cleanLimit)
@@ -268,12 +186,33 @@ func (ses *session) clean() {
 			}
 		}
 	}
+}
+
+// dropSessions ends what the sessions hold here and tells nobody: the server has stopped.
+func (s *Server) dropSessions() {
+	s.mu.Lock()
+	left := slices.Collect(maps.Values(s.sessions))
+	for _, ses := range left {
+		s.forget(ses)
+	}
+	s.mu.Unlock()
+	for _, ses := range left {
+		for id := range ses.rooms {
+			ses.leaveLocally(id)
+		}
+	}
+}
+
+// away counts the sessions whose client is away.
+func (s *Server) away() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.sessions, ses)
-	if key := (userKey{ses.app, ses.user.UserID}); s.users[key] == ses {
-		delete(s.users, key)
+	for _, ses := range s.sessions {
+		if ses.state == away {
+			n++
+		}
 	}
+	return n
 }
 
 // leaveLocally forgets a membership and ends its media; nil when there is none.

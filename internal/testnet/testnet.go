@@ -21,7 +21,8 @@ import (
 // Network connects servers and clients. Hosts get an address each; WebSockets cross it without delay or loss.
 type Network struct {
 	router *vnet.Router
-	lossy  atomic.Int64 // lost packets of a million
+	lossy  atomic.Int64   // lost packets of a million
+	wg     sync.WaitGroup // of silent connections
 
 	mu        sync.Mutex // protects what follows
 	rng       *rand.Rand
@@ -63,7 +64,10 @@ func New(cfg Config) (*Network, error) {
 func (n *Network) SetLoss(share float64) { n.lossy.Store(int64(share * 1_000_000)) }
 
 // Close ends the network.
-func (n *Network) Close() error { return n.router.Stop() }
+func (n *Network) Close() error {
+	n.wg.Wait()
+	return n.router.Stop()
+}
 
 // Host adds a host and returns its network and address.
 func (n *Network) Host() (transport.Net, string, error) {
@@ -90,7 +94,7 @@ func (n *Network) Listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// Dial connects to a listener.
+// Dial connects to a listener. The connection is a *[Conn].
 func (n *Network) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	l := n.listeners[addr]
@@ -101,7 +105,7 @@ func (n *Network) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	here, there := net.Pipe()
 	select {
 	case l.conns <- there:
-		return here, nil
+		return &Conn{Conn: here, owner: n}, nil
 	case <-l.done:
 		return nil, errors.Join(fmt.Errorf("testnet: nobody listens on %s", addr), here.Close(), there.Close())
 	case <-ctx.Done():

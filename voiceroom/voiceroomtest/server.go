@@ -164,6 +164,14 @@ func (n *node) stopNow() error {
 	return n.store.Close()
 }
 
+// StartNode starts the i-th node again, after StopNode or KillNode: a new one at the same address, with the same store.
+func (s *Server) StartNode(t testing.TB, i int) {
+	t.Helper()
+	n, err := s.startNode(i)
+	check(t, err)
+	s.nodes[i] = n
+}
+
 // SetLoss changes the share of media packets that are lost; 1 cuts the media off.
 func (s *Server) SetLoss(share float64) { s.network.SetLoss(share) }
 

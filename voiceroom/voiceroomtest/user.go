@@ -2,6 +2,8 @@ package voiceroomtest
 
 import (
 	"context"
+	"errors"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/internal/hearing"
+	"github.com/openvoiceroom/openvoiceroom/internal/testnet"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
 )
 
@@ -20,6 +23,10 @@ type User struct {
 
 	id   engine.UserID
 	tone float64 // Hz
+
+	mu   sync.Mutex    // protects what follows
+	conn *testnet.Conn // the newest
+	cut  bool          // no further connection comes about
 }
 
 // patience is how long Hears and HearsNothing wait: a join takes milliseconds, on a lossy network seconds.
@@ -42,6 +49,7 @@ func (s *Server) NewUserOn(t testing.TB, i int, id engine.UserID) *User {
 	cfg := s.EngineConfig(t, i, id)
 	u := &User{Speaker: newSpeaker(), id: id, tone: tone}
 	cfg.Microphone, cfg.Speaker = audio.NewToneSource(tone, 0.2), u.Speaker
+	cfg.Network.Dial = u.dial(cfg.Network.Dial)
 	eng, err := engine.Login(t.Context(), cfg)
 	check(t, err)
 	u.Engine, u.Grid = eng, seatgrid.New(eng)
@@ -68,6 +76,51 @@ func (u *User) Join(t testing.TB, id engine.RoomID) {
 	t.Helper()
 	_, err := u.JoinVoiceRoom(t.Context(), id)
 	check(t, err)
+}
+
+// dial remembers the user's connection to the server, so that it can be broken.
+func (u *User) dial(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		u.mu.Lock()
+		cut := u.cut
+		u.mu.Unlock()
+		if cut {
+			return nil, errors.New("voiceroomtest: this user has no network")
+		}
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		u.mu.Lock()
+		u.conn = conn.(*testnet.Conn)
+		u.mu.Unlock()
+		return conn, nil
+	}
+}
+
+// ResetConnection breaks the user's connection to the server, as a change of network does: both sides see it at once.
+// Media goes on. The user comes back by itself.
+func (u *User) ResetConnection() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.conn.Conn.Close()
+}
+
+// SilenceConnection makes the user's connection to the server swallow everything: neither side sees an end.
+func (u *User) SilenceConnection() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.conn.Silence()
+}
+
+// SetOffline breaks the user's connection and keeps it from coming back, until it is called with false.
+func (u *User) SetOffline(offline bool) {
+	u.mu.Lock()
+	u.cut = offline
+	u.mu.Unlock()
+	if offline {
+		u.ResetConnection()
+	}
 }
 
 // AnswerRequests makes the user answer every application and invitation from now on.

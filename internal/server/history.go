@@ -1,0 +1,139 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Bounds of a room's history on a node. It is kept for clients that come back; who needs more gets a snapshot.
+const (
+	maxPast       = 256  // entries
+	maxPastEvents = 1024 // in all of them
+	maxReplay     = 1024 // events of one notification: it has to stay far below what a client reads, 256 KiB
+)
+
+// history is what has happened in a room lately: consecutive entries, the newest last.
+type history struct {
+	list   []past
+	events int
+	filled bool // the log has been asked
+}
+
+type past struct {
+	version uint64
+	events  []room.Event
+}
+
+// add appends an entry. complete is false when the one before it is not here.
+func (h *history) add(e home.Entry, complete bool) {
+	if !complete {
+		h.list, h.events = nil, 0
+	}
+	h.list = append(h.list, past{e.Version, e.Events})
+	h.events += len(e.Events)
+	for len(h.list) > maxPast || h.events > maxPastEvents && len(h.list) > 1 {
+		h.events -= len(h.list[0].events)
+		h.list[0].events = nil // the array keeps its place until it grows
+		h.list = h.list[1:]
+	}
+}
+
+// reaches reports whether everything after a version is here.
+func (h *history) reaches(since uint64) bool {
+	return len(h.list) > 0 && h.list[0].version <= since+1
+}
+
+// visible returns what a user may know of everything after a version, up to the moment when it is taken out of the
+// room. known is false when the history does not reach that far, or it is too much for one message.
+func (h *history) visible(u signaling.UserID, since uint64) (seen signaling.EventList, known bool) {
+	if !h.reaches(since) {
+		return nil, false
+	}
+	for _, p := range h.list {
+		if p.version <= since {
+			continue
+		}
+		for _, e := range p.events {
+			if e.Event != nil && (e.To == nil || slices.Contains(e.To, u)) {
+				seen = append(seen, e.Event)
+			}
+		}
+		if expels(p.events, u) {
+			break
+		}
+	}
+	return seen, len(seen) <= maxReplay
+}
+
+// expelled reports whether a user has been taken out of the room after a version.
+func (h *history) expelled(u signaling.UserID, since uint64) bool {
+	return slices.ContainsFunc(h.list, func(p past) bool { return p.version > since && expels(p.events, u) })
+}
+
+// reach fills the history from the log, once, so that it begins with a version: this node has not had the room for long.
+func (r *replica) reach(ctx context.Context, since uint64) {
+	r.mu.Lock()
+	short := !r.past.reaches(since) && !r.past.filled && len(r.past.list) > 0
+	r.past.filled = r.past.filled || short
+	first := r.entry
+	r.mu.Unlock()
+	if !short {
+		return
+	}
+	list, err := r.srv.node.Past(ctx, r.key, r.srv.grace()+time.Minute)
+	if err != nil {
+		r.srv.log.Debug("no history of a room", "room", r.key.Room, "error", err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range slices.Backward(list) {
+		switch begin := r.past.list[0].version; {
+		case e.Version >= begin:
+		case e.Version != begin-1 || e.State.Info.CreateTime != first.State.Info.CreateTime || len(r.past.list) >= maxPast:
+			return
+		default:
+			r.past.list = slices.Insert(r.past.list, 0, past{e.Version, e.Events})
+			r.past.events += len(e.Events)
+		}
+	}
+}
+
+// pause stops the flow of events to a member whose client is away.
+func (r *replica) pause(m *membership) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.active = false
+}
+
+// resume tells a member what has happened since a version, and lets the events flow again. When that is not known the
+// client is told a version without the one before it, as after any gap, and asks for a snapshot.
+func (r *replica) resume(ctx context.Context, m *membership, since uint64) {
+	r.reach(ctx, since)
+	r.mu.Lock()
+	now := signaling.RoomEvents{RoomID: r.key.Room, Version: r.entry.Version, Prev: since}
+	var known bool
+	if now.Events, known = r.past.visible(m.user.UserID, since); !known {
+		now.Events, now.Prev = nil, now.Version
+	}
+	m.active, m.prev = !m.out && !r.over, since
+	if now.Version > since && (len(now.Events) > 0 || !known) {
+		m.prev = now.Version
+		m.session.notify(signaling.NotifyRoomEvents, now)
+	}
+	r.mu.Unlock()
+	m.retellSlots()
+}
+
+// expelledSince reports whether a user has been taken out of the room after a version, as far as is known.
+func (r *replica) expelledSince(ctx context.Context, u signaling.UserID, since uint64) bool {
+	r.reach(ctx, since)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.past.expelled(u, since)
+}

@@ -1,0 +1,273 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+const (
+	loginWait  = 10 * time.Second // for the handshake, and again for the login
+	pingEvery  = 15 * time.Second
+	pongWait   = 2*pingEvery + 5*time.Second // silence of two pings ends a session
+	writeWait  = 5 * time.Second             // a client that takes no byte for so long is gone
+	callLimit  = 10 * time.Second            // for one call; longer means that no node could decide
+	cleanLimit = 5 * time.Second             // for telling the rooms that a session has ended
+)
+
+// link is one connection. Its reading goroutine handles its calls one after another, so a client's calls take effect in
+// the order in which it sent them. The login puts a session on it, which may outlive it.
+type link struct {
+	srv     *Server
+	ws      *websocket.Conn
+	limiter *rate.Limiter
+
+	ctx    context.Context // of the calls
+	cancel context.CancelFunc
+	out    chan []byte
+	quit   chan struct{} // closed by end
+	over   chan struct{} // closed when both goroutines have ended and the session has been let go
+
+	endOnce sync.Once
+	code    int // why the connection is closed; set before quit is closed
+	reason  string
+
+	// Of the reading goroutine only:
+	log *slog.Logger
+	ses *session // nil before the login
+	bye bool     // logged out: the connection ends after the answer
+}
+
+func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
+	if !slices.Contains(websocket.Subprotocols(r), signaling.Subprotocol) {
+		http.Error(w, "this is a WebSocket endpoint of the subprotocol "+signaling.Subprotocol, http.StatusBadRequest)
+		return
+	}
+	ws, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		s.log.Debug("no WebSocket", "remote", r.RemoteAddr, "error", err) // Upgrade has answered
+		return
+	}
+	l := &link{
+		srv: s, ws: ws, log: s.log.With("remote", r.RemoteAddr),
+		limiter: rate.NewLimiter(signaling.CallsPerSecond, 2*signaling.CallsPerSecond),
+		out:     make(chan []byte, signaling.MaxQueue), quit: make(chan struct{}), over: make(chan struct{}),
+	}
+	l.ctx, l.cancel = context.WithCancel(s.ctx)
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		l.cancel()
+		ws.Close()
+		return
+	}
+	s.links[l] = struct{}{}
+	s.wg.Go(l.run)
+	s.mu.Unlock()
+}
+
+// checkOrigin refuses browsers on pages of other sites: a page must not use its visitor's network to get in here.
+// Clients that are no browsers send no Origin.
+func (s *Server) checkOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(s.cfg.AllowedOrigins, "*") || slices.Contains(s.cfg.AllowedOrigins, origin) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, r.Host)
+}
+
+// run owns the connection from the first byte to the last.
+func (l *link) run() {
+	s := l.srv
+	s.metrics.links.Inc()
+	var wg sync.WaitGroup
+	log := l.log // the login adds to the field
+	wg.Go(func() { l.write(log) })
+	l.read()
+	l.end(websocket.CloseNormalClosure, "")
+	wg.Wait()
+	l.cancel()
+	if l.ses != nil {
+		l.ses.letGo(l.bye)
+	}
+	s.mu.Lock()
+	delete(s.links, l)
+	s.mu.Unlock()
+	s.metrics.links.Dec()
+	close(l.over)
+}
+
+// cut ends the connection without a word and at once, with whatever call is under way: its client has come back on
+// another, and this one may be a dead path.
+func (l *link) cut() {
+	l.end(websocket.CloseGoingAway, "this session goes on over another connection")
+	l.cancel()
+	l.ws.Close()
+}
+
+// end closes the connection with a code, once; queued messages are sent before it. It does not wait.
+func (l *link) end(code int, reason string) {
+	l.endOnce.Do(func() {
+		if code == websocket.CloseTryAgainLater {
+			l.srv.metrics.slowReaders.Inc()
+		}
+		l.code, l.reason = code, reason
+		close(l.quit)
+	})
+}
+
+// send queues a message. A client that does not read fills its queue and is cut off; it never makes others wait.
+func (l *link) send(b []byte) {
+	select {
+	case l.out <- b:
+	default:
+		l.end(websocket.CloseTryAgainLater, "the client does not read its messages")
+	}
+}
+
+func (l *link) write(log *slog.Logger) {
+	defer l.ws.Close() // wakes the reader
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		select {
+		case b := <-l.out:
+			if !l.writeOne(b, time.Now().Add(writeWait)) {
+				return
+			}
+		case <-ping.C:
+			if l.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait)) != nil {
+				return
+			}
+		case <-l.quit:
+			end := time.Now().Add(writeWait) // for all of it: a slow reader must not hold up the server's end
+			for len(l.out) > 0 && l.code != websocket.CloseTryAgainLater {
+				if !l.writeOne(<-l.out, end) {
+					return
+				}
+			}
+			bye := websocket.FormatCloseMessage(l.code, l.reason)
+			if err := l.ws.WriteControl(websocket.CloseMessage, bye, time.Now().Add(writeWait)); err != nil {
+				log.Debug("close message not sent", "error", err)
+			}
+			return
+		}
+	}
+}
+
+func (l *link) writeOne(b []byte, deadline time.Time) bool {
+	l.ws.SetWriteDeadline(deadline)
+	return l.ws.WriteMessage(websocket.TextMessage, b) == nil
+}
+
+func (l *link) read() {
+	l.ws.SetReadLimit(signaling.MaxFrame)
+	l.ws.SetReadDeadline(time.Now().Add(loginWait))
+	alive := func() {
+		if l.ses != nil { // before the login only the login helps
+			l.ws.SetReadDeadline(time.Now().Add(pongWait))
+		}
+	}
+	l.ws.SetPongHandler(func(string) error { alive(); return nil })
+	for {
+		kind, b, err := l.ws.ReadMessage()
+		if err != nil {
+			l.log.Debug("connection ended", "reason", err)
+			if l.ses == nil {
+				l.end(websocket.ClosePolicyViolation, "no login within 10 seconds")
+			}
+			if errors.Is(err, websocket.ErrReadLimit) {
+				l.end(websocket.CloseMessageTooBig, "a message may have 64 KiB")
+			}
+			return
+		}
+		if kind != websocket.TextMessage {
+			l.end(websocket.CloseUnsupportedData, "messages are JSON text")
+		} else {
+			l.handle(b)
+			alive()
+		}
+		select {
+		case <-l.quit:
+			l.discard()
+			return
+		default:
+		}
+	}
+}
+
+// discard reads on until the writer has said good-bye. A client that answers a ping just then does so before it reads
+// on: if nobody took its pong, it would not read the good-bye, and each would wait for the other.
+func (l *link) discard() {
+	for {
+		if _, _, err := l.ws.NextReader(); err != nil {
+			return
+		}
+	}
+}
+
+// call carries out one call and returns its result.
+func (l *link) call(ctx context.Context, m signaling.Message) (any, error) {
+	switch {
+	case m.Method == signaling.MethodLogin:
+		return with(ctx, m, l.login)
+	case l.ses == nil:
+		return nil, signaling.ErrNotLoggedIn
+	case m.Method == signaling.MethodLogout:
+		l.bye = true // the answer goes out before the close
+		return signaling.Empty{}, nil
+	}
+	return l.ses.call(ctx, m)
+}
+
+// handle answers one message.
+func (l *link) handle(b []byte) {
+	start := time.Now()
+	m, err := signaling.DecodeMessage(b)
+	var result any
+	if err == nil && m.Method == "" {
+		return // an answer: this server asks nothing
+	}
+	if err == nil && !l.limiter.Allow() {
+		err = signaling.ErrFreqLimit
+	}
+	if err == nil {
+		ctx, cancel := context.WithTimeout(l.ctx, callLimit)
+		result, err = l.call(ctx, m)
+		cancel()
+	}
+	l.srv.metrics.called(m.Method, err, time.Since(start))
+	if l.bye {
+		defer l.end(websocket.CloseNormalClosure, "logged out") // what is queued goes first, the answer too
+	}
+	if m.ID == 0 && m.Method != "" {
+		return // without an id no answer is asked for, whatever has come of it
+	}
+	var answer []byte
+	if err == nil {
+		answer, err = signaling.EncodeResult(m.ID, result)
+	}
+	if err != nil {
+		if code := signaling.CodeOf(err); code == signaling.ErrServer.Code || code == signaling.ErrFailed.Code {
+			l.log.Error("call failed", "method", m.Method, "error", err)
+		}
+		answer, err = signaling.EncodeError(m.ID, err)
+	}
+	if err != nil {
+		l.log.Error("answer not encoded", "method", m.Method, "error", err)
+		return
+	}
+	l.send(answer)
+}

@@ -1,0 +1,43 @@
+package signaling
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// GiveUpAfter is how long a [Session] tries to come back by default: by then every server has given the seat away, and
+// with it the hope that a user waits for.
+const GiveUpAfter = 90 * time.Second
+
+const (
+	spread     = 100 * time.Millisecond // a node's clients come to the next one within this, not in one moment
+	firstPause = 300 * time.Millisecond
+	maxPause   = 7 * time.Second
+)
+
+// pause is the plan of a reconnection: how long to wait before an attempt, the first being 0. An attempt is made at one
+// of the known servers in turn. The first round asks all of them without a pause, for one that has died often leaves
+// others; then the pauses between rounds grow with the square of their number. r is random, in [0, 1).
+func pause(attempt, servers int, r float64) time.Duration {
+	round, first := attempt/servers, attempt%servers == 0
+	if round == 0 || !first {
+		return time.Duration(r * float64(spread))
+	}
+	base := min(firstPause*time.Duration(round*round), maxPause)
+	return time.Duration((0.5 + r) * float64(base))
+}
+
+// servers lists where a session may be, in the order in which they are asked: where it was, where it began, and what
+// the server has told.
+func servers(last, first string, told []string) []string {
+	var list []string
+	for _, url := range append([]string{last, first}, told...) {
+		if url != "" && !slices.Contains(list, url) {
+			list = append(list, url)
+		}
+	}
+	return list
+}
+
+func random() float64 { return rand.Float64() }
