@@ -49,6 +49,7 @@ type line struct {
 // ear is one slot's way from packets to frames.
 type ear struct {
 	buffer *audio.JitterBuffer
+	meter  meter
 	active atomic.Bool // a packet has come: before that there is nothing to decode
 
 	// Of the player's goroutine:
@@ -99,6 +100,9 @@ func (m *media) begin(ctx context.Context, res signaling.JoinResult) error {
 		return err
 	}
 	l.setSlots(res.Slots, false)
+	m.room.mu.Lock()
+	m.room.spawn(m.reportVolumes)
+	m.room.mu.Unlock()
 	return m.room.eng.player.add(ctx, m)
 }
 
@@ -124,6 +128,9 @@ func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
 	if slot < len(l.ears) && len(payload) > 0 {
 		e := l.ears[slot]
 		e.buffer.Push(h.SequenceNumber, h.Timestamp, h.Marker, payload, time.Now())
+		if level, ok := l.peer.Level(h); ok {
+			e.meter.add(level)
+		}
 		e.active.Store(true)
 	}
 }

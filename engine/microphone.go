@@ -22,6 +22,7 @@ type Microphone struct {
 
 	// publishing is read with each frame. It is set after the server has agreed, and cleared before it is asked.
 	publishing atomic.Bool
+	meter      meter // of what is published
 
 	turn chan struct{} // capacity one: full while a verb is at work, so that verbs take effect in their order
 
@@ -347,7 +348,9 @@ func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encode
 			peer.Skip(audio.FrameSamples)
 			continue
 		}
-		if err := peer.WriteAudio(packet[:n], audio.FrameSamples, audio.Level(frame), !talking); err != nil {
+		level := audio.Level(frame)
+		m.meter.add(level)
+		if err := peer.WriteAudio(packet[:n], audio.FrameSamples, level, !talking); err != nil {
 			log.Debug("a frame could not be sent", "error", err)
 		}
 		talking = true

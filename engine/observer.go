@@ -26,6 +26,10 @@ type RoomObserver struct {
 	// OnUserAudioStateChanged: somebody, oneself included, is heard from now on or no longer.
 	OnUserAudioStateChanged func(user UserInfo, hasAudio bool, reason ChangeReason)
 
+	// OnUserVoiceVolumeChanged: how loud those on the seats are, oneself included, from 0 to 100. It is called every
+	// [VolumeInterval] while anybody is loud, and once more when nobody is. Who is above [Speaking] speaks.
+	OnUserVoiceVolumeChanged func(volumes map[UserID]int)
+
 	// OnRequestReceived: somebody applies (for managers) or invites this user.
 	OnRequestReceived func(Request)
 	// OnRequestCancelled: a received request has ended without an answer; by is who cancelled, or the sender when it

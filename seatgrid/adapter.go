@@ -77,6 +77,11 @@ func (g *Grid) show(r *engine.Room) {
 		OnUserAudioStateChanged: func(UserInfo, bool, ChangeReason) {
 			r.PostSeats("UpdateSeatView", update) // the callback has no seats, and r.Seats() may be ahead of it
 		},
+		OnUserVoiceVolumeChanged: func(volumes map[UserID]int) {
+			if g.stage.room == r {
+				g.stage.volumes(volumes)
+			}
+		},
 	})
 	r.PostSeats("CreateSeatView", func(seats []SeatInfo) {
 		if g.Room() == r { // it may have been left meanwhile

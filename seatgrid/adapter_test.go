@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -153,6 +154,20 @@ func TestAdapterMayCallTheGrid(t *testing.T) {
 		guest.SetSeatViewAdapter(first)
 		require.Equal(t, tenCreated, first.told(), "what has begun is finished first")
 		require.Equal(t, tenCreated, second.told())
+	})
+}
+
+// Views show the volumes of the users on their seats without anybody asking for it.
+func TestViewsShowWhoSpeaks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.NewServer(t)
+		host, guest := srv.NewUser(t, "host"), srv.NewUser(t, "guest")
+		d := &dealer{user: guest}
+		guest.SetSeatViewAdapter(d)
+		host.Start(t, "room")
+		guest.Join(t, "room")
+		time.Sleep(time.Second) // virtual
+		require.Contains(t, d.told(), "volume 0 72 host RoomOwner")
 	})
 }
 
