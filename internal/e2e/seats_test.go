@@ -26,6 +26,7 @@ func (keepAll) Remove(context.Context, store.Key, uint64) error { return nil }
 
 // sitter takes seats and gets up again, and notes which commands were acknowledged.
 type sitter struct {
+	url   string
 	room  *engine.Room
 	acked []string // command ids
 	other []error  // answers that are neither success nor one of the refusals that a race brings
@@ -67,7 +68,7 @@ func enter(t *testing.T, url string, user engine.UserID, room engine.RoomID) *si
 	t.Helper()
 	r, err := login(t, url, user).Enter(t.Context(), room, nil)
 	require.NoError(t, err)
-	return &sitter{room: r}
+	return &sitter{url: url, room: r}
 }
 
 // entries reads a room's log and checks that it is whole: every version once, in order, never an older epoch.
