@@ -14,6 +14,9 @@ import (
 // is in the log. Whoever is asked next starts from what the log says.
 var errMoved = errors.New("home: the room has another home")
 
+// errUnsure says that the log could not be asked whether this home still is one.
+var errUnsure = errors.New("home: the room's log cannot be reached")
+
 const (
 	appendTry   = 2 * time.Second // one attempt
 	appendLimit = 5 * time.Second // all attempts: a store that is away longer fails the commands
@@ -26,6 +29,9 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	flush := (len(t.events) > 0 || h.miscounted(t)) && (t.flush || t.full() || !h.flushAt.IsZero() && !now.Before(h.flushAt))
 	if !t.changed && !flush {
 		h.pending, h.pendingSize = t.events, t.size // nothing but presence, which may wait for company
+		if t.judged {
+			return h.prove(ctx)
+		}
 		return nil
 	}
 	e := Entry{
@@ -47,6 +53,22 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	}
 	h.node.publish(h.key, e, data)
 	return nil
+}
+
+// prove asks the log whether this home's newest entry is the room's. Who is refused, or told that all is as they want it,
+// causes no append that would fail, and a fresh heartbeat is no proof: a node whose connection has broken has no
+// responder for the others, who take its rooms over at once.
+func (h *home) prove(ctx context.Context) error {
+	try, cancel := context.WithTimeout(ctx, appendTry)
+	defer cancel()
+	last, err := h.node.store.Last(try, h.key)
+	switch {
+	case err == nil && last.Rev == h.rev:
+		return nil
+	case err == nil, errors.Is(err, store.ErrNotFound):
+		return errMoved
+	}
+	return errUnsure
 }
 
 // append puts data behind the newest entry this home knows. A lost acknowledgement looks like a conflict when the

@@ -18,6 +18,7 @@ type turn struct {
 	state   room.State
 	changed bool // more than presence: append now
 	flush   bool // append now, whatever it is: there is more to decide
+	judged  bool // somebody is told what came of a command by what the room is now
 	events  []room.Event
 	size    int // of the events, about
 	done    []Done
@@ -112,6 +113,7 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 		t.add(c, func(Entry) reply { return reply{Outcome: out} })
 		return
 	}
+	t.judged = true
 	p, here := h.present[cmd.By.UserID]
 	_, leaves := cmd.Action.(room.Leave)
 	switch {

@@ -179,3 +179,42 @@ func TestEnterThatGivesUp_leavesNobodyBehind(t *testing.T) {
 		assert.Equal(t, 1, c.newest().Members)
 	})
 }
+
+// TestHomeThatIsCutOff: its connection is broken, which the others hear before its heartbeat has ended, and perhaps
+// before it does itself. What it would refuse by its own state has to be true of the room.
+func TestHomeThatIsCutOff_refusesNobodyByWhatItRemembers(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		a.create(signaling.FreeToTake)
+		a.enter("ann")
+		b.enter("bob")
+		b.do("1", "bob", room.TakeSeat{Index: 0})
+		a.deaf.Store(true)
+		c.unheard.Store(new(store.NodeID("node0")))
+		b.do("2", "bob", room.LeaveSeat{})
+		require.Equal(t, 1, b.Rooms(), "the room has moved")
+		require.NoError(t, a.Ready(t.Context()), "and its former home is in the best of health")
+		require.Equal(t, 1, a.Rooms())
+		_, err := a.try("3", "ann", room.TakeSeat{Index: 0})
+		require.NoError(t, err, "and not: somebody sits there")
+		c.unheard.Store(nil)
+		a.deaf.Store(false)
+		a.store.Disconnect()
+		time.Sleep(5 * time.Second)
+		c.consistent()
+	})
+}
+
+// TestRefusal: a home that cannot ask the log keeps its room, and those who wait for an answer.
+func TestRefusal_waitsForTheLog(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, c *cluster) {
+		a := c.nodes[0]
+		a.create(signaling.FreeToTake)
+		a.enter("ann")
+		a.reads.Store(2)
+		_, err := a.try("1", "ann", room.LeaveSeat{})
+		require.ErrorIs(t, err, signaling.ErrNotOnSeat)
+		assert.EqualValues(t, 1, c.newest().Epoch)
+		c.consistent()
+	})
+}

@@ -205,6 +205,9 @@ func (h *home) turn(ctx context.Context, batch []call) bool {
 		h.lost = true
 		t.refuseAll(reply{Moved: true})
 		return false
+	case errors.Is(err, errUnsure):
+		t.refuseAll(reply{Moved: true}) // they ask again
+		return true
 	default: // too large, which the limits should prevent
 		h.log.Error("cannot append to the room's log", "error", err)
 		t.refuseAll(refusal(signaling.ErrServer))

@@ -31,9 +31,10 @@ const grace = 30 * time.Second
 
 // cluster is what a test plays with: nodes over one store in memory, on virtual time.
 type cluster struct {
-	t     *testing.T
-	store *memstore.Cluster
-	nodes []*node
+	t       *testing.T
+	store   *memstore.Cluster
+	nodes   []*node
+	unheard atomic.Pointer[store.NodeID] // the others hear at once that nobody answers for this one
 }
 
 // node is a server without its clients: it remembers whom it has, and what its follower of the room was told.
@@ -43,6 +44,7 @@ type node struct {
 	store *memstore.Node
 	deaf  atomic.Bool  // what the bus brings is lost
 	disk  atomic.Int64 // nanoseconds that an append takes
+	reads atomic.Int64 // so many of the next reads get no answer
 
 	mu      sync.Mutex
 	members map[string]home.Member // by session
@@ -101,7 +103,7 @@ func (n *node) heard() []home.Entry {
 	return slices.Clone(n.told)
 }
 
-// deafStore loses what is published while its node is deaf, and has a disk that can be slow.
+// deafStore loses what is published while its node is deaf, and has a disk that can be slow or silent.
 type deafStore struct {
 	store.Store
 	n *node
@@ -125,6 +127,21 @@ func (d deafStore) Append(ctx context.Context, key store.Key, data []byte, last 
 		}
 	}
 	return d.Store.Append(ctx, key, data, last)
+}
+
+func (d deafStore) Last(ctx context.Context, key store.Key) (store.Entry, error) {
+	if d.n.reads.Add(-1) >= 0 {
+		<-ctx.Done()
+		return store.Entry{}, ctx.Err()
+	}
+	return d.Store.Last(ctx, key)
+}
+
+func (d deafStore) Request(ctx context.Context, t store.Topic, data []byte) ([]byte, error) {
+	if id := d.n.c.unheard.Load(); id != nil && *id == t.Node {
+		return nil, store.ErrNoResponder
+	}
+	return d.Store.Request(ctx, t, data)
 }
 
 // end stops a node in good order; again it does nothing.
