@@ -218,3 +218,16 @@ func TestRefusal_waitsForTheLog(t *testing.T) {
 		c.consistent()
 	})
 }
+
+// TestLostRead: a question that breaks off with the connection gets no answer, not even an error.
+func TestLostRead_costsATryAndNotTheCommand(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		a.create(signaling.FreeToTake)
+		b.follow()
+		b.reads.Store(1)
+		before := time.Now()
+		b.enter("bob")
+		assert.Less(t, time.Since(before), 2*time.Second)
+	})
+}

@@ -180,7 +180,10 @@ func (n *Node) homeOf(ctx context.Context, key store.Key) (store.NodeID, error) 
 	if known {
 		return guess, nil
 	}
-	last, err := n.store.Last(ctx, key)
+	// A question that breaks off with the connection gets no answer, not even an error: that costs a try, not the call.
+	try, cancel := context.WithTimeout(ctx, tryLimit)
+	defer cancel()
+	last, err := n.store.Last(try, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", signaling.ErrRoomNotExist
 	}
