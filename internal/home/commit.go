@@ -29,7 +29,7 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	flush := (len(t.events) > 0 || h.miscounted(t)) && (t.flush || t.full() || !h.flushAt.IsZero() && !now.Before(h.flushAt))
 	if !t.changed && !flush {
 		h.pending, h.pendingSize = t.events, t.size // nothing but presence, which may wait for company
-		if t.judged {
+		if t.asked {
 			return h.prove(ctx)
 		}
 		return nil
@@ -55,9 +55,9 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	return nil
 }
 
-// prove asks the log whether this home's newest entry is the room's. Who is refused, or told that all is as they want it,
-// causes no append that would fail, and a fresh heartbeat is no proof: a node whose connection has broken has no
-// responder for the others, who take its rooms over at once.
+// prove asks the log whether this home's newest entry is the room's. Who is refused, or comes in or goes, causes no append
+// now that would fail, and a fresh heartbeat is no proof: a node whose connection has broken has no responder for the
+// others, who take its rooms over at once. It would refuse by what the room was, and keep to itself who is here.
 func (h *home) prove(ctx context.Context) error {
 	try, cancel := context.WithTimeout(ctx, appendTry)
 	defer cancel()

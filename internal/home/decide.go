@@ -18,7 +18,7 @@ type turn struct {
 	state   room.State
 	changed bool // more than presence: append now
 	flush   bool // append now, whatever it is: there is more to decide
-	judged  bool // somebody is told what came of a command by what the room is now
+	asked   bool // somebody waits for an answer, which must be the room's home's
 	events  []room.Event
 	size    int // of the events, about
 	done    []Done
@@ -89,6 +89,7 @@ func latest(a, b time.Time) time.Time {
 
 // one decides one call. It adds exactly one answer.
 func (h *home) one(t *turn, c call) {
+	t.asked = t.asked || c.From != "" // else it is only woken
 	switch {
 	case c.Command != nil:
 		h.command(t, c, *c.Command)
@@ -113,7 +114,6 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 		t.add(c, func(Entry) reply { return reply{Outcome: out} })
 		return
 	}
-	t.judged = true
 	p, here := h.present[cmd.By.UserID]
 	_, leaves := cmd.Action.(room.Leave)
 	switch {

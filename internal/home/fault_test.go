@@ -205,6 +205,55 @@ func TestHomeThatIsCutOff_refusesNobodyByWhatItRemembers(t *testing.T) {
 	})
 }
 
+// TestHomeThatIsCutOff: one who comes in there, and then goes out elsewhere, is still in the room.
+func TestHomeThatIsCutOff_takesNobodyIn(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		a.create(signaling.FreeToTake)
+		b.enter("ann")
+		b.enter("bob")
+		b.do("1", "ann", room.TakeSeat{Index: 0})
+		a.deaf.Store(true)
+		c.unheard.Store(new(store.NodeID("node0")))
+		b.do("2", "bob", room.TakeSeat{Index: 1})
+		require.Equal(t, 1, b.Rooms(), "the room has moved")
+		require.Equal(t, 1, a.Rooms(), "and its former home does not know")
+		time.Sleep(500 * time.Millisecond) // less than its heartbeat counts
+		_, err := a.tryEnter("ann", "ann@2")
+		require.NoError(t, err)
+		b.exit("ann", "ann@1")
+		time.Sleep(5 * time.Second)
+		assert.Equal(t, 0, c.seatOf("ann"))
+		assert.Equal(t, 2, c.newest().Members)
+	})
+}
+
+// TestEndOfASession: a new home hears that a session has ended before it hears of the one that has replaced it.
+func TestEndOfASession_atANewHome_waitsForTheOtherNodes(t *testing.T) {
+	bubble(t, 3, func(t *testing.T, c *cluster) {
+		a, b, d := c.nodes[0], c.nodes[1], c.nodes[2]
+		a.create(signaling.FreeToTake)
+		b.enter("ann")
+		b.enter("bob")
+		b.do("1", "ann", room.TakeSeat{Index: 0})
+		b.do("2", "bob", room.TakeSeat{Index: 1})
+		_, err := d.tryEnter("ann", "ann@2")
+		require.NoError(t, err)
+		d.deaf.Store(true)
+		a.kill()
+		b.do("3", "bob", room.SetAudio{On: true})
+		require.Equal(t, 1, b.Rooms())
+		b.exit("ann", "ann@1")
+		b.exit("bob", "bob@1")
+		d.deaf.Store(false)
+		d.store.Disconnect()
+		time.Sleep(5 * time.Second)
+		assert.Equal(t, 0, c.seatOf("ann"))
+		assert.Equal(t, -1, c.seatOf("bob"))
+		c.consistent()
+	})
+}
+
 // TestRefusal: a home that cannot ask the log keeps its room, and those who wait for an answer.
 func TestRefusal_waitsForTheLog(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, c *cluster) {

@@ -96,6 +96,10 @@ func (h *home) exit(t *turn, m Member, seq uint64) {
 	}
 	h.farewells[m.Session] = farewell{seq: seq, at: t.now}
 	if h.drop(m.User.UserID, m.Session) {
+		if t.now.Before(h.gatherUntil) {
+			h.away[m.User.UserID] = h.gatherUntil // the node of a later session may not have said yet that it has them
+			return
+		}
 		h.depart(t, p.user)
 	} else if _, stays := h.present[m.User.UserID]; stays {
 		h.review(m.User.UserID, t.now)
@@ -225,7 +229,7 @@ func (h *home) announced(t *turn, a announcement, seq uint64) {
 				continue
 			}
 			if h.drop(u, s.id) {
-				h.away[u] = t.now // overdue departs them, as many at a time as an entry holds
+				h.away[u] = latest(t.now, h.gatherUntil) // overdue departs them, as many at a time as an entry holds
 			} else {
 				h.review(u, t.now)
 			}
