@@ -4,6 +4,7 @@ SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 CHECKS    ?= 1200
+RUNS      ?= 10
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 # These compare what is heard in real time with what was said, so nothing else runs beside them.
@@ -12,7 +13,7 @@ OTHERS     = $$(go list ./... | grep -v -e '/internal/e2e$$' -e '/cmd/voiceroom$
 TOOL      := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test race fuzz model bench fmt lint nocgo check
+.PHONY: help setup demo test race fuzz model linear bench fmt lint nocgo check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ fuzz: setup ## every fuzz target, one after another (FUZZTIME=30s for each)
 
 model: ## the rules against random commands, about a hundred a check (CHECKS=100000 for a long night)
 	go test ./internal/room -run holdForRandomCommands -rapid.checks=$(CHECKS) -rapid.steps=100
+
+linear: ## seat commands on nodes that die, against a plain model of seats, ten seconds a run (RUNS=1000 for a long night)
+	go test ./internal/linear -run Linearizable -count=$(RUNS) -timeout 0
 
 bench: setup ## all benchmarks (BENCHTIME=1s for each)
 	go test -run '^$$' -bench . -benchmem -count 1 -benchtime $(BENCHTIME) -p 1 ./...

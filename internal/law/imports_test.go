@@ -186,7 +186,7 @@ func TestImportsWithOneHome(t *testing.T) {
 
 func TestTestLibrariesStayInTests(t *testing.T) {
 	for _, s := range parsed(t) {
-		for _, lib := range []string{"testing", "github.com/stretchr/testify/assert", "github.com/stretchr/testify/require", "go.uber.org/goleak", "pgregory.net/rapid"} {
+		for _, lib := range []string{"testing", "github.com/stretchr/testify/assert", "github.com/stretchr/testify/require", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/anishathalye/porcupine"} {
 			if !s.test() && s.imported(lib) != "" {
 				t.Errorf("%s must not import %s: no user links what only tests need", s.path, lib)
 			}
