@@ -19,6 +19,7 @@ type (
 	DismissedReason   = signaling.DismissedReason
 	RequestType       = signaling.RequestType
 	RequestResultType = signaling.RequestResultType
+	MoveSeatPolicy    = signaling.MoveSeatPolicy
 	SeatLock          = signaling.SeatLock
 	LockFlag          = signaling.LockFlag
 	Code              = signaling.Code
@@ -63,6 +64,10 @@ const (
 	LockFlagVideo = signaling.LockFlagVideo
 	LockFlagAudio = signaling.LockFlagAudio
 	LockFlagAll   = signaling.LockFlagAll
+
+	AbortWhenOccupied = signaling.AbortWhenOccupied
+	ForceReplace      = signaling.ForceReplace
+	SwapPosition      = signaling.SwapPosition
 
 	MicOff        = signaling.MicOff
 	MicOn         = signaling.MicOn

@@ -72,6 +72,19 @@ func (m *Members) ChangeUserRole(ctx context.Context, user UserID, role Role) er
 	return signaling.WithOp("ChangeUserRole", err)
 }
 
+// MoveUserToSeatByAdmin moves a seated member to another seat; policy says what becomes of whoever sits there.
+// Owner and administrators can (else [ErrNeedManager]); only the owner decides about the owner's own seat, whether it is
+// to be left or taken over ([ErrNoPermission]). A locked seat takes a general user by no policy ([ErrSeatLocked]), and
+// the seat's audio lock, not the former seat's, then silences the one who was moved. An occupant who is replaced gets
+// OnKickedOffSeat. Of oneself everybody may ask it, always as with [AbortWhenOccupied] (documents, MoveSeatPolicy). Other
+// refusals: [ErrSeatOccupied], [ErrNotOnSeat], [ErrSeatNotExist].
+func (m *Members) MoveUserToSeatByAdmin(ctx context.Context, user UserID, index SeatIndex, policy MoveSeatPolicy) error {
+	err := m.room.Call(ctx, signaling.MethodMoveUser, signaling.MoveUserParams{
+		CommandID: rand.Text(), RoomID: m.room.id, UserID: user, Index: index, Policy: policy,
+	}, nil)
+	return signaling.WithOp("MoveUserToSeatByAdmin", err)
+}
+
 // KickRemoteUserOutOfRoom takes a member out of the room. It is no ban: they may come back. Managers can; the owner
 // cannot be taken out.
 func (m *Members) KickRemoteUserOutOfRoom(ctx context.Context, user UserID) error {

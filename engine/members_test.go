@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/seatgrid"
 	"github.com/openvoiceroom/openvoiceroom/voiceroom/voiceroomtest"
 )
 
@@ -48,5 +50,61 @@ func TestMembersInPages(t *testing.T) {
 		page, err = members.Search(t.Context(), "guest007", "")
 		require.NoError(t, err)
 		require.Equal(t, "Guest Number 7", page.Members[0].UserName)
+	})
+}
+
+// The three policies, from the manager's call to what everybody sees and hears.
+func TestMoveUserToSeatByAdmin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.NewServer(t)
+		host, ann, bob := srv.NewUser(t, "host"), srv.NewUser(t, "ann"), srv.NewUser(t, "bob")
+		host.AnswerRequests(true)
+		host.Start(t, "room")
+		for i, u := range []*voiceroomtest.User{ann, bob} {
+			u.Join(t, "room")
+			_, err := u.TakeSeat(t.Context(), engine.SeatIndex(i+1), time.Minute)
+			require.NoError(t, err)
+			require.NoError(t, u.StartMicrophone(t.Context()))
+		}
+		synctest.Wait()
+		changes := make(chan []engine.UserInfo, 2)
+		remove := bob.Room().AddObserver(&engine.RoomObserver{OnSeatListChanged: func(_ []engine.SeatInfo, seated, left []engine.UserInfo) {
+			changes <- seated
+			changes <- left
+		}})
+		members := host.Room().Members()
+		ctx := t.Context()
+		require.ErrorIs(t, members.MoveUserToSeatByAdmin(ctx, "ann", 2, engine.AbortWhenOccupied), engine.ErrSeatOccupied)
+		require.ErrorIs(t, ann.Room().Members().MoveUserToSeatByAdmin(ctx, "bob", 4, engine.ForceReplace), engine.ErrNeedManager)
+		require.NoError(t, members.MoveUserToSeatByAdmin(ctx, "ann", 2, engine.SwapPosition))
+		require.Equal(t, engine.UserID("ann"), host.Seats()[2].UserID)
+		require.Equal(t, engine.UserID("bob"), host.Seats()[1].UserID)
+		require.Len(t, <-changes, 2, "one event for both")
+		require.Len(t, <-changes, 2)
+		remove()
+		host.Hears(t, ann)
+		host.Hears(t, bob)
+
+		kicked := make(chan engine.SeatIndex, 1)
+		bob.Room().AddObserver(&engine.RoomObserver{OnKickedOffSeat: func(i engine.SeatIndex, by engine.UserInfo) {
+			if by.UserID == "host" {
+				kicked <- i
+			}
+		}})
+		require.NoError(t, members.MoveUserToSeatByAdmin(ctx, "ann", 1, engine.ForceReplace))
+		require.EqualValues(t, 1, <-kicked)
+		host.HearsNot(t, bob)
+		host.Hears(t, ann)
+		_, err := bob.TakeSeat(ctx, 2, time.Minute)
+		require.NoError(t, err, "it is no ban")
+
+		require.NoError(t, host.LockSeat(ctx, 5, seatgrid.SeatLockParams{LockAudio: true, LockFlag: engine.LockFlagAudio}))
+		require.NoError(t, members.MoveUserToSeatByAdmin(ctx, "ann", 5, engine.AbortWhenOccupied))
+		require.Equal(t, engine.MicOffByAdmin, host.Seats()[5].Mic)
+		host.HearsNot(t, ann)
+		require.ErrorIs(t, ann.UnmuteMicrophone(ctx), engine.ErrSeatAudioLocked)
+		require.NoError(t, ann.Room().Members().MoveUserToSeatByAdmin(ctx, "ann", 6, engine.ForceReplace), "oneself, as everybody may")
+		require.NoError(t, ann.UnmuteMicrophone(ctx))
+		host.Hears(t, ann)
 	})
 }

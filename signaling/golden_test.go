@@ -100,6 +100,8 @@ func messages() []message {
 		{signaling.MethodListMembers, "result", signaling.ListResult{Members: []signaling.UserInfo{guest}, Next: "vince", Total: 2}},
 		{signaling.MethodMoveSeat, "call", signaling.MoveSeatParams{CommandID: "c-1", RoomID: room.RoomID, Index: 2}},
 		{signaling.MethodMoveSeat, "result", done},
+		{signaling.MethodMoveUser, "call", signaling.MoveUserParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince", Index: 2, Policy: signaling.SwapPosition}},
+		{signaling.MethodMoveUser, "result", done},
 		{signaling.MethodInvite, "call", signaling.InviteParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince", Index: 1, Timeout: 60}},
 		{signaling.MethodInvite, "result", done},
 		{signaling.MethodKickOffSeat, "call", other},
@@ -223,6 +225,7 @@ func TestGoldenEnums(t *testing.T) {
 	list("DismissedReason", 2, func(v int) string { return signaling.DismissedReason(v).String() })
 	list("RequestType", 2, func(v int) string { return signaling.RequestType(v).String() })
 	list("RequestResultType", 4, func(v int) string { return signaling.RequestResultType(v).String() })
+	list("MoveSeatPolicy", 2, func(v int) string { return signaling.MoveSeatPolicy(v).String() })
 	list("MicStatus", 2, func(v int) string { return signaling.MicStatus(v).String() })
 	list("ConnState", 4, func(v int) string { return signaling.ConnState(v).String() })
 	list("SessionState", 3, func(v int) string { return signaling.SessionState(v).String() })

@@ -27,6 +27,7 @@ const (
 	MethodTakeSeat       = "seat.take"       // TakeSeatParams -> TakeSeatResult
 	MethodLeaveSeat      = "seat.leave"      // RoomParams -> Done
 	MethodMoveSeat       = "seat.move"       // MoveSeatParams -> Done
+	MethodMoveUser       = "seat.moveUser"   // MoveUserParams -> Done
 	MethodInvite         = "seat.invite"     // InviteParams -> Done
 	MethodKickOffSeat    = "seat.kick"       // UserParams -> Done
 	MethodLockSeat       = "seat.lock"       // LockSeatParams -> Done
@@ -133,6 +134,15 @@ type MoveSeatParams struct {
 	CommandID string    `json:"commandId"`
 	RoomID    RoomID    `json:"roomId"`
 	Index     SeatIndex `json:"index" required:"true"`
+}
+
+// MoveUserParams moves another seated member. Of oneself it is a [MethodMoveSeat]: the policy is not heeded.
+type MoveUserParams struct {
+	CommandID string         `json:"commandId"`
+	RoomID    RoomID         `json:"roomId"`
+	UserID    UserID         `json:"userId"`
+	Index     SeatIndex      `json:"index" required:"true"`
+	Policy    MoveSeatPolicy `json:"policy,omitempty"`
 }
 
 // InviteParams asks a member to sit down. The member decides; how it ends is an event.

@@ -107,6 +107,20 @@ func (t RequestResultType) String() string {
 	return name(int(t), map[int]string{0: "Accepted", 1: "Rejected", 2: "Cancelled", 3: "Timeout", 4: "Error"})
 }
 
+// MoveSeatPolicy says what becomes of whoever sits where somebody else is moved to.
+type MoveSeatPolicy int
+
+// The policies of a move, with the documents' numbers.
+const (
+	AbortWhenOccupied MoveSeatPolicy = 0 // nobody is moved
+	ForceReplace      MoveSeatPolicy = 1 // the occupant loses the seat
+	SwapPosition      MoveSeatPolicy = 2 // the occupant gets the seat that becomes free
+)
+
+func (p MoveSeatPolicy) String() string {
+	return name(int(p), map[int]string{0: "AbortWhenOccupied", 1: "ForceReplace", 2: "SwapPosition"})
+}
+
 // MicStatus is a seated user's microphone as the others see it.
 type MicStatus int
 

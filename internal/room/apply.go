@@ -52,6 +52,8 @@ func (d *decision) do(a Action) error {
 		return d.leaveSeat()
 	case MoveSeat:
 		return d.moveSeat(a)
+	case MoveUser:
+		return d.moveUser(a)
 	case Invite:
 		return d.invite(a)
 	case KickOffSeat:

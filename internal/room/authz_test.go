@@ -47,6 +47,7 @@ func stage(t *testing.T) room.State {
 // room gets -2101 for all of it, which package server tests.
 func TestEveryVerbByEveryRole(t *testing.T) {
 	name, free := "new name", signaling.FreeToTake
+	force, swap := signaling.ForceReplace, signaling.SwapPosition
 	lock := func(i signaling.SeatIndex, which signaling.LockFlag) room.LockSeat {
 		return room.LockSeat{Index: i, Lock: signaling.SeatLock{Seat: true, Audio: true, Which: which}}
 	}
@@ -67,6 +68,23 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		{"move to an occupied seat", room.MoveSeat{Index: 2}, "100210 100206 100210 100206 100206"},
 		{"move to a locked seat", room.MoveSeat{Index: 4}, "0 100206 100200 100206 100206"},
 		{"move to any seat", room.MoveSeat{Index: -1}, "-2344 100206 -2344 100206 100206"},
+		{"move oneself as an administrator would", room.MoveUser{Index: 3}, "0 100206 0 100206 100206"},
+		{"move oneself over another", room.MoveUser{Index: 2, Policy: force}, "100210 100206 100210 100206 100206"},
+		{"move another to a vacant seat", room.MoveUser{User: "tom", Index: 3}, "0 0 -2301 -2301 -2301"},
+		{"move another to where they sit", room.MoveUser{User: "tom", Index: 2, Policy: swap}, "0 0 -2301 -2301 -2301"},
+		{"move another to an occupied seat", room.MoveUser{User: "tom", Index: 1}, "100210 100210 -2301 -2301 -2301"},
+		{"move another over somebody", room.MoveUser{User: "tom", Index: 1, Policy: force}, "0 0 -2301 -2301 -2301"},
+		{"swap two others", room.MoveUser{User: "tom", Index: 1, Policy: swap}, "0 0 -2301 -2301 -2301"},
+		{"move another onto the owner's seat", room.MoveUser{User: "tom", Index: 0}, "100210 100210 -2301 -2301 -2301"},
+		{"move another over the owner", room.MoveUser{User: "tom", Index: 0, Policy: force}, "0 100006 -2301 -2301 -2301"},
+		{"swap another with the owner", room.MoveUser{User: "tom", Index: 0, Policy: swap}, "0 100006 -2301 -2301 -2301"},
+		{"move the owner", room.MoveUser{User: "owner", Index: 3}, "0 100006 -2301 -2301 -2301"},
+		{"move the owner over another", room.MoveUser{User: "owner", Index: 2, Policy: swap}, "100210 100006 -2301 -2301 -2301"},
+		{"move another onto a locked seat", room.MoveUser{User: "tom", Index: 4, Policy: force}, "100200 100200 -2301 -2301 -2301"},
+		{"move who does not sit", room.MoveUser{User: "zoe", Index: 3}, "100206 100206 -2301 -2301 -2301"},
+		{"move another to a seat that is not there", room.MoveUser{User: "tom", Index: 6}, "-2344 -2344 -2301 -2301 -2301"},
+		{"move another to any seat", room.MoveUser{User: "tom", Index: -1}, "-2344 -2344 -2301 -2301 -2301"},
+		{"move another by an unknown policy", room.MoveUser{User: "tom", Index: 3, Policy: 3}, "-1001 -1001 -1001 -1001 -1001"},
 		{"turn the microphone on", room.SetAudio{On: true}, "0 100206 0 100206 100206"},
 		{"accept an application", room.Respond{RequestID: "applied", Agree: true}, "0 0 -2310 -2310 -2310"},
 		{"reject an application", room.Respond{RequestID: "applied"}, "0 0 -2310 -2310 -2310"},
@@ -113,7 +131,12 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		for i, who := range roles {
 			t.Run(row.verb+" by "+string(who), func(t *testing.T) {
 				before := stage(t)
-				after, events, err := room.Apply(before, cmd("c", who, row.action), t0)
+				action := row.action
+				if move, ok := action.(room.MoveUser); ok && move.User == "" { // oneself, whoever that is
+					move.User = who
+					action = move
+				}
+				after, events, err := room.Apply(before, cmd("c", who, action), t0)
 				require.Equal(t, codes[i], strconv.Itoa(int(signaling.CodeOf(err))), "%v", err)
 				if err != nil {
 					require.Equal(t, before, after)

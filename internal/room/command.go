@@ -39,6 +39,13 @@ type MoveSeat struct {
 	Index signaling.SeatIndex `json:"index"`
 }
 
+// MoveUser changes the seat of somebody who sits. Moving oneself is a MoveSeat, whatever the policy.
+type MoveUser struct {
+	User   signaling.UserID         `json:"user"`
+	Index  signaling.SeatIndex      `json:"index"`
+	Policy signaling.MoveSeatPolicy `json:"policy"`
+}
+
 // Invite asks another member to sit down. User is whom the room's home knows under that id.
 type Invite struct {
 	User    signaling.UserInfo  `json:"user"`
@@ -111,6 +118,7 @@ func (Create) actionType() string      { return "create" }
 func (TakeSeat) actionType() string    { return "takeSeat" }
 func (LeaveSeat) actionType() string   { return "leaveSeat" }
 func (MoveSeat) actionType() string    { return "moveSeat" }
+func (MoveUser) actionType() string    { return "moveUser" }
 func (Invite) actionType() string      { return "invite" }
 func (KickOffSeat) actionType() string { return "kickOffSeat" }
 func (LockSeat) actionType() string    { return "lockSeat" }
@@ -165,6 +173,8 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[LeaveSeat](c, w.Data)
 	case "moveSeat":
 		return decodeAction[MoveSeat](c, w.Data)
+	case "moveUser":
+		return decodeAction[MoveUser](c, w.Data)
 	case "invite":
 		return decodeAction[Invite](c, w.Data)
 	case "kickOffSeat":

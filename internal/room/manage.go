@@ -23,44 +23,6 @@ func (d *decision) protectOwner(u signaling.UserID) error {
 	return nil
 }
 
-// moveSeat frees one seat and takes the other in one event. The locks stay with the seats, so who moves is under the
-// new one's.
-func (d *decision) moveSeat(a MoveSeat) error {
-	from, ok := d.state.SeatOf(d.by.UserID)
-	if !ok {
-		return signaling.ErrNotOnSeat
-	}
-	if !d.hasSeat(a.Index) {
-		return signaling.Errorf(signaling.ErrSeatNotExist.Code, "there is no seat %d: the room has seats 0 to %d", a.Index, len(d.state.Seats)-1)
-	}
-	if from == a.Index {
-		return nil
-	}
-	if _, err := d.seatFor(a.Index, d.by.Role); err != nil {
-		return err
-	}
-	old, to := &d.state.Seats[from], &d.state.Seats[a.Index]
-	mic := old.Mic
-	u := signaling.UserInfo{UserID: old.UserID, UserName: old.UserName, AvatarURL: old.AvatarURL, Role: d.by.Role}
-	to.UserID, to.UserName, to.AvatarURL = old.UserID, old.UserName, old.AvatarURL
-	old.UserID, old.UserName, old.AvatarURL, old.Mic = "", "", "", signaling.MicOff
-	switch {
-	case to.AudioLocked && mic == signaling.MicOn:
-		d.tell(nil, signaling.AudioChanged{UserID: u.UserID, HasAudio: false, Reason: signaling.ByAdmin})
-		to.Mic = signaling.MicOffByAdmin
-	case to.AudioLocked:
-		to.Mic = signaling.MicOffByAdmin
-	case mic == signaling.MicOffByAdmin: // free of the lock, but nobody is unmuted by that
-		to.Mic = signaling.MicOff
-	default:
-		to.Mic = mic
-	}
-	d.tell(nil, signaling.SeatsChanged{
-		Seats: []signaling.SeatInfo{*old, *to}, Seated: []signaling.UserInfo{u}, Left: []signaling.UserInfo{u},
-	})
-	return nil
-}
-
 // invite asks a member. Like an application it reserves nothing.
 func (d *decision) invite(a Invite) error {
 	if err := d.needManager(); err != nil {
@@ -121,8 +83,8 @@ func (d *decision) lockSeat(a LockSeat) error {
 	if err := d.needManager(); err != nil {
 		return err
 	}
-	if !d.hasSeat(a.Index) {
-		return signaling.Errorf(signaling.ErrSeatNotExist.Code, "there is no seat %d: the room has seats 0 to %d", a.Index, len(d.state.Seats)-1)
+	if err := d.checkSeat(a.Index); err != nil {
+		return err
 	}
 	which := a.Lock.Which
 	if which == 0 {

@@ -64,6 +64,7 @@ func (w *world) do(by signaling.UserID, a room.Action) {
 	require.False(w.t, err == nil && !exists && !creates, "%s succeeded on a room that does not exist", c.Name())
 	w.lockedSeats(next)
 	w.seatsFollow(next, events)
+	w.seatsAreLeftByRight(c, next)
 	w.requestsFollow(next, events)
 	w.roundTrips(c, next, events)
 	w.state = next
@@ -76,6 +77,19 @@ func (w *world) lockedSeats(next room.State) {
 		if i < len(next.Seats) && seat.Locked && next.Seats[i].UserID != "" && next.Seats[i].UserID != seat.UserID {
 			require.True(w.t, w.state.RoleOf(next.Seats[i].UserID).Manages(), "%s got onto a locked seat", next.Seats[i].UserID)
 		}
+	}
+}
+
+// seatsAreLeftByRight: others lose or change a seat by managers only, and the owner by nobody else.
+func (w *world) seatsAreLeftByRight(c room.Command, next room.State) {
+	by := w.state.RoleOf(c.By.UserID)
+	for _, seat := range w.state.Seats {
+		u := seat.UserID
+		if at, ok := next.SeatOf(u); u == "" || u == c.By.UserID || ok && at == seat.Index || !next.Exists() {
+			continue
+		}
+		require.True(w.t, by.Manages(), "%s took %s off a seat by %s", c.By.UserID, u, c.Name())
+		require.NotEqual(w.t, w.state.Info.OwnerID, u, "the owner lost the seat by %s", c.Name())
 	}
 }
 
@@ -215,7 +229,9 @@ func (w *world) expireAll() {
 // action makes a command of four small numbers.
 func (w *world) action(kind, a, b int) room.Action {
 	whom := people[b%len(people)]
-	switch kind % 20 {
+	switch kind % 22 {
+	case 20, 21:
+		return room.MoveUser{User: whom, Index: signaling.SeatIndex(a%6 - 1), Policy: signaling.MoveSeatPolicy(b % 4)}
 	case 12:
 		return room.MoveSeat{Index: signaling.SeatIndex(a%6 - 1)}
 	case 13, 14:
@@ -265,7 +281,7 @@ func TestRules_holdForRandomCommands(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"command": func(t *rapid.T) {
 				who := rapid.SampledFrom(people).Draw(t, "who")
-				w.do(who, w.action(rapid.IntRange(0, 19).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
+				w.do(who, w.action(rapid.IntRange(0, 21).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
 			},
 			"time": func(t *rapid.T) {
 				w.now = w.now.Add(time.Duration(rapid.IntRange(1, 3000).Draw(t, "ms")) * time.Millisecond)

@@ -92,6 +92,16 @@ func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
 			own(c, "bad's room")
 			return c.call(signaling.MethodTakeSeat, signaling.TakeSeatParams{RoomID: "bad's room", Index: 10})
 		}},
+		{"unknown policy of a move", -1001, "policy is 7", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodMoveUser, signaling.MoveUserParams{RoomID: "bad's room", UserID: "x", Index: 1, Policy: 7})
+		}},
+		{"move without a seat to move to", -1001, `"index" is missing`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodMoveUser, signaling.UserParams{RoomID: "bad's room", UserID: "bad"})
+		}},
 		{"negative time-out", -1001, "seconds", func(w *world) signaling.Message {
 			c := w.login("bad")
 			own(c, "bad's room")

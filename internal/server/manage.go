@@ -16,6 +16,10 @@ func (ses *session) manage(ctx context.Context, m signaling.Message) (result any
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.MoveSeatParams) (signaling.Done, error) {
 			return ses.do(ctx, p.RoomID, p.CommandID, room.MoveSeat{Index: p.Index})
 		})
+	case signaling.MethodMoveUser:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.MoveUserParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.MoveUser{User: p.UserID, Index: p.Index, Policy: p.Policy})
+		})
 	case signaling.MethodInvite:
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.InviteParams) (signaling.Done, error) {
 			timeout, err := seconds(p.Timeout)
