@@ -91,16 +91,17 @@ type Engine struct {
 	cfg    Config
 	log    *slog.Logger
 	link   *signaling.Session
-	self   UserInfo
 	player *player
 
 	events    *dispatch.Queue
 	observers dispatch.Observers[Observer]
 	done      chan struct{} // closed when the login is over
+	naming    chan struct{} // full while SetSelfInfo runs: of two the later one counts
 	wg        sync.WaitGroup
 
 	mu     sync.Mutex // protects what follows; nothing is called while it is held
 	rooms  map[RoomID]*Room
+	self   UserInfo
 	cause  error // why the login is over
 	closed bool  // Logout has been called
 	over   bool  // everything is being ended: nothing may be started any more
@@ -121,7 +122,8 @@ func Login(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Logger.With("user", cfg.UserID), rooms: map[RoomID]*Room{}, done: make(chan struct{}),
-		self: UserInfo{UserID: cfg.UserID, UserName: cfg.UserName, AvatarURL: cfg.AvatarURL, Role: GeneralUser},
+		naming: make(chan struct{}, 1),
+		self:   UserInfo{UserID: cfg.UserID, UserName: cfg.UserName, AvatarURL: cfg.AvatarURL, Role: GeneralUser},
 	}
 	e.player = newPlayer(cfg.Speaker, e.log)
 	e.events = dispatch.New(e.log) // before the server can send anything
@@ -137,9 +139,6 @@ func Login(ctx context.Context, cfg Config) (*Engine, error) {
 	e.wg.Go(e.watch)
 	return e, nil
 }
-
-// Self returns the user who is logged in.
-func (e *Engine) Self() UserInfo { return e.self }
 
 // AddObserver registers an observer and returns how to remove it.
 func (e *Engine) AddObserver(o *Observer) (remove func()) { return e.observers.Add(o, e.events.Inside) }

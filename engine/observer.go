@@ -13,6 +13,10 @@ type RoomObserver struct {
 	// OnUserRoleChanged: somebody, perhaps oneself, is owner, administrator or neither from now on.
 	OnUserRoleChanged func(room RoomID, user UserID, role Role)
 
+	// OnUserInfoChanged: a member, perhaps oneself, is shown under another name or avatar from now on. A seated one's
+	// seat shows it already: OnSeatListChanged comes first.
+	OnUserInfoChanged func(room RoomID, user UserInfo)
+
 	// OnRemoteUserEnterRoom and OnRemoteUserLeaveRoom are not called for oneself.
 	OnRemoteUserEnterRoom func(room RoomID, user UserInfo)
 	OnRemoteUserLeaveRoom func(room RoomID, user UserInfo)

@@ -251,6 +251,8 @@ func (r *Room) apply(e signaling.RoomEvents) {
 			r.roomUpdated(ev.Room)
 		case signaling.RoleChanged:
 			r.roleChanged(ev)
+		case signaling.UserInfoChanged:
+			r.userInfoChanged(ev.User)
 		case signaling.RoomDismissed:
 			r.dismissed(ev.Reason)
 		case signaling.KickedOutOfRoom:

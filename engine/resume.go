@@ -15,9 +15,10 @@ const rejoinPause = 500 * time.Millisecond
 
 // loginParams is what this user logs in with, each time.
 func (e *Engine) loginParams(context.Context) (signaling.LoginParams, error) {
+	self := e.Self()
 	return signaling.LoginParams{
 		SDKAppID: e.cfg.SDKAppID, UserID: e.cfg.UserID, UserSig: e.cfg.UserSig,
-		UserName: e.self.UserName, AvatarURL: e.self.AvatarURL, Client: "openvoiceroom-go",
+		UserName: self.UserName, AvatarURL: self.AvatarURL, Client: "openvoiceroom-go",
 	}, nil
 }
 

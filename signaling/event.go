@@ -66,6 +66,12 @@ type RoleChanged struct {
 	Role   Role   `json:"userRole"`
 }
 
+// UserInfoChanged says under which name and avatar a member is shown from now on: as the owner, in pending requests, in
+// lists. A seat's own change is a SeatsChanged before it.
+type UserInfoChanged struct {
+	User UserInfo `json:"user"`
+}
+
 // RoomDismissed is a room's last event.
 type RoomDismissed struct {
 	Reason DismissedReason `json:"reason"`
@@ -86,6 +92,7 @@ func (AudioChanged) eventType() string    { return "audioChanged" }
 func (KickedOffSeat) eventType() string   { return "kickedOffSeat" }
 func (RoomUpdated) eventType() string     { return "roomUpdated" }
 func (RoleChanged) eventType() string     { return "roleChanged" }
+func (UserInfoChanged) eventType() string { return "userInfoChanged" }
 func (RoomDismissed) eventType() string   { return "roomDismissed" }
 func (KickedOutOfRoom) eventType() string { return "kickedOutOfRoom" }
 
@@ -135,6 +142,8 @@ func UnmarshalEvent(b []byte) (Event, error) {
 		return decodeEvent[RoomUpdated](t)
 	case "roleChanged":
 		return decodeEvent[RoleChanged](t)
+	case "userInfoChanged":
+		return decodeEvent[UserInfoChanged](t)
 	case "roomDismissed":
 		return decodeEvent[RoomDismissed](t)
 	case "kickedOutOfRoom":

@@ -79,6 +79,8 @@ func messages() []message {
 		{signaling.MethodLogout, "result", signaling.Empty{}},
 		{signaling.MethodPing, "call", signaling.Empty{}},
 		{signaling.MethodPing, "result", signaling.Empty{}},
+		{signaling.MethodSetSelfInfo, "call", signaling.SelfInfoParams{UserName: &guest.UserName, AvatarURL: &guest.AvatarURL}},
+		{signaling.MethodSetSelfInfo, "result", signaling.Empty{}},
 		{signaling.MethodCreateRoom, "call", signaling.CreateRoomParams{CommandID: "c-1", Room: room}},
 		{signaling.MethodCreateRoom, "result", signaling.CreateRoomResult{Room: room}},
 		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n", Since: 11}},
@@ -142,6 +144,7 @@ func events() signaling.EventList {
 		signaling.KickedOffSeat{Index: 1, By: owner},
 		signaling.RoomUpdated{Room: room, By: owner},
 		signaling.RoleChanged{UserID: "vince", Role: signaling.Administrator},
+		signaling.UserInfoChanged{User: guest},
 		signaling.RoomDismissed{Reason: signaling.DismissedByServer},
 		signaling.KickedOutOfRoom{Reason: signaling.KickedByServer, Message: "m"},
 	}

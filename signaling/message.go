@@ -12,29 +12,30 @@ const (
 
 // The methods a client calls, each with its parameters and result below.
 const (
-	MethodLogin          = "session.login"   // LoginParams -> LoginResult
-	MethodLogout         = "session.logout"  // Empty -> Empty
-	MethodPing           = "session.ping"    // Empty -> Empty
-	MethodCreateRoom     = "room.create"     // CreateRoomParams -> CreateRoomResult
-	MethodJoinRoom       = "room.join"       // JoinParams -> JoinResult
-	MethodLeaveRoom      = "room.leave"      // RoomParams -> Done
-	MethodDismissRoom    = "room.dismiss"    // RoomParams -> Done
-	MethodSnapshot       = "room.snapshot"   // RoomParams -> Snapshot
-	MethodUpdateRoom     = "room.update"     // UpdateRoomParams -> Done
-	MethodKickOut        = "room.kick"       // UserParams -> Done
-	MethodChangeRole     = "room.role"       // ChangeRoleParams -> Done
-	MethodListMembers    = "member.list"     // ListParams -> ListResult
-	MethodTakeSeat       = "seat.take"       // TakeSeatParams -> TakeSeatResult
-	MethodLeaveSeat      = "seat.leave"      // RoomParams -> Done
-	MethodMoveSeat       = "seat.move"       // MoveSeatParams -> Done
-	MethodMoveUser       = "seat.moveUser"   // MoveUserParams -> Done
-	MethodInvite         = "seat.invite"     // InviteParams -> Done
-	MethodKickOffSeat    = "seat.kick"       // UserParams -> Done
-	MethodLockSeat       = "seat.lock"       // LockSeatParams -> Done
-	MethodRespondRequest = "request.respond" // RespondParams -> Done
-	MethodCancelRequest  = "request.cancel"  // CancelParams -> Done
-	MethodSetAudio       = "audio.set"       // AudioParams -> Done
-	MethodRestartMedia   = "media.restart"   // RestartParams -> RestartResult
+	MethodLogin          = "session.login"       // LoginParams -> LoginResult
+	MethodLogout         = "session.logout"      // Empty -> Empty
+	MethodPing           = "session.ping"        // Empty -> Empty
+	MethodSetSelfInfo    = "session.setSelfInfo" // SelfInfoParams -> Empty
+	MethodCreateRoom     = "room.create"         // CreateRoomParams -> CreateRoomResult
+	MethodJoinRoom       = "room.join"           // JoinParams -> JoinResult
+	MethodLeaveRoom      = "room.leave"          // RoomParams -> Done
+	MethodDismissRoom    = "room.dismiss"        // RoomParams -> Done
+	MethodSnapshot       = "room.snapshot"       // RoomParams -> Snapshot
+	MethodUpdateRoom     = "room.update"         // UpdateRoomParams -> Done
+	MethodKickOut        = "room.kick"           // UserParams -> Done
+	MethodChangeRole     = "room.role"           // ChangeRoleParams -> Done
+	MethodListMembers    = "member.list"         // ListParams -> ListResult
+	MethodTakeSeat       = "seat.take"           // TakeSeatParams -> TakeSeatResult
+	MethodLeaveSeat      = "seat.leave"          // RoomParams -> Done
+	MethodMoveSeat       = "seat.move"           // MoveSeatParams -> Done
+	MethodMoveUser       = "seat.moveUser"       // MoveUserParams -> Done
+	MethodInvite         = "seat.invite"         // InviteParams -> Done
+	MethodKickOffSeat    = "seat.kick"           // UserParams -> Done
+	MethodLockSeat       = "seat.lock"           // LockSeatParams -> Done
+	MethodRespondRequest = "request.respond"     // RespondParams -> Done
+	MethodCancelRequest  = "request.cancel"      // CancelParams -> Done
+	MethodSetAudio       = "audio.set"           // AudioParams -> Done
+	MethodRestartMedia   = "media.restart"       // RestartParams -> RestartResult
 )
 
 // The notifications a server sends.
@@ -74,6 +75,13 @@ type LoginResult struct {
 	ExpiresAt  int64    `json:"expiresAt,omitempty"` // when the UserSig expires, Unix milliseconds
 	ServerTime int64    `json:"serverTime"`          // Unix milliseconds
 	Nodes      []string `json:"nodes,omitempty"`     // URLs of the servers that may be tried next
+}
+
+// SelfInfoParams changes under which name and avatar the others see this user. Absent fields stay; empty ones are
+// removed.
+type SelfInfoParams struct {
+	UserName  *string `json:"userName,omitempty"`  // at most 100 bytes
+	AvatarURL *string `json:"avatarUrl,omitempty"` // at most 200 bytes
 }
 
 // CreateRoomParams creates a room; the caller becomes its owner. Creating does not enter.

@@ -132,7 +132,7 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 		h.leave(t, c, cmd)
 		return
 	}
-	cmd.Action = h.vouch(cmd.Action)
+	cmd.Action = h.vouch(cmd.By, cmd.Action)
 	out, err := h.apply(t, cmd)
 	if err != nil {
 		t.add(c, func(Entry) reply { return refusal(err) })
@@ -141,11 +141,14 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 	if kick, ok := cmd.Action.(room.KickOut); ok {
 		h.expel(t, signaling.UserInfo{UserID: kick.User}, call{})
 	}
+	if info, ok := cmd.Action.(room.SetInfo); ok {
+		h.rename(cmd.By.UserID, info)
+	}
 	t.add(c, func(e Entry) reply { out.Version = e.Version; return reply{Outcome: out} })
 }
 
-// vouch completes a command that is about another member with what only the home knows: whether they are here.
-func (h *home) vouch(a room.Action) room.Action {
+// vouch completes a command with what only the home knows: whether a member is here, and what the others know of them.
+func (h *home) vouch(by signaling.UserInfo, a room.Action) room.Action {
 	here := func(u signaling.UserID) (signaling.UserInfo, bool) {
 		p, present := h.present[u]
 		_, away := h.away[u]
@@ -160,6 +163,9 @@ func (h *home) vouch(a room.Action) room.Action {
 		return a
 	case room.KickOut:
 		_, a.Present = h.present[a.User] // who is away can be taken out too
+		return a
+	case room.SetInfo:
+		a.News = a.UserName != by.UserName || a.AvatarURL != by.AvatarURL
 		return a
 	}
 	return a

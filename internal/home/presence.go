@@ -157,6 +157,14 @@ func (h *home) checkNodes(now time.Time) {
 	}
 }
 
+// rename shows a member under another name and avatar from now on.
+func (h *home) rename(u signaling.UserID, info room.SetInfo) {
+	if p, here := h.present[u]; here {
+		p.user.UserName, p.user.AvatarURL = info.UserName, info.AvatarURL
+		h.present[u] = p
+	}
+}
+
 // leave is a user's own wish, from whichever session: all of them are out of the room.
 func (h *home) leave(t *turn, c call, cmd room.Command) {
 	out, err := h.apply(t, cmd)

@@ -72,6 +72,8 @@ func (d *decision) do(a Action) error {
 		return d.cancel(a)
 	case SetAudio:
 		return d.setAudio(a)
+	case SetInfo:
+		return d.setInfo(a)
 	case Leave:
 		if d.by.Role == signaling.RoomOwner {
 			return signaling.ErrOwnerCannotLeave

@@ -99,6 +99,13 @@ type SetAudio struct {
 	On bool `json:"on"`
 }
 
+// SetInfo changes the name and the avatar under which the others see somebody.
+type SetInfo struct {
+	UserName  string `json:"userName"`
+	AvatarURL string `json:"avatarUrl"`
+	News      bool   `json:"news,omitempty"` // the others know something else: the room's home says so
+}
+
 // Leave goes out of the room by one's own will. The owner may not.
 type Leave struct{}
 
@@ -128,6 +135,7 @@ func (KickOut) actionType() string     { return "kickOut" }
 func (Respond) actionType() string     { return "respond" }
 func (Cancel) actionType() string      { return "cancel" }
 func (SetAudio) actionType() string    { return "setAudio" }
+func (SetInfo) actionType() string     { return "setInfo" }
 func (Leave) actionType() string       { return "leave" }
 func (Depart) actionType() string      { return "depart" }
 func (Dismiss) actionType() string     { return "dismiss" }
@@ -193,6 +201,8 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[Cancel](c, w.Data)
 	case "setAudio":
 		return decodeAction[SetAudio](c, w.Data)
+	case "setInfo":
+		return decodeAction[SetInfo](c, w.Data)
 	case "leave":
 		return decodeAction[Leave](c, w.Data)
 	case "depart":

@@ -102,6 +102,15 @@ func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
 			own(c, "bad's room")
 			return c.call(signaling.MethodMoveUser, signaling.UserParams{RoomID: "bad's room", UserID: "bad"})
 		}},
+		{"own name with a line break", -1001, "control characters", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodSetSelfInfo, map[string]any{"userName": "a\nb"})
+		}},
+		{"own name of 101 bytes", -1001, "100 bytes", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodSetSelfInfo, map[string]any{"userName": strings.Repeat("n", 101)})
+		}},
+		{"own avatar of 201 bytes", -1001, "200", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodSetSelfInfo, map[string]any{"avatarUrl": strings.Repeat("n", 201)})
+		}},
 		{"negative time-out", -1001, "seconds", func(w *world) signaling.Message {
 			c := w.login("bad")
 			own(c, "bad's room")

@@ -20,6 +20,8 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 	switch m.Method {
 	case signaling.MethodPing:
 		return signaling.Empty{}, nil
+	case signaling.MethodSetSelfInfo:
+		return with(ctx, m, ses.setSelfInfo)
 	case signaling.MethodCreateRoom:
 		return with(ctx, m, ses.createRoom)
 	case signaling.MethodJoinRoom:

@@ -41,8 +41,8 @@ func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signalin
 	if err != nil {
 		return res, err
 	}
-	if !signaling.ValidText(p.UserName, 100) || !signaling.ValidText(p.AvatarURL, 200) {
-		return res, signaling.Errorf(signaling.ErrInvalidParameter.Code, "userName may have 100 bytes and avatarUrl 200, without control characters")
+	if err := checkNames(p.UserName, p.AvatarURL); err != nil {
+		return res, err
 	}
 	key := userKey{p.SDKAppID, p.UserID}
 	if p.Resume != nil {

@@ -36,8 +36,8 @@ type replica struct {
 type membership struct {
 	replica *replica
 	session *session
-	user    signaling.UserInfo
-	peer    *sfu.Peer // nil without media
+	user    signaling.UserInfo // changed under replica.mu, by the session
+	peer    *sfu.Peer          // nil without media
 
 	active bool   // gets events; guarded by replica.mu
 	out    bool   // was taken out of the room; guarded by replica.mu

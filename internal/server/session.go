@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -28,7 +29,8 @@ type session struct {
 	link atomic.Pointer[link] // nil while the client is away
 
 	// Of the link's reading goroutine; while the client is away of whoever ends that state.
-	rooms map[signaling.RoomID]*membership
+	rooms   map[signaling.RoomID]*membership
+	renames *rate.Limiter // of setSelfInfo
 
 	// Guarded by srv.mu:
 	state  sessionState
@@ -49,6 +51,7 @@ const (
 func (s *Server) newSession(l *link, app signaling.AppID, user signaling.UserInfo) *session {
 	ses := &session{
 		srv: s, id: rand.Text(), app: app, user: user, since: time.Now(), holder: l, rooms: map[signaling.RoomID]*membership{},
+		renames: rate.NewLimiter(renamesPerSecond, renamesBurst),
 	}
 	ses.log = l.log.With("session", ses.id, "app", app, "user", user.UserID)
 	ses.link.Store(l)
