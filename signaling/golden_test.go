@@ -83,6 +83,8 @@ func messages() []message {
 		{signaling.MethodSetSelfInfo, "result", signaling.Empty{}},
 		{signaling.MethodCreateRoom, "call", signaling.CreateRoomParams{CommandID: "c-1", Room: room}},
 		{signaling.MethodCreateRoom, "result", signaling.CreateRoomResult{Room: room}},
+		{signaling.MethodGetRoom, "call", signaling.GetRoomParams{RoomID: room.RoomID}},
+		{signaling.MethodGetRoom, "result", signaling.GetRoomResult{Room: room}},
 		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n", Since: 11}},
 		{signaling.MethodJoinRoom, "result", signaling.JoinResult{
 			Snapshot: snapshot, Answer: "v=0\r\n", Slots: slots,

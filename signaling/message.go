@@ -21,6 +21,7 @@ const (
 	MethodLeaveRoom      = "room.leave"          // RoomParams -> Done
 	MethodDismissRoom    = "room.dismiss"        // RoomParams -> Done
 	MethodSnapshot       = "room.snapshot"       // RoomParams -> Snapshot
+	MethodGetRoom        = "room.get"            // GetRoomParams -> GetRoomResult
 	MethodUpdateRoom     = "room.update"         // UpdateRoomParams -> Done
 	MethodKickOut        = "room.kick"           // UserParams -> Done
 	MethodChangeRole     = "room.role"           // ChangeRoleParams -> Done
@@ -92,6 +93,16 @@ type CreateRoomParams struct {
 
 // CreateRoomResult is the room as the server filled it in.
 type CreateRoomResult struct {
+	Room RoomInfo `json:"room"`
+}
+
+// GetRoomParams asks about a room that one need not be in.
+type GetRoomParams struct {
+	RoomID RoomID `json:"roomId"`
+}
+
+// GetRoomResult is the room as anybody may see it.
+type GetRoomResult struct {
 	Room RoomInfo `json:"room"`
 }
 

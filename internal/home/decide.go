@@ -101,6 +101,15 @@ func (h *home) one(t *turn, c call) {
 		page := h.list(t, *c.List)
 		t.add(c, func(Entry) reply { return reply{Page: &page} })
 		return
+	case c.Info:
+		info, err := h.info(t)
+		t.add(c, func(Entry) reply {
+			if err != nil {
+				return refusal(err)
+			}
+			return reply{Room: &info}
+		})
+		return
 	case c.Exit != nil:
 		h.exit(t, *c.Exit, c.Seq)
 	case c.Announce != nil:

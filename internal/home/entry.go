@@ -77,6 +77,7 @@ type request struct {
 	Exit     *Member       `json:"exit,omitempty"`
 	Announce *announcement `json:"announce,omitempty"`
 	List     *Query        `json:"list,omitempty"`
+	Info     bool          `json:"info,omitempty"` // the room as anybody may see it
 	Ping     bool          `json:"ping,omitempty"` // does the node answer at all?
 }
 
@@ -94,12 +95,13 @@ func (a announcement) covers(u signaling.UserID) bool {
 }
 
 type reply struct {
-	Outcome Outcome        `json:"outcome,omitzero"`
-	Entry   *Entry         `json:"entry,omitempty"` // of an Enter: without events
-	Page    *Page          `json:"page,omitempty"`  // of a List
-	Code    signaling.Code `json:"code,omitempty"`
-	Message string         `json:"message,omitempty"`
-	Moved   bool           `json:"moved,omitempty"` // not decided here; look again where the home is
+	Outcome Outcome             `json:"outcome,omitzero"`
+	Entry   *Entry              `json:"entry,omitempty"` // of an Enter: without events
+	Page    *Page               `json:"page,omitempty"`  // of a List
+	Room    *signaling.RoomInfo `json:"room,omitempty"`  // of an Info
+	Code    signaling.Code      `json:"code,omitempty"`
+	Message string              `json:"message,omitempty"`
+	Moved   bool                `json:"moved,omitempty"` // not decided here; look again where the home is
 }
 
 func (r reply) err() error {

@@ -35,6 +35,31 @@ func (n *Node) List(ctx context.Context, key store.Key, q Query) (Page, error) {
 	return *r.Page, nil
 }
 
+// Info asks the room's home what anybody may know of a room, whether they are in it or not. One that does not exist is
+// [signaling.ErrRoomNotExist].
+func (n *Node) Info(ctx context.Context, key store.Key) (signaling.RoomInfo, error) {
+	r, _, err := n.ask(ctx, request{Key: key, Info: true})
+	if err != nil {
+		return signaling.RoomInfo{}, err
+	}
+	if r.Room == nil { // a home of an older version
+		return signaling.RoomInfo{}, signaling.ErrServer
+	}
+	return *r.Room, nil
+}
+
+func (h *home) info(t *turn) (signaling.RoomInfo, error) {
+	if !t.state.Exists() {
+		return signaling.RoomInfo{}, signaling.ErrRoomNotExist
+	}
+	info := t.state.Info
+	info.MemberCount = len(h.present)
+	if t.now.Before(h.gatherUntil) { // a new home does not know everybody yet
+		info.MemberCount = max(info.MemberCount, h.entry.Members)
+	}
+	return info, nil
+}
+
 // list answers a query. It looks at every member, but sorts no more than a page.
 func (h *home) list(t *turn, q Query) Page {
 	page := Page{Members: []signaling.UserInfo{}, Total: len(h.present)}

@@ -81,6 +81,12 @@ func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
 		{"room id that cannot be one", -2105, "printable ASCII", func(w *world) signaling.Message {
 			return w.login("bad").call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "raum ü"})
 		}},
+		{"question about a room that is not there", 100004, "does not exist", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodGetRoom, signaling.GetRoomParams{RoomID: "nowhere"})
+		}},
+		{"question about no room", -2105, "printable ASCII", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodGetRoom, signaling.Empty{})
+		}},
 		{"taken room id", 100003, "taken", func(w *world) signaling.Message {
 			return w.login("bad").call(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: room}})
 		}},

@@ -24,6 +24,8 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 		return with(ctx, m, ses.setSelfInfo)
 	case signaling.MethodCreateRoom:
 		return with(ctx, m, ses.createRoom)
+	case signaling.MethodGetRoom:
+		return with(ctx, m, ses.getRoom)
 	case signaling.MethodJoinRoom:
 		return with(ctx, m, ses.join)
 	case signaling.MethodSnapshot:
@@ -81,6 +83,16 @@ func (ses *session) createRoom(ctx context.Context, p signaling.CreateRoomParams
 	key := store.Key{App: ses.app, Room: p.Room.RoomID}
 	out, err := ses.srv.node.Create(ctx, key, room.Command{ID: id, By: ses.user, Action: room.Create{Info: p.Room}})
 	return signaling.CreateRoomResult{Room: out.State.Info}, err
+}
+
+// getRoom asks the room's home: only that knows how many are there now, and a room that has lost its home gets one. It
+// costs about what a join's refusal costs, and is bounded by the rate of calls.
+func (ses *session) getRoom(ctx context.Context, p signaling.GetRoomParams) (signaling.GetRoomResult, error) {
+	if err := p.RoomID.Valid(); err != nil {
+		return signaling.GetRoomResult{}, err
+	}
+	info, err := ses.srv.node.Info(ctx, store.Key{App: ses.app, Room: p.RoomID})
+	return signaling.GetRoomResult{Room: info}, err
 }
 
 // join enters a room: the media is negotiated, the home told, and the events start. A second join of a room replaces
