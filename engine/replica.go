@@ -131,7 +131,8 @@ func (r *Room) caughtUp(s signaling.Snapshot, err error) bool {
 		r.dismissed(DismissedByServer)
 		return true
 	case errors.Is(err, ErrNotInRoom):
-		r.kickedOut(KickedForStatusInvalid, "the server does not know this member any more")
+		why := r.whyOut()
+		r.kickedOut(why.Reason, why.Message)
 		return true
 	case err != nil || s.Version < r.view.Version:
 		return false
@@ -152,6 +153,18 @@ func (r *Room) caughtUp(s signaling.Snapshot, err error) bool {
 	}
 	r.asking = len(r.early) > 0
 	return !r.asking
+}
+
+// whyOut looks for the reason among the events that wait behind a gap; r.mu is held.
+func (r *Room) whyOut() signaling.KickedOutOfRoom {
+	for _, e := range r.early {
+		for _, ev := range e.Events {
+			if out, ok := ev.(signaling.KickedOutOfRoom); ok {
+				return out
+			}
+		}
+	}
+	return signaling.KickedOutOfRoom{Reason: KickedForStatusInvalid, Message: "the server does not know this member any more"}
 }
 
 // missed tells the observers what a snapshot shows to have changed; r.mu is held.

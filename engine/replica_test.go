@@ -90,3 +90,14 @@ func TestRefusedSnapshotEndsTheRoom(t *testing.T) {
 		require.ErrorIs(t, r.Err(), err)
 	}
 }
+
+// The reason may wait behind the gap that the snapshot was to close.
+func TestRefusedSnapshotTellsTheReasonThatIsKnown(t *testing.T) {
+	var told KickedOutReason
+	r := offline(t, &RoomObserver{OnKickedOutOfRoom: func(_ RoomID, why KickedOutReason, _ string) { told = why }})
+	r.asking = true
+	r.early = []signaling.RoomEvents{{Version: 9, Prev: 8, Events: signaling.EventList{signaling.KickedOutOfRoom{Reason: KickedForTooManyRooms}}}}
+	require.True(t, r.caughtUp(signaling.Snapshot{}, ErrNotInRoom))
+	r.events.Close()
+	require.Equal(t, KickedForTooManyRooms, told)
+}

@@ -147,11 +147,13 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 		t.add(c, func(Entry) reply { return refusal(err) })
 		return
 	}
-	if kick, ok := cmd.Action.(room.KickOut); ok {
-		h.expel(t, signaling.UserInfo{UserID: kick.User}, call{})
-	}
-	if info, ok := cmd.Action.(room.SetInfo); ok {
-		h.rename(cmd.By.UserID, info)
+	switch a := cmd.Action.(type) {
+	case room.KickOut:
+		h.expel(t, signaling.UserInfo{UserID: a.User}, call{})
+	case room.Expel:
+		h.expel(t, cmd.By, c)
+	case room.SetInfo:
+		h.rename(cmd.By.UserID, a)
 	}
 	t.add(c, func(e Entry) reply { out.Version = e.Version; return reply{Outcome: out} })
 }

@@ -83,6 +83,10 @@ func (d *decision) do(a Action) error {
 	case Depart:
 		d.depart()
 		return nil
+	case Expel:
+		d.depart()
+		d.tell([]signaling.UserID{d.by.UserID}, signaling.KickedOutOfRoom{Reason: a.Reason, Message: a.Message})
+		return nil
 	case Dismiss:
 		return d.dismiss(a)
 	case Expire:

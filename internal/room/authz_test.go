@@ -121,6 +121,7 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		{"take the owner out", room.KickOut{User: "owner", Present: true}, "-1001 100006 -2301 -2301 -2301"},
 		{"take out who is not here", room.KickOut{User: "zoe"}, "100005 100005 -2301 -2301 -2301"},
 		{"change the own name", room.SetInfo{UserName: "x", News: true}, "0 0 0 0 0"},
+		{"be expelled by the server", room.Expel{Reason: signaling.KickedForTooManyRooms}, "0 0 0 0 0"},
 		{"leave the room", room.Leave{}, "-2102 0 0 0 0"},
 		{"dismiss the room", room.Dismiss{}, "0 -2300 -2300 -2300 -2300"},
 		{"create it again", room.Create{Info: signaling.RoomInfo{RoomID: "r"}, SeatLimit: 20}, "100010 100003 100003 100003 100003"},

@@ -113,6 +113,12 @@ type Leave struct{}
 // to owners too; the room stays theirs.
 type Depart struct{}
 
+// Expel is what the server does to a member who may stay no longer: a departure of which they are told why.
+type Expel struct {
+	Reason  signaling.KickedOutReason `json:"reason"`
+	Message string                    `json:"message,omitempty"`
+}
+
 // Dismiss ends the room. An empty By is the server itself; Reason is heeded then, 0 meaning [signaling.DismissedByServer].
 type Dismiss struct {
 	Reason signaling.DismissedReason `json:"reason"`
@@ -138,6 +144,7 @@ func (SetAudio) actionType() string    { return "setAudio" }
 func (SetInfo) actionType() string     { return "setInfo" }
 func (Leave) actionType() string       { return "leave" }
 func (Depart) actionType() string      { return "depart" }
+func (Expel) actionType() string       { return "expel" }
 func (Dismiss) actionType() string     { return "dismiss" }
 func (Expire) actionType() string      { return "expire" }
 
@@ -207,6 +214,8 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[Leave](c, w.Data)
 	case "depart":
 		return decodeAction[Depart](c, w.Data)
+	case "expel":
+		return decodeAction[Expel](c, w.Data)
 	case "dismiss":
 		return decodeAction[Dismiss](c, w.Data)
 	case "expire":

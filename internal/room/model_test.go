@@ -229,9 +229,11 @@ func (w *world) expireAll() {
 // action makes a command of four small numbers.
 func (w *world) action(kind, a, b int) room.Action {
 	whom := people[b%len(people)]
-	switch kind % 23 {
+	switch kind % 24 {
 	case 20, 21:
 		return room.MoveUser{User: whom, Index: signaling.SeatIndex(a%6 - 1), Policy: signaling.MoveSeatPolicy(b % 4)}
+	case 23:
+		return room.Expel{Reason: signaling.KickedOutReason(a % 6)}
 	case 22:
 		return room.SetInfo{UserName: fmt.Sprint("name ", a%3), AvatarURL: fmt.Sprint(b % 3), News: a%2 == 0}
 	case 12:
@@ -283,7 +285,7 @@ func TestRules_holdForRandomCommands(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"command": func(t *rapid.T) {
 				who := rapid.SampledFrom(people).Draw(t, "who")
-				w.do(who, w.action(rapid.IntRange(0, 22).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
+				w.do(who, w.action(rapid.IntRange(0, 23).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
 			},
 			"time": func(t *rapid.T) {
 				w.now = w.now.Add(time.Duration(rapid.IntRange(1, 3000).Draw(t, "ms")) * time.Millisecond)

@@ -12,7 +12,8 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// maxRooms is how many rooms one session may be in (semantics of the documents' engine: three live rooms a device).
+// maxRooms is how many rooms one session may be in (the documents' engine: three live rooms a device). Entering one more
+// ends the oldest stay.
 const maxRooms = 3
 
 // call carries out one call of a client that is logged in.
@@ -103,8 +104,10 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	}
 	ses.forgetEnded()
 	old := ses.rooms[p.RoomID]
-	if old == nil && len(ses.rooms) >= maxRooms {
-		return res, signaling.Errorf(signaling.ErrLimit.Code, "a session may be in %d rooms; leave one first", maxRooms)
+	if old == nil {
+		if err := ses.leaveOldest(ctx); err != nil { // one too many, because an earlier attempt failed
+			return res, err
+		}
 	}
 	r, err := ses.srv.acquire(ctx, store.Key{App: ses.app, Room: p.RoomID})
 	if err != nil {
@@ -145,9 +148,12 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 		return res, err
 	}
 	res.Snapshot.Room.MemberCount = max(res.Snapshot.Room.MemberCount, entry.Members) // the entry counts this one already
-	ses.rooms[p.RoomID] = m
+	ses.joined(p.RoomID, m, old)
 	if old != nil {
 		old.end()
+	}
+	if err := ses.leaveOldest(ctx); err != nil {
+		ses.log.Warn("in one room too many", "error", err) // until the next join
 	}
 	return res, nil
 }

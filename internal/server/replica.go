@@ -38,6 +38,7 @@ type membership struct {
 	session *session
 	user    signaling.UserInfo // changed under replica.mu, by the session
 	peer    *sfu.Peer          // nil without media
+	order   uint64             // grows with each stay of the session\'s
 
 	active bool   // gets events; guarded by replica.mu
 	out    bool   // was taken out of the room; guarded by replica.mu

@@ -30,6 +30,7 @@ type session struct {
 
 	// Of the link's reading goroutine; while the client is away of whoever ends that state.
 	rooms   map[signaling.RoomID]*membership
+	stays   uint64        // so far
 	renames *rate.Limiter // of setSelfInfo
 
 	// Guarded by srv.mu:
