@@ -16,14 +16,18 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// Config of a login. URL, SDKAppID, UserID and UserSig are required.
+// Config of a login. URL, SDKAppID, UserID and one of UserSig and TokenSource are required.
 type Config struct {
 	URL       string // ws://host:port or wss://host
 	SDKAppID  AppID
 	UserID    UserID // 1 to 32 bytes
-	UserSig   string // made by your server, see package usersig
+	UserSig   string // made by your server, see package usersig; with a TokenSource only for the beginning
 	UserName  string // at most 100 bytes
 	AvatarURL string // at most 200 bytes
+
+	// TokenSource keeps the login supplied with UserSigs. Without one it ends when UserSig has expired, unless
+	// RenewUserSig is called in time.
+	TokenSource TokenSource
 
 	// Codec is opus.Codec, unless both ends are tests. Without one there is no media: a moderator's bot.
 	Codec audio.Codec
@@ -57,8 +61,8 @@ func (c Config) validate() error {
 	if err := c.UserID.Valid(); err != nil {
 		errs = append(errs, err)
 	}
-	if c.UserSig == "" {
-		add("Config.UserSig is missing; package usersig and the command voiceroom usersig make one")
+	if c.UserSig == "" && c.TokenSource == nil {
+		add("Config.UserSig is missing, and there is no TokenSource; package usersig and the command voiceroom usersig make one")
 	}
 	if c.Codec == nil && (c.Microphone != nil || c.Speaker != nil) {
 		add("Config.Codec is missing, and Microphone and Speaker need one: use opus.Codec")
@@ -76,6 +80,12 @@ func (c Config) validate() error {
 type Observer struct {
 	// OnKickedOffLine: the same user has logged in elsewhere. The login is over, and with it every room.
 	OnKickedOffLine func(message string)
+	// OnUserSigWillExpire: the UserSig expires so soon, after a tenth of its time or five minutes, whichever is less, and
+	// nothing replaces it: call RenewUserSig. With a TokenSource only when that has failed for half of the time.
+	OnUserSigWillExpire func(left time.Duration)
+	// OnUserSigExpired: it has expired (documents, onUserSigExpired). Everything goes on for the server's grace period,
+	// 30 s unless it is set otherwise, in which RenewUserSig still helps. Then the login is over: OnDisconnected.
+	OnUserSigExpired func()
 	// OnReconnecting: the connection to the server is gone, and another is being made. Seats wait, verbs wait, and as
 	// long as the server's node lives audio goes on.
 	OnReconnecting func(cause error)
@@ -92,6 +102,8 @@ type Engine struct {
 	log    *slog.Logger
 	link   *signaling.Session
 	player *player
+
+	credential *credential
 
 	events    *dispatch.Queue
 	observers dispatch.Observers[Observer]
@@ -127,15 +139,19 @@ func Login(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e.player = newPlayer(cfg.Speaker, e.log)
 	e.events = dispatch.New(e.log) // before the server can send anything
+	e.credential = newCredential(cfg)
 	link, err := signaling.OpenSession(ctx, signaling.SessionConfig{
 		DialConfig: signaling.DialConfig{URL: cfg.URL, Logger: e.log, NetDial: cfg.Network.Dial, OnNotify: e.notified},
 		Login:      e.loginParams, Versions: e.versions, Restore: e.restore, Away: e.away, Back: e.back, GiveUp: cfg.GiveUp,
 	})
 	if err != nil {
+		e.credential.end()
 		e.events.Close()
 		return nil, signaling.WithOp(op, err)
 	}
 	e.link = link
+	e.credential.loggedIn(link.Result())
+	e.wg.Go(e.keepUserSig)
 	e.wg.Go(e.watch)
 	return e, nil
 }
@@ -172,6 +188,7 @@ func (e *Engine) Logout(ctx context.Context) error {
 // watch ends everything when the login has ended.
 func (e *Engine) watch() {
 	<-e.link.Done()
+	e.credential.end()
 	e.mu.Lock()
 	if e.cause == nil && !e.closed {
 		e.cause = e.link.Err()
@@ -199,6 +216,9 @@ func (e *Engine) watch() {
 			}
 		})
 	default:
+		if errors.Is(cause, ErrUserSigExpired) {
+			e.sigExpired() // if it was away when the server said so
+		}
 		e.post("OnDisconnected", func(o *Observer) {
 			if o.OnDisconnected != nil {
 				o.OnDisconnected(cause)
@@ -224,6 +244,8 @@ func (e *Engine) notified(method string, params json.RawMessage) {
 				r.slotsChanged(p.Slots)
 			}
 		}
+	case signaling.NotifySigExpired:
+		e.sigExpired()
 	case signaling.NotifyKickedOff: // the session ends by it
 	default:
 		e.log.Debug("notification of a newer server", "method", method)

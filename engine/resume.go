@@ -14,12 +14,13 @@ import (
 const rejoinPause = 500 * time.Millisecond
 
 // loginParams is what this user logs in with, each time.
-func (e *Engine) loginParams(context.Context) (signaling.LoginParams, error) {
+func (e *Engine) loginParams(ctx context.Context) (signaling.LoginParams, error) {
+	sig, err := e.credential.userSig(ctx)
 	self := e.Self()
 	return signaling.LoginParams{
-		SDKAppID: e.cfg.SDKAppID, UserID: e.cfg.UserID, UserSig: e.cfg.UserSig,
+		SDKAppID: e.cfg.SDKAppID, UserID: e.cfg.UserID, UserSig: sig,
 		UserName: self.UserName, AvatarURL: self.AvatarURL, Client: "openvoiceroom-go",
-	}, nil
+	}, err
 }
 
 func (e *Engine) allRooms() []*Room {
@@ -49,6 +50,7 @@ func (e *Engine) versions() map[RoomID]uint64 {
 // restore brings the rooms back after a new connection: those that the server has kept go on by themselves, the others
 // are joined again.
 func (e *Engine) restore(ctx context.Context, res signaling.LoginResult, call signaling.CallFunc) {
+	e.credential.loggedIn(res)
 	var wg sync.WaitGroup
 	for _, r := range e.allRooms() {
 		r.mu.Lock()

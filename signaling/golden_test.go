@@ -79,6 +79,8 @@ func messages() []message {
 		{signaling.MethodLogout, "result", signaling.Empty{}},
 		{signaling.MethodPing, "call", signaling.Empty{}},
 		{signaling.MethodPing, "result", signaling.Empty{}},
+		{signaling.MethodRenew, "call", signaling.RenewParams{UserSig: "eJw..."}},
+		{signaling.MethodRenew, "result", signaling.RenewResult{ExpiresAt: 1767312000000, ServerTime: 1767225600000}},
 		{signaling.MethodSetSelfInfo, "call", signaling.SelfInfoParams{UserName: &guest.UserName, AvatarURL: &guest.AvatarURL}},
 		{signaling.MethodSetSelfInfo, "result", signaling.Empty{}},
 		{signaling.MethodCreateRoom, "call", signaling.CreateRoomParams{CommandID: "c-1", Room: room}},
@@ -130,6 +132,7 @@ func messages() []message {
 		{signaling.MethodRestartMedia, "result", signaling.RestartResult{Answer: "v=0\r\n"}},
 		{signaling.NotifyRoomEvents, "notification", signaling.RoomEvents{RoomID: room.RoomID, Version: 13, Prev: 12, Events: events()[:1]}},
 		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
+		{signaling.NotifySigExpired, "notification", signaling.UserSigExpired{GraceMS: 30000}},
 		{signaling.NotifyKickedOff, "notification", signaling.KickedOffLine{Message: "the same user has logged in elsewhere"}},
 	}
 }

@@ -15,6 +15,7 @@ const (
 	MethodLogin          = "session.login"       // LoginParams -> LoginResult
 	MethodLogout         = "session.logout"      // Empty -> Empty
 	MethodPing           = "session.ping"        // Empty -> Empty
+	MethodRenew          = "session.renew"       // RenewParams -> RenewResult
 	MethodSetSelfInfo    = "session.setSelfInfo" // SelfInfoParams -> Empty
 	MethodCreateRoom     = "room.create"         // CreateRoomParams -> CreateRoomResult
 	MethodJoinRoom       = "room.join"           // JoinParams -> JoinResult
@@ -41,9 +42,10 @@ const (
 
 // The notifications a server sends.
 const (
-	NotifyRoomEvents = "room.events"           // RoomEvents
-	NotifySlots      = "media.slots"           // SlotsChanged
-	NotifyKickedOff  = "session.kickedOffLine" // KickedOffLine
+	NotifyRoomEvents = "room.events"            // RoomEvents
+	NotifySlots      = "media.slots"            // SlotsChanged
+	NotifyKickedOff  = "session.kickedOffLine"  // KickedOffLine
+	NotifySigExpired = "session.userSigExpired" // UserSigExpired
 )
 
 // Empty is the parameters or result of a call that has none.
@@ -76,6 +78,17 @@ type LoginResult struct {
 	ExpiresAt  int64    `json:"expiresAt,omitempty"` // when the UserSig expires, Unix milliseconds
 	ServerTime int64    `json:"serverTime"`          // Unix milliseconds
 	Nodes      []string `json:"nodes,omitempty"`     // URLs of the servers that may be tried next
+}
+
+// RenewParams shows a newer UserSig, so that the session may outlast the one it began with.
+type RenewParams struct {
+	UserSig string `json:"userSig" required:"true"`
+}
+
+// RenewResult says until when the session is good now.
+type RenewResult struct {
+	ExpiresAt  int64 `json:"expiresAt"`  // Unix milliseconds; never earlier than before
+	ServerTime int64 `json:"serverTime"` // Unix milliseconds
 }
 
 // SelfInfoParams changes under which name and avatar the others see this user. Absent fields stay; empty ones are
@@ -268,6 +281,11 @@ type RoomEvents struct {
 type SlotsChanged struct {
 	RoomID RoomID `json:"roomId"`
 	Slots  []Slot `json:"slots"`
+}
+
+// UserSigExpired says that the session ends when GraceMS have passed, unless a newer UserSig is shown before that.
+type UserSigExpired struct {
+	GraceMS int64 `json:"graceMs"`
 }
 
 // KickedOffLine ends the session: the same user logged in elsewhere. The server closes the connection after it.

@@ -117,6 +117,17 @@ func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
 		{"own avatar of 201 bytes", -1001, "200", func(w *world) signaling.Message {
 			return w.login("bad").call(signaling.MethodSetSelfInfo, map[string]any{"avatarUrl": strings.Repeat("n", 201)})
 		}},
+		{"renewal with an expired UserSig", 70001, "new one", func(w *world) signaling.Message {
+			sig, err := usersig.Mint(app, secret, "bad", time.Minute, time.Now().Add(-time.Hour))
+			require.NoError(w.t, err)
+			return w.login("bad").call(signaling.MethodRenew, signaling.RenewParams{UserSig: sig})
+		}},
+		{"renewal with another user's UserSig", 70013, "another user", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodRenew, signaling.RenewParams{UserSig: w.sig("good")})
+		}},
+		{"renewal with nothing", -1001, `"userSig" is missing`, func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodRenew, signaling.Empty{})
+		}},
 		{"negative time-out", -1001, "seconds", func(w *world) signaling.Message {
 			c := w.login("bad")
 			own(c, "bad's room")

@@ -21,6 +21,8 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 	switch m.Method {
 	case signaling.MethodPing:
 		return signaling.Empty{}, nil
+	case signaling.MethodRenew:
+		return with(ctx, m, ses.renew)
 	case signaling.MethodSetSelfInfo:
 		return with(ctx, m, ses.setSelfInfo)
 	case signaling.MethodCreateRoom:

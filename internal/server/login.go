@@ -60,6 +60,7 @@ func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signalin
 	if l.ses == nil {
 		l.ses = s.logIn(l, p)
 	}
+	expires = l.ses.validUntil(expires)
 	l.log = l.ses.log
 	l.log.Info("logged in", "client", p.Client, "resumed", res.Resumed)
 	res.SessionID, res.GraceMS, res.PingMS = l.ses.id, s.grace().Milliseconds(), pingEvery.Milliseconds()

@@ -88,7 +88,7 @@ var methods = map[string]bool{
 	signaling.MethodSnapshot: true, signaling.MethodTakeSeat: true, signaling.MethodLeaveSeat: true,
 	signaling.MethodRespondRequest: true, signaling.MethodCancelRequest: true, signaling.MethodSetAudio: true,
 	signaling.MethodRestartMedia: true, signaling.MethodMoveSeat: true, signaling.MethodInvite: true,
-	signaling.MethodSetSelfInfo: true, signaling.MethodGetRoom: true,
+	signaling.MethodSetSelfInfo: true, signaling.MethodRenew: true, signaling.MethodGetRoom: true,
 	signaling.MethodMoveUser:    true,
 	signaling.MethodKickOffSeat: true, signaling.MethodLockSeat: true, signaling.MethodUpdateRoom: true,
 	signaling.MethodChangeRole: true, signaling.MethodKickOut: true, signaling.MethodListMembers: true,

@@ -27,6 +27,7 @@ type session struct {
 	since time.Time
 
 	link atomic.Pointer[link] // nil while the client is away
+	sig  validity
 
 	// Of the link's reading goroutine; while the client is away of whoever ends that state.
 	rooms   map[signaling.RoomID]*membership
@@ -36,7 +37,7 @@ type session struct {
 	// Guarded by srv.mu:
 	state  sessionState
 	holder *link       // while attached; longer than link, for its goroutine lets the session go last
-	final  bool        // not to be kept when its connection ends: a later login has replaced it
+	final  bool        // not to be kept when its connection ends: replaced by a later login, or its UserSig has expired
 	grace  *time.Timer // while away
 }
 
@@ -104,6 +105,7 @@ func (ses *session) letGo(loggedOut bool) {
 // forget takes a session off the lists; srv.mu is held. Whoever does it has to end its memberships.
 func (s *Server) forget(ses *session) {
 	ses.state = ended
+	ses.sig.stop()
 	if ses.grace != nil {
 		ses.grace.Stop()
 	}
@@ -159,13 +161,18 @@ func (s *Server) claim(key userKey, id string, l *link) *session {
 
 // kickOff ends a session because its user has logged in elsewhere.
 func (ses *session) kickOff() {
+	const reason = "the same user has logged in elsewhere"
+	ses.notify(signaling.NotifyKickedOff, signaling.KickedOffLine{Message: reason})
+	ses.endForGood(reason)
+}
+
+// endForGood closes the session's connection, if it has one, and keeps nothing for its return.
+func (ses *session) endForGood(reason string) {
 	s := ses.srv
 	s.mu.Lock()
 	ses.final = true
 	s.mu.Unlock()
-	const reason = "the same user has logged in elsewhere"
 	if l := ses.link.Load(); l != nil {
-		ses.notify(signaling.NotifyKickedOff, signaling.KickedOffLine{Message: reason})
 		l.end(websocket.ClosePolicyViolation, reason)
 	}
 	ses.endAway()
