@@ -20,7 +20,8 @@ type options struct {
 
 	SeatLimit   int           `group:"limits" default:"20" placeholder:"N" help:"Most seats of a room (default ${default}, at most 50)."`
 	MemberLimit int           `group:"limits" default:"100000" placeholder:"N" help:"Most members of a room (default ${default})."`
-	Grace       time.Duration `group:"limits" default:"30s" placeholder:"TIME" help:"How long a seat waits for its user after the user's node has died (default ${default})."`
+	Grace       time.Duration `group:"limits" default:"30s" placeholder:"TIME" help:"How long a seat waits for its user after the user's connection or node has gone (default ${default})."`
+	MultiLogin  bool          `group:"limits" help:"Let a user be logged in several times. Else a later login ends the earlier one. In one room a user is once in any case: the later stay ends the earlier one. The same on all nodes."`
 
 	Data         string `group:"store" default:"./data" placeholder:"DIR" help:"Folder of the embedded store (default ${default}). One process at a time may use it."`
 	NATS         string `group:"store" name:"nats" placeholder:"URL" help:"Use this NATS (addresses separated by commas) instead of the embedded store."`

@@ -42,7 +42,7 @@ func run(ctx context.Context, o options, apps map[signaling.AppID]string) (err e
 	defer func() { err = errors.Join(err, st.Close()) }()
 	srv, err := server.New(ctx, server.Config{
 		Apps: apps, Store: st, UDP: udp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
-		Grace: o.Grace, SeatLimit: o.SeatLimit, MemberLimit: o.MemberLimit, Logger: log,
+		Grace: o.Grace, MultiLogin: o.MultiLogin, SeatLimit: o.SeatLimit, MemberLimit: o.MemberLimit, Logger: log,
 	})
 	if err != nil {
 		return interrupted(ctx, err)

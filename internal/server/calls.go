@@ -154,6 +154,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	if old != nil {
 		old.end()
 	}
+	m.onlyStay()
 	if err := ses.leaveOldest(ctx); err != nil {
 		ses.log.Warn("in one room too many", "error", err) // until the next join
 	}

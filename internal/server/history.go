@@ -121,6 +121,9 @@ func (r *replica) resume(ctx context.Context, m *membership, since uint64) {
 	if now.Events, known = r.past.visible(m.user.UserID, since); !known {
 		now.Events, now.Prev = nil, now.Version
 	}
+	if m.lastWord != nil {
+		now.Version, now.Events = max(now.Version, since+1), append(now.Events, *m.lastWord)
+	}
 	m.active, m.prev = !m.out && !r.over, since
 	if now.Version > since && (len(now.Events) > 0 || !known) {
 		m.prev = now.Version

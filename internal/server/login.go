@@ -19,6 +19,9 @@ type loginNotice struct {
 	Session string           `json:"session"`
 	Resumes string           `json:"resumes,omitempty"` // the session of the same client that this one goes on with
 	At      int64            `json:"at"`                // Unix nanoseconds
+
+	// Room makes it a notice of a stay: the session has entered the room, which ends the user's other stays there.
+	Room signaling.RoomID `json:"room,omitempty"`
 }
 
 // lastLogin is the newest login of a user at any node, as far as this node has heard. It is remembered for a while, so
@@ -85,6 +88,9 @@ func (s *Server) logIn(l *link, p signaling.LoginParams) *session {
 	s.loginTime = ses.since
 	notice.Session, notice.At = ses.id, ses.since.UnixNano()
 	former := s.users[key]
+	if s.cfg.MultiLogin {
+		former = nil
+	}
 	s.users[key] = ses
 	s.remember(p.SDKAppID, notice)
 	s.mu.Unlock()
@@ -160,6 +166,9 @@ func (s *Server) remember(app signaling.AppID, n loginNotice) {
 
 // replaced reports whether the user has logged in with another session since this one.
 func (s *Server) replaced(key userKey, session string) bool {
+	if s.cfg.MultiLogin {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l, heard := s.latest[key]
@@ -174,8 +183,18 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 		s.log.Error("unreadable notice of a login", "error", err)
 		return
 	}
+	if l.Room != "" {
+		s.enteredElsewhere(app, l)
+		return
+	}
 	s.mu.Lock()
 	ses := s.users[userKey{app, l.User}]
+	if s.cfg.MultiLogin { // one session has nothing to do with another, except with its own former self
+		ses = s.sessions[l.Resumes]
+		if ses != nil && ses.key() != (userKey{app, l.User}) {
+			ses = nil
+		}
+	}
 	if ses == nil || ses.id != l.Session && !ses.later(l) {
 		s.remember(app, l)
 	}

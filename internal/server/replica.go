@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
@@ -43,6 +44,10 @@ type membership struct {
 	active bool   // gets events; guarded by replica.mu
 	out    bool   // was taken out of the room; guarded by replica.mu
 	prev   uint64 // the version it was told last; guarded by replica.mu
+
+	// Guarded by replica.mu, for [Config.MultiLogin]:
+	entered  time.Time                  // when this stay began
+	lastWord *signaling.KickedOutOfRoom // why it is over, where the room's history does not say so
 
 	slotMu    sync.Mutex
 	tellSlots bool

@@ -32,6 +32,7 @@ type Config struct {
 	URL            string        // where clients reach this node, told to them for later; may be empty
 	AllowedOrigins []string      // browser origins besides the server's own host; "*" allows all
 	Grace          time.Duration // how long a seat waits for a user whose connection or node has gone; default 30 s
+	MultiLogin     bool          // a later login of a user leaves the earlier ones alone; in one room they are once
 	SeatLimit      int           // most seats of a room; default 20
 	MemberLimit    int           // most members of a room; default 100,000
 	Logger         *slog.Logger  // nil: nothing is logged

@@ -34,7 +34,8 @@ type Config struct {
 	Delay  time.Duration // of the media, one way
 	Seed   uint64        // of the losses: the same seed loses alike
 	Codec  audio.Codec   // nil means audio.MuLaw
-	Grace  time.Duration // how long a seat waits for a user whose node has died; 0 means the server's default
+	Grace  time.Duration // how long a seat waits for a user whose connection or node has gone; 0 means the server's default
+	Multi  bool          // users may log in several times
 	Logger *slog.Logger  // of servers and clients; nil discards
 }
 
@@ -116,7 +117,7 @@ func (s *Server) startNode(i int) (*node, error) {
 	n := &node{addr: fmt.Sprintf("node%d.test:80", i), store: s.cluster.Node()}
 	n.server, err = server.New(context.Background(), server.Config{
 		Apps: map[signaling.AppID]string{App: Secret}, Store: n.store, UDP: udp, Net: host,
-		URL: "ws://" + n.addr, Grace: s.cfg.Grace, Logger: s.cfg.Logger,
+		URL: "ws://" + n.addr, Grace: s.cfg.Grace, MultiLogin: s.cfg.Multi, Logger: s.cfg.Logger,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// With Config.MultiLogin a user may be logged in several times, with a phone and a computer. In one room they are by one
+// of them: the later stay ends the earlier one, and seat and requests go on with it.
+
+// onlyStay ends the user's other stays in a room that this session has just entered, at every node.
+func (m *membership) onlyStay() {
+	s := m.session.srv
+	if !s.cfg.MultiLogin {
+		return
+	}
+	m.replica.mu.Lock()
+	m.entered = time.Now()
+	n := loginNotice{User: m.user.UserID, Session: m.session.id, At: m.entered.UnixNano(), Room: m.replica.key.Room}
+	m.replica.mu.Unlock()
+	m.replica.endOtherStays(n)
+	b, err := json.Marshal(n)
+	if err == nil {
+		err = s.cfg.Store.Publish(store.Topic{Kind: store.KindLogin, App: m.replica.key.App}, b)
+	}
+	if err != nil {
+		m.session.log.Warn("other nodes not told of the stay", "room", n.Room, "error", err)
+	}
+}
+
+// enteredElsewhere hears of stays at any node, this one included.
+func (s *Server) enteredElsewhere(app signaling.AppID, n loginNotice) {
+	s.mu.Lock()
+	r := s.replicas[store.Key{App: app, Room: n.Room}]
+	s.mu.Unlock()
+	if r != nil {
+		r.endOtherStays(n)
+	}
+}
+
+// endOtherStays ends the stays that began before that of the notice. Only the sessions concerned are told: for everybody
+// else the user never left.
+func (r *replica) endOtherStays(n loginNotice) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for m := range r.members {
+		if m.user.UserID != n.User || m.session.id == n.Session || m.out || m.entered.IsZero() || m.later(n) {
+			continue
+		}
+		m.lastWord = &signaling.KickedOutOfRoom{
+			Reason: signaling.KickedByLoginOnOtherDevice, Message: "the same user has entered this room with another login",
+		}
+		if m.active {
+			// Nothing follows for this session, so the version after the last one that it was told is free.
+			m.session.notify(signaling.NotifyRoomEvents, signaling.RoomEvents{
+				RoomID: r.key.Room, Version: m.prev + 1, Prev: m.prev, Events: signaling.EventList{*m.lastWord},
+			})
+		}
+		m.active, m.out = false, true
+		r.srv.spawn(m.exit) // not here: it waits for goroutines
+	}
+}
+
+// later reports whether this stay began after that of the notice. As with logins, clocks decide only between two that
+// cross.
+func (m *membership) later(n loginNotice) bool {
+	at := m.entered.UnixNano()
+	return time.Since(m.entered) <= loginsCross && (at > n.At || at == n.At && m.session.id > n.Session)
+}
+
+// exit ends the media of a stay that is over, and tells the room's home that this session is not in the room any more.
+func (m *membership) exit() {
+	m.endMedia()
+	ctx, cancel := context.WithTimeout(m.session.srv.ctx, cleanLimit)
+	defer cancel()
+	if err := m.session.srv.node.Exit(ctx, m.replica.key, m.member()); err != nil {
+		m.session.log.Debug("room not told that a stay ended", "room", m.replica.key.Room, "error", err)
+	}
+}
