@@ -3,6 +3,7 @@ package signaling
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,15 +30,21 @@ func pause(attempt, servers int, r float64) time.Duration {
 }
 
 // servers lists where a session may be, in the order in which they are asked: where it was, where it began, and what
-// the server has told.
+// the server has told, as far as that is of use. A token that was sent encrypted is not sent in clear later.
 func servers(last, first string, told []string) []string {
-	var list []string
-	for _, url := range append([]string{last, first}, told...) {
-		if url != "" && !slices.Contains(list, url) {
+	list := []string{last}
+	if first != last {
+		list = append(list, first)
+	}
+	for _, url := range told {
+		_, err := endpoint(url)
+		if err == nil && !slices.Contains(list, url) && (encrypted(url) || !encrypted(first)) {
 			list = append(list, url)
 		}
 	}
 	return list
 }
+
+func encrypted(url string) bool { return len(url) > 6 && strings.EqualFold(url[:6], "wss://") }
 
 func random() float64 { return rand.Float64() }

@@ -140,8 +140,8 @@ func (s *Session) Probe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.conn
-	if c == nil {
-		return
+	if s.state != Online {
+		return // also when it is over: Close may have waited for everything already
 	}
 	s.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, probeWait)
@@ -214,6 +214,10 @@ func (s *Session) run(c *Conn) {
 			return
 		}
 		s.log.Info("connection lost", "cause", cause)
+		if s.cfg.GiveUp < 0 { // nobody is told of a return that is not tried
+			s.finish(cause)
+			return
+		}
 		if s.cfg.Away != nil {
 			s.cfg.Away(cause)
 		}
@@ -251,9 +255,6 @@ func (s *Session) finish(err error) {
 
 // comeBack opens another connection, until it has one or must give up.
 func (s *Session) comeBack(cause error) (*Conn, error) {
-	if s.cfg.GiveUp < 0 {
-		return nil, cause
-	}
 	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.GiveUp)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
@@ -275,6 +276,9 @@ func (s *Session) comeBack(cause error) (*Conn, error) {
 			return c, nil
 		}
 		s.log.Debug("not connected again", "url", url, "error", err)
+		if over := s.mayReturn(); over != nil {
+			return nil, over // said on the connection that has just failed: a later login must not be pushed out
+		}
 		if e, refused := errors.AsType[*Error](err); refused && !e.Code.Retryable() {
 			return nil, err // trying again changes nothing
 		}
@@ -309,11 +313,13 @@ func (s *Session) tryURL(ctx context.Context, url string) (*Conn, error) {
 		})
 		s.cfg.Restore(alive, res, c.Call)
 	}
-	select {
-	case <-c.Done(): // again
+	err = c.Err() // it may be gone again
+	if err == nil {
+		err = ctx.Err() // given up, perhaps in the middle of Restore: without its rooms a session would be no good
+	}
+	if err != nil {
 		c.Close()
-		return nil, c.Err()
-	default:
+		return nil, err
 	}
 	s.online(c)
 	if err := s.mayReturn(); err != nil { // closed meanwhile

@@ -102,6 +102,9 @@ func TestPause(t *testing.T) {
 }
 
 func TestServers(t *testing.T) {
-	assert.Equal(t, []string{"b", "a", "c"}, servers("b", "a", []string{"a", "b", "", "c"}))
-	assert.Equal(t, []string{"a"}, servers("a", "a", nil))
+	assert.Equal(t, []string{"ws://b", "ws://a", "ws://c"}, servers("ws://b", "ws://a", []string{"ws://a", "ws://b", "", "ws://c"}))
+	assert.Equal(t, []string{"ws://a"}, servers("ws://a", "ws://a", nil))
+	assert.Equal(t, []string{"ws://a"}, servers("ws://a", "ws://a", []string{"b:80", "http://b", "://"}), "a wrong --url of a node ends no session")
+	assert.Equal(t, []string{"wss://a", "WSS://b"}, servers("wss://a", "wss://a", []string{"ws://a", "WSS://b", "ws://c"}), "no token in clear")
+	assert.Equal(t, []string{"ws://a", "wss://b"}, servers("ws://a", "ws://a", []string{"wss://b"}))
 }
