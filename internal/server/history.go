@@ -12,9 +12,9 @@ import (
 
 // Bounds of a room's history on a node. It is kept for clients that come back; who needs more gets a snapshot.
 const (
-	maxPast       = 256  // entries
-	maxPastEvents = 1024 // in all of them
-	maxReplay     = 1024 // events of one notification: it has to stay far below what a client reads, 256 KiB
+	maxPast       = 256      // entries
+	maxPastEvents = 1024     // in all of them
+	maxReplay     = 64 << 10 // bytes of the events in one notification: it has to stay far below what a client reads, 256 KiB
 )
 
 // history is what has happened in a room lately: consecutive entries, the newest last.
@@ -67,7 +67,20 @@ func (h *history) visible(u signaling.UserID, since uint64) (seen signaling.Even
 			break
 		}
 	}
-	return seen, len(seen) <= maxReplay
+	return seen, len(seen) == 0 || replayable(seen)
+}
+
+// replayable reports whether events fit into one message with other things. Their sizes differ by a factor of thousand:
+// a crowd that came in together is one event.
+func replayable(list signaling.EventList) bool {
+	size := 0
+	for _, e := range list {
+		b, err := signaling.MarshalEvent(e)
+		if size += len(b); err != nil || size > maxReplay {
+			return false
+		}
+	}
+	return true
 }
 
 // expelled reports whether a user has been taken out of the room after a version.
@@ -86,16 +99,18 @@ func (r *replica) reach(ctx context.Context, since uint64) {
 		return
 	}
 	list, err := r.srv.node.Past(ctx, r.key, r.srv.grace()+time.Minute)
-	if err != nil {
-		r.srv.log.Debug("no history of a room", "room", r.key.Room, "error", err)
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err != nil {
+		r.srv.log.Debug("no history of a room", "room", r.key.Room, "error", err)
+		r.past.filled = false // perhaps only the one who asked has gone
+		return
+	}
 	for _, e := range slices.Backward(list) {
 		switch begin := r.past.list[0].version; {
 		case e.Version >= begin:
-		case e.Version != begin-1 || e.State.Info.CreateTime != first.State.Info.CreateTime || len(r.past.list) >= maxPast:
+		case e.Version != begin-1 || e.State.Info.CreateTime != first.State.Info.CreateTime,
+			len(r.past.list) >= maxPast || r.past.events+len(e.Events) > maxPastEvents:
 			return
 		default:
 			r.past.list = slices.Insert(r.past.list, 0, past{e.Version, e.Events})
@@ -118,8 +133,11 @@ func (r *replica) resume(ctx context.Context, m *membership, since uint64) {
 	r.mu.Lock()
 	now := signaling.RoomEvents{RoomID: r.key.Room, Version: r.entry.Version, Prev: since}
 	var known bool
-	if now.Events, known = r.past.visible(m.user.UserID, since); !known {
+	switch now.Events, known = r.past.visible(m.user.UserID, since); {
+	case !known:
 		now.Events, now.Prev = nil, now.Version
+	case m.out && !r.past.expelled(m.user.UserID, since):
+		now.Events = nil // it knows that it is out: what came after that is not for it
 	}
 	if m.lastWord != nil {
 		now.Version, now.Events = max(now.Version, since+1), append(now.Events, *m.lastWord)

@@ -35,6 +35,8 @@ type lastLogin struct {
 // loginsCross is how long the notice of a login may be under way. Clocks of nodes may differ by more.
 const loginsCross = 2 * time.Second
 
+var errReplaced = &signaling.Error{Code: signaling.ErrKickedOffLine.Code, Message: "the same user has logged in elsewhere meanwhile"}
+
 func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signaling.LoginResult, err error) {
 	s := l.srv
 	if l.ses != nil {
@@ -53,11 +55,17 @@ func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signalin
 			return res, signaling.Errorf(signaling.ErrBadRequest.Code, "resume.sessionId is a sessionId of an earlier login")
 		}
 		if s.replaced(key, p.Resume.SessionID) {
-			return res, &signaling.Error{Code: signaling.ErrKickedOffLine.Code, Message: "the same user has logged in elsewhere meanwhile"}
+			return res, errReplaced
 		}
-		if ses := s.claim(key, p.Resume.SessionID, l); ses != nil {
+		ses := s.claim(key, p.Resume.SessionID, l)
+		if ses == nil {
+			ses = s.claim(key, s.resumedBy(key, p.Resume.SessionID), l)
+		}
+		if ses != nil {
 			l.ses, res.Resumed = ses, true
 			res.Rooms = ses.resume(ctx, p.Resume.Versions)
+		} else if s.replaced(key, p.Resume.SessionID) { // while the claim waited
+			return res, errReplaced
 		}
 	}
 	if l.ses == nil {
@@ -152,7 +160,9 @@ func (s *Server) grace() time.Duration {
 
 // remember notes a login as the user's newest; s.mu is held.
 func (s *Server) remember(app signaling.AppID, n loginNotice) {
-	now, keep := time.Now(), 2*s.grace()
+	// A client tries to come back for longer than its seat waits. Until it has stopped it must not be forgotten who
+	// has replaced it: its return would push out the later login.
+	now, keep := time.Now(), max(2*s.grace(), 2*signaling.GiveUpAfter)
 	if now.Sub(s.swept) > keep {
 		maps.DeleteFunc(s.latest, func(_ userKey, l lastLogin) bool { return now.Sub(l.heard) > keep })
 		s.swept = now
@@ -174,6 +184,17 @@ func (s *Server) replaced(key userKey, session string) bool {
 	l, heard := s.latest[key]
 	// A client that never got the answer to its last resume repeats it.
 	return heard && l.session != session && l.resumes != session
+}
+
+// resumedBy returns the session that a login elsewhere has gone on with, empty for none. A client that was there for a
+// moment and comes back here goes on with what it has here.
+func (s *Server) resumedBy(key userKey, session string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.latest[key]; l.session == session {
+		return l.resumes
+	}
+	return ""
 }
 
 // loggedInElsewhere hears of logins at any node, this one included.

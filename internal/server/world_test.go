@@ -23,42 +23,83 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	app    signaling.AppID = 1400000001
 	secret                 = "server test"
+
+	otherApp signaling.AppID = 1400000002
 )
 
-// world is a server on virtual time, and clients that speak the wire themselves: what a client of ours would never send
-// has to be tried too.
+// world is a server, or several on one store, on virtual time, and clients that speak the wire themselves: what a client
+// of ours would never send has to be tried too.
 type world struct {
-	t   *testing.T
-	net *testnet.Network
-	srv *Server
+	t       *testing.T
+	net     *testnet.Network
+	cluster *memstore.Cluster
+	nodes   []*worldNode
+	srv     *Server // the first
+}
+
+type worldNode struct {
+	addr   string
+	srv    *Server
+	store  *memstore.Node
+	web    *http.Server
+	served chan struct{}
+	gone   bool
 }
 
 func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
+	inWorldOf(t, 1, f)
+}
+
+func inWorldOf(t *testing.T, nodes int, f func(t *testing.T, w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		network, err := testnet.New(testnet.Config{})
 		require.NoError(t, err)
-		host, ip, err := network.Host()
-		require.NoError(t, err)
-		udp, err := host.ListenPacket("udp4", ip+":7000")
-		require.NoError(t, err)
-		st := memstore.New().Node()
-		srv, err := New(t.Context(), Config{Apps: map[signaling.AppID]string{app: secret}, Store: st, UDP: udp, Net: host})
-		require.NoError(t, err)
-		l, err := network.Listen("server:80")
-		require.NoError(t, err)
-		web := &http.Server{Handler: srv.Handler()}
-		served := make(chan struct{})
-		go func() { defer close(served); _ = web.Serve(l) }()
+		w := &world{t: t, net: network, cluster: memstore.New()}
 		t.Cleanup(func() { // also of a test that fails: a bubble has to end empty
-			require.NoError(t, srv.Close(context.Background()))
-			require.NoError(t, web.Close())
-			<-served
-			require.NoError(t, st.Close())
+			for i := range w.nodes {
+				w.stop(i)
+			}
 			require.NoError(t, network.Close())
 		})
-		f(t, &world{t: t, net: network, srv: srv})
+		for i := range nodes {
+			w.nodes = append(w.nodes, w.start([]string{"server:80", "server1:80", "server2:80"}[i]))
+		}
+		w.srv = w.nodes[0].srv
+		f(t, w)
 	})
+}
+
+// start starts a node at an address, perhaps again.
+func (w *world) start(addr string) *worldNode {
+	w.t.Helper()
+	host, ip, err := w.net.Host()
+	require.NoError(w.t, err)
+	udp, err := host.ListenPacket("udp4", ip+":7000")
+	require.NoError(w.t, err)
+	n := &worldNode{addr: addr, store: w.cluster.Node(), served: make(chan struct{})}
+	n.srv, err = New(w.t.Context(), Config{Apps: map[signaling.AppID]string{app: secret, otherApp: secret}, Store: n.store, UDP: udp, Net: host})
+	require.NoError(w.t, err)
+	l, err := w.net.Listen(addr)
+	require.NoError(w.t, err)
+	n.web = &http.Server{Handler: n.srv.Handler()}
+	go func() { defer close(n.served); _ = n.web.Serve(l) }()
+	return n
+}
+
+// stop stops a node cleanly.
+func (w *world) stop(i int) {
+	w.t.Helper()
+	n := w.nodes[i]
+	if n.gone {
+		return
+	}
+	n.gone = true
+	require.NoError(w.t, n.srv.Close(context.Background()))
+	require.NoError(w.t, n.web.Close())
+	<-n.served
+	require.NoError(w.t, n.store.Close())
 }
 
 // raw is a client that sends bytes.
@@ -66,12 +107,18 @@ type raw struct {
 	t      *testing.T
 	ws     *websocket.Conn
 	lastID int64
+	heard  []signaling.Message // the notifications that came before answers
 }
 
 func (w *world) dial() *raw {
 	w.t.Helper()
+	return w.dialAt(0)
+}
+
+func (w *world) dialAt(node int) *raw {
+	w.t.Helper()
 	d := websocket.Dialer{NetDialContext: w.net.Dial, Subprotocols: []string{signaling.Subprotocol}}
-	ws, resp, err := d.Dial("ws://server:80"+signaling.Path, nil)
+	ws, resp, err := d.Dial("ws://"+w.nodes[node].addr+signaling.Path, nil)
 	require.NoError(w.t, err)
 	require.Equal(w.t, http.StatusSwitchingProtocols, resp.StatusCode)
 	w.t.Cleanup(func() { ws.Close() })
@@ -127,9 +174,11 @@ func (c *raw) next() signaling.Message {
 func (c *raw) answer(id int64) signaling.Message {
 	c.t.Helper()
 	for {
-		if m := c.next(); m.Method == "" && m.ID == id {
+		m := c.next()
+		if m.Method == "" && m.ID == id {
 			return m
 		}
+		c.heard = append(c.heard, m)
 	}
 }
 
