@@ -96,10 +96,12 @@ func (l *line) close(log *slog.Logger) {
 func (m *media) begin(ctx context.Context, res signaling.JoinResult) error {
 	m.begun = true
 	l := m.line.Load()
-	if err := l.peer.Answer(ctx, res.Answer); err != nil {
+	switch err := l.peer.Answer(ctx, res.Answer); {
+	case err == nil:
+		l.setSlots(res.Slots, false)
+	case l == m.line.Load(): // else a return has put another in its place
 		return err
 	}
-	l.setSlots(res.Slots, false)
 	m.room.mu.Lock()
 	m.room.spawn(m.reportVolumes)
 	m.room.mu.Unlock()

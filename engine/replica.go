@@ -276,7 +276,9 @@ func (r *Room) apply(e signaling.RoomEvents) {
 
 // dismissed ends the room for everybody; r.mu is held.
 func (r *Room) dismissed(reason DismissedReason) {
-	r.ends(signaling.ErrRoomNotExist)
+	if !r.ends(signaling.ErrRoomNotExist) {
+		return
+	}
 	r.post("OnRoomDismissed", func(o *RoomObserver) {
 		if o.OnRoomDismissed != nil {
 			o.OnRoomDismissed(r.id, reason)
@@ -286,7 +288,9 @@ func (r *Room) dismissed(reason DismissedReason) {
 
 // kickedOut ends the room for this user; r.mu is held.
 func (r *Room) kickedOut(reason KickedOutReason, message string) {
-	r.ends(ErrNotInRoom)
+	if !r.ends(ErrNotInRoom) {
+		return
+	}
 	r.post("OnKickedOutOfRoom", func(o *RoomObserver) {
 		if o.OnKickedOutOfRoom != nil {
 			o.OnKickedOutOfRoom(r.id, reason, message)
@@ -295,11 +299,14 @@ func (r *Room) kickedOut(reason KickedOutReason, message string) {
 }
 
 // ends closes the room because the server has ended it; r.mu is held. It is over at once, so that callbacks find it so
-// and may enter it again. The media is closed on another goroutine, since it may be waiting for this one.
-func (r *Room) ends(cause error) {
-	if r.finishLocked(cause) {
-		r.eng.spawn(r.close)
+// and may enter it again. The media is closed on another goroutine, since it may be waiting for this one. It reports
+// whether the observers are to be told: once, and not while Enter's error says it.
+func (r *Room) ends(cause error) (news bool) {
+	if !r.finishLocked(cause) {
+		return false
 	}
+	r.eng.spawn(r.close)
+	return r.joined
 }
 
 func (r *Room) seatsChanged(seated, left []UserInfo) {

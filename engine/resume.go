@@ -39,7 +39,7 @@ func (e *Engine) versions() map[RoomID]uint64 {
 	m := map[RoomID]uint64{}
 	for _, r := range e.allRooms() {
 		r.mu.Lock()
-		if r.joined && !r.over {
+		if r.known && !r.over {
 			m[r.id] = r.view.Version
 		}
 		r.mu.Unlock()
@@ -54,7 +54,7 @@ func (e *Engine) restore(ctx context.Context, res signaling.LoginResult, call si
 	var wg sync.WaitGroup
 	for _, r := range e.allRooms() {
 		r.mu.Lock()
-		in, returning := r.joined && !r.over, r.returning
+		in, returning := r.known && !r.over, r.returning
 		r.mu.Unlock()
 		switch {
 		case !in:
@@ -103,7 +103,7 @@ func (r *Room) rejoin(ctx context.Context, call signaling.CallFunc) {
 			r.dismissed(DismissedByServer)
 			r.mu.Unlock()
 			return
-		case signaling.CodeOf(err).Retryable():
+		case signaling.CodeOf(err).Retryable(), errors.Is(err, context.DeadlineExceeded): // no answer is no refusal
 			r.log.Info("not back in the room yet", "error", err)
 		default:
 			r.mu.Lock()

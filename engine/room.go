@@ -23,7 +23,8 @@ type Room struct {
 	media     *media // nil without a codec
 
 	mu     sync.Mutex // protects what follows; nothing is called while it is held
-	joined bool       // the snapshot is there; before it events wait in early
+	known  bool       // the server has let this user in, and view is its snapshot: from then on a return concerns the room
+	joined bool       // Enter has succeeded; before that events wait in early
 	early  []signaling.RoomEvents
 	asking bool // for a snapshot, because something was missed
 	// returning is true while the room is joined again: events wait in early
@@ -147,6 +148,14 @@ func (r *Room) enter(ctx context.Context) error {
 	if err := r.eng.call(ctx, signaling.MethodJoinRoom, params, &res); err != nil {
 		return err
 	}
+	r.mu.Lock()
+	if r.over { // the login has ended meanwhile
+		defer r.mu.Unlock()
+		return r.whyOver()
+	}
+	// Before the media, which may take its time: if the connection breaks meanwhile, the server is told of this room.
+	r.known, r.view = true, res.Snapshot
+	r.mu.Unlock()
 	if r.media != nil {
 		if err := r.media.begin(ctx, res); err != nil {
 			r.mu.Lock()
@@ -159,10 +168,10 @@ func (r *Room) enter(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.over { // the login has ended meanwhile
+	if r.over { // again
 		return r.whyOver()
 	}
-	r.joined, r.view = true, res.Snapshot
+	r.joined = true
 	r.drain()
 	return nil
 }

@@ -164,8 +164,9 @@ type Speaker struct {
 	*audio.Recorder
 	wrote chan struct{} // capacity one: there is something new
 
-	mu     sync.Mutex // protects recent
-	recent []int16    // the newest sound, at most a window of it
+	mu     sync.Mutex    // protects what follows
+	recent []int16       // the newest sound, at most a window of it
+	delay  time.Duration // of Start
 }
 
 // window is how much sound is judged at a time: 100 ms.
@@ -173,6 +174,26 @@ const window = 5 * audio.FrameSamples
 
 func newSpeaker() *Speaker {
 	return &Speaker{Recorder: audio.NewRecorder(1), wrote: make(chan struct{}, 1)}
+}
+
+// SlowStart makes Start take a while from now on, as that of a sound card does.
+func (s *Speaker) SlowStart(delay time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay = delay
+}
+
+// Start starts to record.
+func (s *Speaker) Start(ctx context.Context) error {
+	s.mu.Lock()
+	delay := s.delay
+	s.mu.Unlock()
+	select {
+	case <-time.After(delay):
+		return s.Recorder.Start(ctx)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // WriteFrame records a frame.
