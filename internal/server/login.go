@@ -18,7 +18,8 @@ type loginNotice struct {
 	User    signaling.UserID `json:"user"`
 	Session string           `json:"session"`
 	Resumes string           `json:"resumes,omitempty"` // the session of the same client that this one goes on with
-	At      int64            `json:"at"`                // Unix nanoseconds
+	At      int64            `json:"at"`                // when the session began, Unix nanoseconds
+	Ended   bool             `json:"ended,omitempty"`   // it has logged out: what its client has left elsewhere ends too
 
 	// Room makes it a notice of a stay: the session has entered the room, which ends the user's other stays there.
 	Room signaling.RoomID `json:"room,omitempty"`
@@ -94,6 +95,7 @@ func (s *Server) logIn(l *link, p signaling.LoginParams) *session {
 		ses.since = s.loginTime.Add(1)
 	}
 	s.loginTime = ses.since
+	ses.resumes = notice.Resumes
 	notice.Session, notice.At = ses.id, ses.since.UnixNano()
 	former := s.users[key]
 	if s.cfg.MultiLogin {
@@ -105,14 +107,24 @@ func (s *Server) logIn(l *link, p signaling.LoginParams) *session {
 	if former != nil {
 		former.kickOff()
 	}
-	b, err := json.Marshal(notice)
+	ses.tell(notice)
+	return ses
+}
+
+// tell tells the other nodes of a login, or of its end.
+func (ses *session) tell(n loginNotice) {
+	b, err := json.Marshal(n)
 	if err == nil {
-		err = s.cfg.Store.Publish(store.Topic{Kind: store.KindLogin, App: p.SDKAppID}, b)
+		err = ses.srv.cfg.Store.Publish(store.Topic{Kind: store.KindLogin, App: ses.app}, b)
 	}
 	if err != nil {
-		ses.log.Warn("other nodes not told of the login", "error", err)
+		ses.log.Warn("other nodes not told", "error", err)
 	}
-	return ses
+}
+
+// tellEnd is a logout. The client may have been at another node before, where its seat waits for it.
+func (ses *session) tellEnd() {
+	ses.tell(loginNotice{User: ses.user.UserID, Session: ses.id, Resumes: ses.resumes, At: ses.since.UnixNano(), Ended: true})
 }
 
 // resume goes on in the rooms that the session is in, over a new connection, and returns which they are.
@@ -215,6 +227,13 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 		if ses != nil && ses.key() != (userKey{app, l.User}) {
 			ses = nil
 		}
+	}
+	if l.Ended {
+		s.mu.Unlock()
+		if ses != nil && ses.since.UnixNano() < l.At {
+			ses.endAway()
+		}
+		return
 	}
 	if ses == nil || ses.id != l.Session && !ses.later(l) {
 		s.remember(app, l)

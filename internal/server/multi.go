@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
@@ -23,13 +22,7 @@ func (m *membership) onlyStay() {
 	n := loginNotice{User: m.user.UserID, Session: m.session.id, At: m.entered.UnixNano(), Room: m.replica.key.Room}
 	m.replica.mu.Unlock()
 	m.replica.endOtherStays(n)
-	b, err := json.Marshal(n)
-	if err == nil {
-		err = s.cfg.Store.Publish(store.Topic{Kind: store.KindLogin, App: m.replica.key.App}, b)
-	}
-	if err != nil {
-		m.session.log.Warn("other nodes not told of the stay", "room", n.Room, "error", err)
-	}
+	m.session.tell(n)
 }
 
 // enteredElsewhere hears of stays at any node, this one included.

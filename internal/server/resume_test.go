@@ -332,3 +332,22 @@ func TestLogoutEndsTheSession(t *testing.T) {
 		require.False(t, res.Resumed)
 	})
 }
+
+// A client that has moved to another node and logs out there leaves nothing behind where it was, though that node has
+// kept its seat for it.
+func TestLogoutAfterAMoveFreesTheSeat(t *testing.T) {
+	inWorldOf(t, 2, func(t *testing.T, w *world) {
+		host, login, since := w.seatedAndAway(t)
+		guest, _, err := w.loginAt(1, "guest", &signaling.Resume{SessionID: login.SessionID, Versions: versions{"r": since}})
+		require.NoError(t, err)
+		guest.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r", Since: since}, nil)
+		require.Equal(t, 1.0, metric(t, w.srv, "voiceroom_sessions_away"))
+		require.Equal(t, signaling.UserID("guest"), guest.snapshot().Seats[2].UserID)
+		guest.must(signaling.MethodLogout, signaling.Empty{}, nil)
+		require.Equal(t, websocket.CloseNormalClosure, guest.closed())
+		settled()
+		require.Empty(t, host.snapshot().Seats[2].UserID)
+		require.Equal(t, 1, host.snapshot().Room.MemberCount)
+		require.Zero(t, metric(t, w.srv, "voiceroom_sessions_away"))
+	})
+}

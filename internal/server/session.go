@@ -26,6 +26,8 @@ type session struct {
 	user  signaling.UserInfo
 	since time.Time
 
+	resumes string // the id of the session at another node that this one goes on with
+
 	link atomic.Pointer[link] // nil while the client is away
 	sig  validity
 
@@ -100,6 +102,9 @@ func (ses *session) letGo(loggedOut bool) {
 	s.forget(ses)
 	s.mu.Unlock()
 	ses.clean()
+	if loggedOut {
+		ses.tellEnd()
+	}
 }
 
 // forget takes a session off the lists; srv.mu is held. Whoever does it has to end its memberships.
