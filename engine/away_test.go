@@ -237,6 +237,31 @@ func TestConnectionBreaksWhileARoomIsEntered(t *testing.T) {
 	}
 }
 
+// A room that is given up while it is being entered, and the connection is gone, is left after the return: a login must not
+// be a member of a room that it knows nothing of.
+func TestEnterIsGivenUpWhileAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.NewServer(t)
+		host, guest := srv.NewUser(t, "host"), srv.NewUser(t, "guest")
+		host.Start(t, "room")
+		guest.Speaker.SlowStart(10 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		go func() {
+			time.Sleep(time.Second) // virtual: the server has let it in
+			guest.SetOffline(true)
+		}()
+		_, err := guest.JoinVoiceRoom(ctx, "room")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		guest.SetOffline(false)
+		time.Sleep(15 * time.Second)
+		require.Equal(t, 1, host.RoomInfo().MemberCount)
+		guest.Speaker.SlowStart(0)
+		guest.Join(t, "room")
+		guest.Hears(t, host)
+	})
+}
+
 // Logging out while away needs nobody's answer.
 func TestLogoutWhileAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -117,6 +117,8 @@ type Engine struct {
 	cause  error // why the login is over
 	closed bool  // Logout has been called
 	over   bool  // everything is being ended: nothing may be started any more
+	// Rooms that were given up while the connection was gone, and that the server may still have this user in.
+	abandoned []RoomID
 }
 
 // logoutWait bounds the good-bye: the server notices a closed connection too.

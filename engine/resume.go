@@ -52,6 +52,18 @@ func (e *Engine) versions() map[RoomID]uint64 {
 func (e *Engine) restore(ctx context.Context, res signaling.LoginResult, call signaling.CallFunc) {
 	e.credential.loggedIn(res)
 	var wg sync.WaitGroup
+	e.mu.Lock()
+	abandoned := e.abandoned
+	e.abandoned = nil
+	e.mu.Unlock()
+	for _, id := range abandoned { // before anything is sent that enters one of them again
+		if e.isIn(id) {
+			continue
+		}
+		if err := call(ctx, signaling.MethodLeaveRoom, signaling.RoomParams{RoomID: id}, nil); err != nil {
+			e.log.Debug("half-entered room not left", "room", id, "error", err)
+		}
+	}
 	for _, r := range e.allRooms() {
 		r.mu.Lock()
 		in, returning := r.known && !r.over, r.returning
@@ -67,6 +79,17 @@ func (e *Engine) restore(ctx context.Context, res signaling.LoginResult, call si
 		}
 	}
 	wg.Wait()
+}
+
+// isIn reports whether the server has let this user into a room.
+func (e *Engine) isIn(id RoomID) bool {
+	r := e.room(id)
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known
 }
 
 func (e *Engine) away(cause error) {

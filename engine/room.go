@@ -129,6 +129,11 @@ func (r *Room) undoEnter(ctx context.Context) {
 	defer cancel()
 	if err := r.eng.call(ctx, signaling.MethodLeaveRoom, signaling.RoomParams{RoomID: r.id}, nil); err != nil {
 		r.log.Debug("half-entered room not left", "error", err)
+		if errors.Is(err, context.DeadlineExceeded) {
+			r.eng.mu.Lock()
+			r.eng.abandoned = append(r.eng.abandoned, r.id)
+			r.eng.mu.Unlock()
+		}
 	}
 }
 
