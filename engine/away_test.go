@@ -283,7 +283,8 @@ func TestLaterLoginWhileAway(t *testing.T) {
 	for name, node := range map[string]int{"on the same node": 0, "on another node": 1} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv, _, guest := sitting(t)
+				srv, host, guest := sitting(t)
+				quiet(t, host, guest)
 				told := follow(guest)
 				guest.SetOffline(true)
 				later, err := engine.Login(t.Context(), srv.EngineConfig(t, node, "guest"))
@@ -298,7 +299,8 @@ func TestLaterLoginWhileAway(t *testing.T) {
 				guest.SetOffline(false)
 				<-guest.Engine.Done()
 				require.ErrorIs(t, guest.Engine.Err(), engine.ErrKickedOffLine)
-				time.Sleep(2 * time.Minute)
+				time.Sleep(time.Minute)
+				synctest.Wait()
 				require.Equal(t, []string{"reconnecting", "kicked off line"}, told.read())
 				require.Empty(t, disturbed)
 				_, err = later.Enter(t.Context(), "room", nil)
@@ -311,7 +313,8 @@ func TestLaterLoginWhileAway(t *testing.T) {
 // Each return is told as a pair, and the end once and last.
 func TestReturnsAreToldInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, _, guest := sitting(t)
+		_, host, guest := sitting(t)
+		quiet(t, host, guest)
 		told := follow(guest)
 		for range 3 {
 			guest.ResetConnection()
@@ -368,6 +371,7 @@ func TestPathsDieAlone(t *testing.T) {
 // Who has been away for longer than the server remembers sees what has come of it.
 func TestReturnToARoomThatHasMovedOn(t *testing.T) {
 	returning(t, func(t *testing.T, _ *voiceroomtest.Server, host, guest *voiceroomtest.User, comeBack func()) {
+		quiet(t, host, guest)
 		guest.SetOffline(true)
 		for i := range 1200 { // more than a node remembers and a log keeps
 			require.NoError(t, host.MoveToSeat(t.Context(), engine.SeatIndex(3+i%2)))
@@ -377,6 +381,7 @@ func TestReturnToARoomThatHasMovedOn(t *testing.T) {
 		guest.Room().AddObserver(&engine.RoomObserver{OnSeatListChanged: func(seats []engine.SeatInfo, _, _ []engine.UserInfo) { last = seats }})
 		comeBack()
 		time.Sleep(20 * time.Second)
+		synctest.Wait()
 		require.Equal(t, host.Seats(), guest.Seats())
 		require.Equal(t, host.Seats(), last)
 		require.NoError(t, guest.LeaveSeat(t.Context()), "the seat has waited")
