@@ -284,7 +284,7 @@ func TestLaterLoginWhileAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv, host, guest := sitting(t)
-				quiet(t, host, guest)
+				stopMicrophones(t, host, guest)
 				told := follow(guest)
 				guest.SetOffline(true)
 				later, err := engine.Login(t.Context(), srv.EngineConfig(t, node, "guest"))
@@ -314,7 +314,7 @@ func TestLaterLoginWhileAway(t *testing.T) {
 func TestReturnsAreToldInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, host, guest := sitting(t)
-		quiet(t, host, guest)
+		stopMicrophones(t, host, guest)
 		told := follow(guest)
 		for range 3 {
 			guest.ResetConnection()
@@ -371,7 +371,7 @@ func TestPathsDieAlone(t *testing.T) {
 // Who has been away for longer than the server remembers sees what has come of it.
 func TestReturnToARoomThatHasMovedOn(t *testing.T) {
 	returning(t, func(t *testing.T, _ *voiceroomtest.Server, host, guest *voiceroomtest.User, comeBack func()) {
-		quiet(t, host, guest)
+		stopMicrophones(t, host, guest)
 		guest.SetOffline(true)
 		for i := range 1200 { // more than a node remembers and a log keeps
 			require.NoError(t, host.MoveToSeat(t.Context(), engine.SeatIndex(3+i%2)))

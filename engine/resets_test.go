@@ -167,8 +167,8 @@ func sitting(t *testing.T) (srv *voiceroomtest.Server, host, guest *voiceroomtes
 	return srv, host, guest
 }
 
-// quiet closes microphones: a minute of audio costs more than all that is tested without it.
-func quiet(t *testing.T, users ...*voiceroomtest.User) {
+// stopMicrophones closes microphones: a minute of audio costs more than all that is tested without it.
+func stopMicrophones(t *testing.T, users ...*voiceroomtest.User) {
 	t.Helper()
 	for _, u := range users {
 		require.NoError(t, u.StopMicrophone(t.Context()))
