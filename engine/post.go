@@ -1,6 +1,9 @@
 package engine
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // Post queues f among this login's callbacks: it runs after those that are queued already and never at the same time
 // as one. Post returns at once. When the login is over f does not run. name is for the report of a slow callback.
@@ -13,4 +16,23 @@ func (r *Room) PostSeats(name string, f func(seats []SeatInfo)) {
 	defer r.mu.Unlock()
 	seats := slices.Clone(r.view.Seats)
 	r.events.Post(name, func() { f(seats) })
+}
+
+// Later runs f on a goroutine of its own, for as long as the room lasts: ctx ends with it. f may wait for a connection
+// that is gone.
+func (r *Room) Later(f func(ctx context.Context)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	r.spawn(func() {
+		defer cancel()
+		f(ctx)
+	})
+	r.spawn(func() {
+		select {
+		case <-r.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 }

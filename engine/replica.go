@@ -42,34 +42,6 @@ func (r *Room) Requests() []Request {
 	return slices.Clone(r.view.Requests)
 }
 
-// Await waits until a request of this user's has ended. Its id is the id of the command that made it, so waiting may
-// begin before or after the command is sent.
-func (r *Room) Await(ctx context.Context, requestID string) (RequestEnd, error) {
-	r.mu.Lock()
-	if i := slices.IndexFunc(r.ended, func(e endedRequest) bool { return e.id == requestID }); i >= 0 {
-		end := r.ended[i].end
-		r.ended = slices.Delete(r.ended, i, i+1)
-		r.mu.Unlock()
-		return end, nil
-	}
-	if r.over {
-		defer r.mu.Unlock()
-		return RequestEnd{}, r.whyOver()
-	}
-	w := make(chan RequestEnd, 1)
-	r.waiting[requestID] = w
-	r.mu.Unlock()
-	select {
-	case end := <-w:
-		return end, nil
-	case <-ctx.Done():
-		r.mu.Lock()
-		delete(r.waiting, requestID)
-		r.mu.Unlock()
-		return RequestEnd{}, context.Cause(ctx)
-	}
-}
-
 // received applies events in the order of their versions and queues the callbacks. It runs on the connection's reading
 // goroutine, or on the one that enters.
 func (r *Room) received(e signaling.RoomEvents) {
@@ -152,6 +124,9 @@ func (r *Room) caughtUp(s signaling.Snapshot, err error) bool {
 		}
 	}
 	r.asking = len(r.early) > 0
+	if !r.asking {
+		r.settle()
+	}
 	return !r.asking
 }
 
@@ -195,12 +170,9 @@ func (r *Room) missed(old signaling.Snapshot) {
 		if slices.ContainsFunc(r.view.Requests, func(n Request) bool { return n.RequestID == q.RequestID }) {
 			continue
 		}
-		// How it ended was missed. One's own shows in the seats.
-		end := signaling.RequestEnded{Request: q, Result: Cancelled, By: q.From}
-		if r.mySeat() != nil && q.From.UserID == r.view.Self.UserID {
-			end.Result = Accepted
+		if !r.mine(q) { // how it ended was missed
+			r.requestEnded(signaling.RequestEnded{Request: q, Result: Cancelled, By: q.From})
 		}
-		r.requestEnded(end)
 	}
 }
 
@@ -366,53 +338,6 @@ func (r *Room) audioTold(user UserInfo, hasAudio bool, reason ChangeReason) {
 			o.OnUserAudioStateChanged(user, hasAudio, reason)
 		}
 	})
-}
-
-// received by others concerns this user unless it sent it.
-func (r *Room) mine(q Request) bool { return q.From.UserID == r.view.Self.UserID }
-
-func (r *Room) requestReceived(q Request) {
-	if r.mine(q) {
-		return
-	}
-	r.post("OnRequestReceived", func(o *RoomObserver) {
-		if o.OnRequestReceived != nil {
-			o.OnRequestReceived(q)
-		}
-	})
-}
-
-func (r *Room) requestEnded(ev signaling.RequestEnded) {
-	r.view.Requests = slices.DeleteFunc(slices.Clone(r.view.Requests), func(q Request) bool {
-		return q.RequestID == ev.Request.RequestID
-	})
-	end := RequestEnd{Type: ev.Result, User: ev.By, Code: ev.Code}
-	if r.mine(ev.Request) {
-		if w := r.waiting[ev.Request.RequestID]; w != nil {
-			delete(r.waiting, ev.Request.RequestID)
-			w <- end // never blocks: capacity one, one end per request
-		} else {
-			r.ended = append(r.ended, endedRequest{ev.Request.RequestID, end})
-			r.ended = r.ended[max(0, len(r.ended)-maxEnded):]
-		}
-		return
-	}
-	answered := ev.Result == Accepted || ev.Result == Rejected
-	switch {
-	case answered && ev.By.UserID == r.view.Self.UserID: // one's own answer is no news
-	case answered:
-		r.post("OnRequestProcessed", func(o *RoomObserver) {
-			if o.OnRequestProcessed != nil {
-				o.OnRequestProcessed(ev.Request, ev.By)
-			}
-		})
-	default:
-		r.post("OnRequestCancelled", func(o *RoomObserver) {
-			if o.OnRequestCancelled != nil {
-				o.OnRequestCancelled(ev.Request, ev.By)
-			}
-		})
-	}
 }
 
 func (r *Room) countChanged(count int, users []UserInfo, callback func(*RoomObserver) func(RoomID, UserInfo)) {

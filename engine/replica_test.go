@@ -17,7 +17,7 @@ func offline(t *testing.T, o *RoomObserver) *Room {
 	log := slog.New(slog.DiscardHandler)
 	r := &Room{
 		eng: &Engine{rooms: map[RoomID]*Room{}}, log: log, id: "room", events: dispatch.New(log), joined: true,
-		waiting: map[string]chan RequestEnd{}, done: make(chan struct{}),
+		waiting: map[string]awaited{}, done: make(chan struct{}),
 	}
 	r.observers.Add(o, r.events.Inside)
 	r.view.Self.UserID = "me"
@@ -33,7 +33,7 @@ func TestEndsThatNobodyWaitsForAreForgotten(t *testing.T) {
 	}
 	r.events.Close()
 	require.Len(t, r.ended, maxEnded)
-	end, err := r.Await(t.Context(), strconv.Itoa(10*maxEnded-1))
+	end, err := r.Await(t.Context(), strconv.Itoa(10*maxEnded-1), "me")
 	require.NoError(t, err, "the newest is kept")
 	require.Equal(t, Cancelled, end.Type)
 }
@@ -100,4 +100,51 @@ func TestRefusedSnapshotTellsTheReasonThatIsKnown(t *testing.T) {
 	require.True(t, r.caughtUp(signaling.Snapshot{}, ErrNotInRoom))
 	r.events.Close()
 	require.Equal(t, KickedForTooManyRooms, told)
+}
+
+// A request whose end nobody can tell any more does not keep its sender waiting: what has come of it shows in the seats.
+func TestWaitingEndsWithWhatTheSnapshotShows(t *testing.T) {
+	for name, c := range map[string]struct {
+		seats    UserID
+		seatedAt UserID // who sits on a seat by now
+		pending  bool
+		want     RequestResultType
+	}{
+		"an application that was accepted":                  {"me", "me", false, Accepted},
+		"an application that was not":                       {"me", "other", false, Cancelled},
+		"an invitation that was accepted":                   {"other", "other", false, Accepted},
+		"an invitation that was not, by a manager who sits": {"other", "me", false, Cancelled},
+		"a request that is pending":                         {"me", "other", true, Rejected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := offline(t, &RoomObserver{})
+			r.asking = true
+			got := make(chan RequestEnd, 1)
+			waiting := make(chan struct{})
+			r.eng.wg.Go(func() {
+				close(waiting)
+				end, err := r.Await(t.Context(), "1", c.seats)
+				require.NoError(t, err)
+				got <- end
+			})
+			<-waiting
+			now := r.view
+			now.Version = 9
+			now.Seats = []SeatInfo{{UserID: c.seatedAt}, {Index: 1}, {Index: 2}}
+			if c.pending {
+				now.Requests = []Request{{RequestID: "1", From: r.view.Self}}
+			}
+			r.mu.Lock()
+			require.True(t, r.caughtUp(now, nil))
+			r.mu.Unlock()
+			if c.pending {
+				require.Empty(t, got)
+				r.received(signaling.RoomEvents{Version: 10, Prev: 9, Events: signaling.EventList{
+					signaling.RequestEnded{Request: now.Requests[0], Result: Rejected, By: UserInfo{UserID: "host"}},
+				}})
+			}
+			require.Equal(t, c.want, (<-got).Type)
+			r.events.Close()
+		})
+	}
 }

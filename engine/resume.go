@@ -204,6 +204,9 @@ func (r *Room) returned(res signaling.JoinResult) (stays bool) {
 		r.media.mic.seatChanged(r.mySeat())
 	}
 	r.drain()
+	if !r.over && !r.asking {
+		r.settle()
+	}
 	return !r.over
 }
 

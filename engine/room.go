@@ -31,29 +31,13 @@ type Room struct {
 	returning bool
 	view      signaling.Snapshot
 	ended     []endedRequest // of this user, not waited for yet; the newest last
-	waiting   map[string]chan RequestEnd
+	waiting   map[string]awaited
 	cause     error // why the room is over
 	over      bool
 	done      chan struct{} // closed when the room is over
 
 	closing sync.Once
 	wg      sync.WaitGroup
-}
-
-// endedRequest is the end of a request that nobody has waited for: perhaps nobody will.
-type endedRequest struct {
-	id  string
-	end RequestEnd
-}
-
-// maxEnded bounds how many of them are kept. Await comes right after the answer to the command, if it comes at all.
-const maxEnded = 64
-
-// RequestEnd is how a request ended.
-type RequestEnd struct {
-	Type RequestResultType
-	User UserInfo // who decided: the one who answered or cancelled; the sender itself when it timed out
-	Code Code     // why, when Type is Failed
 }
 
 // Create makes a room; the caller becomes its owner but does not enter it. [ErrRoomIDOwned] says that it exists and is
@@ -79,7 +63,7 @@ func (e *Engine) Discard(ctx context.Context, id RoomID) error {
 func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver) (*Room, error) {
 	r := &Room{
 		eng: e, id: id, log: e.log.With("room", id), events: e.events, done: make(chan struct{}),
-		waiting: map[string]chan RequestEnd{},
+		waiting: map[string]awaited{},
 	}
 	if o != nil {
 		r.observers.Add(o, r.events.Inside)
@@ -273,7 +257,7 @@ func (r *Room) finishLocked(cause error) bool {
 		code = ErrNotInRoom.Code
 	}
 	for id, w := range r.waiting {
-		w <- RequestEnd{Type: Failed, Code: code}
+		w.end <- RequestEnd{Type: Failed, Code: code}
 		delete(r.waiting, id)
 	}
 	close(r.done)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,4 +96,44 @@ func TestGridOfAnEndedLogin(t *testing.T) {
 		_, err = host.StartVoiceRoom(t.Context(), seatgrid.RoomInfo{RoomID: "next"})
 		require.ErrorIs(t, err, engine.ErrDisconnected)
 	})
+}
+
+// Who gives up while there is no connection does not come back to an application, or to a seat, that is not wanted.
+func TestTakeSeatGivenUpWithoutAConnection(t *testing.T) {
+	for name, accepted := range map[string]bool{"pending": false, "accepted meanwhile": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := voiceroomtest.NewServer(t)
+				host, guest := srv.NewUser(t, "host"), srv.NewUser(t, "guest")
+				host.Start(t, "room")
+				guest.Join(t, "room")
+				asked, over := make(chan struct{}, 1), make(chan struct{}, 1)
+				host.AddObserver(&seatgrid.Observer{
+					OnSeatRequestReceived:  func(seatgrid.RequestType, seatgrid.UserInfo) { asked <- struct{}{} },
+					OnSeatRequestCancelled: func(seatgrid.RequestType, seatgrid.UserInfo) { over <- struct{}{} },
+				})
+				ctx, giveUp := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() {
+					_, err := guest.TakeSeat(ctx, 1, 0)
+					done <- err
+				}()
+				<-asked
+				guest.SetOffline(true)
+				giveUp()
+				require.ErrorIs(t, <-done, context.Canceled)
+				if accepted {
+					require.NoError(t, host.ResponseRemoteRequest(t.Context(), "guest", true))
+				}
+				time.Sleep(10 * time.Second) // virtual; less than the grace period
+				guest.SetOffline(false)
+				if !accepted {
+					<-over
+				}
+				time.Sleep(10 * time.Second)
+				require.Empty(t, host.PendingRequests())
+				require.Empty(t, host.Seats()[1].UserID)
+			})
+		})
+	}
 }

@@ -54,13 +54,17 @@ func (g *Grid) TakeUserOnSeatByAdmin(ctx context.Context, index SeatIndex, userI
 	err = r.Call(ctx, signaling.MethodInvite, signaling.InviteParams{
 		CommandID: id, RoomID: r.ID(), UserID: userID, Index: index, Timeout: seconds,
 	}, nil)
-	if err != nil {
-		if ctx.Err() != nil {
-			_ = g.withdraw(ctx, r, id) // the server may have it
-		}
-		return RequestResult{Type: Failed}, err
+	var res RequestResult
+	if err == nil {
+		res, err = g.await(ctx, r, id, userID)
 	}
-	return g.await(ctx, r, id)
+	if err != nil && ctx.Err() != nil {
+		g.withdraw(ctx, r, id) // the server may have it
+	}
+	if err != nil {
+		res.Type = Failed
+	}
+	return res, err
 }
 
 // KickUserOffSeatByAdmin takes a member off their seat; they stay in the room. Managers can; the owner cannot be taken

@@ -50,11 +50,15 @@ func (g *Grid) take(ctx context.Context, r *engine.Room, index SeatIndex, timeou
 		return RequestResult{Type: Accepted, User: r.Self()}, nil
 	case err == nil:
 		var end RequestResult
-		if end, err = g.await(ctx, r, id); ctx.Err() == nil || err == nil {
+		if end, err = g.await(ctx, r, id, r.Self().UserID); ctx.Err() == nil || err == nil {
 			return end, err
 		}
 	}
-	if ctx.Err() != nil && !sat { // who sat before keeps that seat
+	switch {
+	case ctx.Err() == nil:
+	case sat: // and keeps that seat
+		g.withdraw(ctx, r, id)
+	default:
 		g.giveUpSeat(ctx, r, id) // the server may have the command, or the seat even
 	}
 	return RequestResult{Type: Failed}, err
@@ -67,13 +71,10 @@ func wholeSeconds(timeout time.Duration) (int64, error) {
 	return int64((timeout + time.Second - 1) / time.Second), nil
 }
 
-// await waits until a request of this user's has ended. When ctx ends first the request is withdrawn.
-func (g *Grid) await(ctx context.Context, r *engine.Room, id string) (RequestResult, error) {
-	end, err := r.Await(ctx, id)
+// await waits until a request of this user's has ended. When ctx ends first it is the caller's to withdraw it.
+func (g *Grid) await(ctx context.Context, r *engine.Room, id string, seats UserID) (RequestResult, error) {
+	end, err := r.Await(ctx, id, seats)
 	if err != nil {
-		if ctx.Err() != nil {
-			_ = g.withdraw(ctx, r, id) // whether it is still pending does not matter
-		}
 		return RequestResult{Type: Failed}, err
 	}
 	if end.Type == Failed {
@@ -83,21 +84,32 @@ func (g *Grid) await(ctx context.Context, r *engine.Room, id string) (RequestRes
 }
 
 // withdraw cancels a request whose caller has given up.
-func (g *Grid) withdraw(ctx context.Context, r *engine.Room, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
-	defer cancel()
+func (g *Grid) withdraw(ctx context.Context, r *engine.Room, id string) {
+	g.undo(ctx, r, func(ctx context.Context) error { return cancel(ctx, r, id) })
+}
+
+func cancel(ctx context.Context, r *engine.Room, id string) error {
 	return r.Call(ctx, signaling.MethodCancelRequest, signaling.CancelParams{CommandID: rand.Text(), RoomID: r.ID(), RequestID: id}, nil)
 }
 
 // giveUpSeat undoes a TakeSeat whose caller has given up: whoever was seated meanwhile gets up again.
 func (g *Grid) giveUpSeat(ctx context.Context, r *engine.Room, id string) {
-	if err := g.withdraw(ctx, r, id); !errors.Is(err, engine.ErrRequestInvalid) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
+	g.undo(ctx, r, func(ctx context.Context) error {
+		err := cancel(ctx, r, id)
+		if errors.Is(err, engine.ErrRequestInvalid) && seated(r) {
+			err = r.Call(ctx, signaling.MethodLeaveSeat, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.ID()}, nil)
+		}
+		return err
+	})
+}
+
+// undo takes something back for a caller that will not wait long for it. Without a connection it is done later: nobody
+// else would, and somebody could get a seat that is not wanted any more. What the server refuses is done already.
+func (g *Grid) undo(ctx context.Context, r *engine.Room, f func(context.Context) error) {
+	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
 	defer cancel()
-	if seated(r) {
-		_ = r.Call(ctx, signaling.MethodLeaveSeat, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.ID()}, nil)
+	if _ = f(soon); soon.Err() != nil {
+		r.Later(func(ctx context.Context) { _ = f(ctx) })
 	}
 }
 
