@@ -18,5 +18,9 @@
 // It is the real server and the real client on a network inside the process. In a testing/synctest bubble the same test
 // runs on virtual time: an hour of talk takes seconds.
 //
+// Things may go wrong as they do outside: Config.Loss and SetLoss lose media, KillNode, StopNode and StartNode take
+// servers away and bring them back, and a user's ResetConnection, SilenceConnection and SetOffline break what leads
+// there.
+//
 // The codec is [audio.MuLaw], which needs no cgo; Config.Codec takes opus.Codec.
 package voiceroomtest
