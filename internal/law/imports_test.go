@@ -63,7 +63,7 @@ var imports = []struct {
 	},
 	{
 		name:  "audio takes only the containers from pion",
-		who:   []string{"audio"},
+		who:   []string{"audio", "audio/effects"},
 		never: []string{"github.com/pion/webrtc/v4", "github.com/pion/ice/v4/...", "github.com/pion/dtls/v3/...", "github.com/pion/srtp/v3/...", "github.com/pion/interceptor/...", "signaling/...", "internal/..."},
 		why:   "audio is arithmetic on frames, and usable without a room",
 	},
@@ -196,19 +196,29 @@ func TestTestLibrariesStayInTests(t *testing.T) {
 
 func TestAudioNeedsNoC(t *testing.T) {
 	all := listed(t)
-	audio, ok := all[module+"/audio"]
-	if !ok {
-		t.Fatal("this law is about nothing: there is no package audio")
-	}
-	for _, name := range append(audio.Deps, audio.ImportPath) {
-		if p := all[name]; !p.Standard && len(p.CgoFiles) > 0 {
-			t.Errorf("audio needs %s, which has cgo: only its leaves may", name)
+	for pkg, law := range map[string]struct {
+		allowed []string
+		why     string
+	}{
+		"audio": {
+			[]string{"github.com/pion/rtp", "github.com/pion/webrtc/v4/pkg/media/oggreader", "github.com/pion/webrtc/v4/pkg/media/oggwriter"},
+			"it is arithmetic on frames",
+		},
+		"audio/effects": {[]string{module + "/audio"}, "it changes frames and knows nothing else: a bot or a file can be changed without a room"},
+	} {
+		p, ok := all[module+"/"+pkg]
+		if !ok {
+			t.Fatalf("this law is about nothing: there is no package %s", pkg)
 		}
-	}
-	allowed := []string{"github.com/pion/rtp", "github.com/pion/webrtc/v4/pkg/media/oggreader", "github.com/pion/webrtc/v4/pkg/media/oggwriter"}
-	for _, name := range audio.Imports {
-		if !all[name].Standard && !slices.Contains(allowed, name) {
-			t.Errorf("audio imports %s: it is arithmetic on frames and takes nothing but %v", name, allowed)
+		for _, name := range append(p.Deps, p.ImportPath) {
+			if dep := all[name]; !dep.Standard && len(dep.CgoFiles) > 0 {
+				t.Errorf("%s needs %s, which has cgo: only audio's leaves may", pkg, name)
+			}
+		}
+		for _, name := range p.Imports {
+			if !all[name].Standard && !slices.Contains(law.allowed, name) {
+				t.Errorf("%s imports %s, and may take nothing but %v: %s", pkg, name, law.allowed, law.why)
+			}
 		}
 	}
 }
