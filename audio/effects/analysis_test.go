@@ -165,6 +165,9 @@ func pitches(x []int16, ms int, strength float64) []float64 {
 }
 
 func median(x []float64) float64 {
+	if len(x) == 0 {
+		return 0
+	}
 	x = slices.Clone(x)
 	slices.Sort(x)
 	return x[len(x)/2]

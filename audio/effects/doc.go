@@ -20,7 +20,8 @@
 //
 // With neither a changer nor a reverb a frame stays as it is, bit for bit. With one, it keeps the level of speech within
 // 3 dB, bends what would be too loud instead of cutting it off, and any samples at all are allowed. Silence stays silence
-// once a reverb has decayed. Changing an effect takes three frames at most and fades over one of them.
+// once a reverb has decayed. A change begins with the next frame, fades over the one behind it, and is then complete; what
+// is chosen meanwhile waits for that.
 //
 // Concurrency: one goroutine calls Process. Everything else may be called from anywhere at any time. Process never
 // allocates, locks or waits; the setters allocate what the new effect needs.

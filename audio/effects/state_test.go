@@ -72,7 +72,7 @@ func TestSilenceIsNotSlow(t *testing.T) {
 	for v := VoiceChild; v <= VoiceEthereal; v++ {
 		check("voice "+v.String(), newVoice(v, 2))
 	}
-	for _, r := range []Reverb{ReverbKTV, ReverbDeep, ReverbMetallic, ReverbMagnetic, ReverbMelodious, ReverbStudio2} {
+	for _, r := range []Reverb{ReverbKTV, ReverbSmallRoom, ReverbMetallic, ReverbMagnetic, ReverbRecordingStudio, ReverbMelodious} {
 		check("reverb "+r.String(), newReverb(r, 2))
 	}
 }

@@ -239,16 +239,31 @@ func envelopeDelay(a, b []int16) float64 {
 	return float64(at)
 }
 
-func TestDelayIsAtMostAFrame(t *testing.T) {
-	syllables := func(hz float64) []int16 {
-		x := speak(2, steady(hz), vowel)
-		for i := range x {
-			if i/7200%3 == 0 { // 150 ms of every 450 are silent
-				x[i] = 0
-			}
+// syllables is a voice that is silent for 150 of every 450 ms.
+func syllables(hz float64) []int16 {
+	x := speak(2, steady(hz), vowel)
+	for i := range x {
+		if i/7200%3 == 0 {
+			x[i] = 0
 		}
-		return x
 	}
+	return x
+}
+
+// The ear's range is that of voices, from a deep bass to a child's cry.
+func TestRangeOfVoices(t *testing.T) {
+	for _, hz := range []float64{72, 80, 100, 160, 300, 400, 480} {
+		in := syllables(hz)
+		out := processed(t, in, 1, effects.VoiceMan, effects.ReverbNone)
+		found := slices.DeleteFunc(pitches(out, 50, 0.6), func(hz float64) bool { return hz == 0 })
+		delay := envelopeDelay(in, out)
+		t.Logf("%v Hz: pitch x%.3f, %.0f ms later", hz, median(found)/hz, delay)
+		assert.InEpsilon(t, 0.75, median(found)/hz, 0.01, hz)
+		assert.LessOrEqual(t, delay, 20.0, hz)
+	}
+}
+
+func TestDelayIsAtMostAFrame(t *testing.T) {
 	sounds := map[string][]int16{
 		"85 Hz": syllables(85), "120 Hz": syllables(120), "220 Hz": syllables(220), "host": speech.Host()[:3*rate], "guest": speech.Guest()[:3*rate],
 	}
