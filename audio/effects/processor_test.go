@@ -93,7 +93,7 @@ func TestLevelOfSpeech(t *testing.T) {
 	for i, v := range loud {
 		loud[i] = int16(min(max(2*int(v), -32768), 32767))
 	}
-	voices := map[string][]int16{"host": speech.Host()[:3*rate], "guest": speech.Guest()[:3*rate], "loud host": loud}
+	voices := map[string][]int16{"host": speech.Host()[:2*rate], "guest": speech.Guest()[:2*rate], "loud host": loud}
 	all(t, func(t *testing.T, v effects.VoiceChanger, r effects.Reverb) {
 		for name, in := range voices {
 			out := processed(t, in, 1, v, r)
@@ -133,8 +133,12 @@ func TestSilenceStaysSilent(t *testing.T) {
 	all(t, func(t *testing.T, v effects.VoiceChanger, r effects.Reverb) {
 		require.Zero(t, rms(processed(t, make([]int16, rate/5), 1, v, r)), "from the beginning")
 		seconds := 1
-		if r != effects.ReverbNone {
+		switch r {
+		case effects.ReverbNone:
+		case effects.ReverbEthereal:
 			seconds = 6
+		default:
+			seconds = 4
 		}
 		in := append(speak(0.5, steady(120), vowel), make([]int16, seconds*rate)...)
 		out := processed(t, in, 1, v, r)
@@ -215,7 +219,7 @@ func TestResetForgets(t *testing.T) {
 }
 
 func TestStereo(t *testing.T) {
-	mono := speak(1, steady(120), vowel)
+	mono := speak(0.6, steady(120), vowel)
 	both, left, against := make([]int16, 2*len(mono)), make([]int16, 2*len(mono)), make([]int16, 2*len(mono))
 	for i, v := range mono {
 		both[2*i], both[2*i+1] = v, v

@@ -35,12 +35,15 @@ func partials(x []float64) []float64 {
 	if power < 1000*1000 {
 		return nil
 	}
+	var cos, windowed [n]float64
+	for i := range cos {
+		cos[i] = math.Cos(2 * math.Pi * float64(i) / n)
+		windowed[i] = x[i] * (0.5 - 0.5*cos[i])
+	}
 	for bin := 3; bin < 120; bin++ {
 		var re, im float64
-		for i, v := range x[:n] {
-			s, c := math.Sincos(2 * math.Pi * float64(bin*i%n) / n)
-			w := 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/n)
-			re, im = re+w*v*c, im+w*v*s
+		for i, v := range windowed {
+			re, im = re+v*cos[bin*i%n], im+v*cos[(bin*i+n/4)%n]
 		}
 		list = append(list, math.Log(math.Hypot(re, im)+1000))
 	}

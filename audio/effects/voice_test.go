@@ -56,7 +56,7 @@ func TestPitchAndFormants(t *testing.T) {
 
 // The same on speech, with its glides, its noise, its beginnings and its ends.
 func TestPitchAndFormantsOfSpeech(t *testing.T) {
-	for name, in := range map[string][]int16{"host": speech.Host()[:5*rate], "guest": speech.Guest()[:5*rate]} {
+	for name, in := range map[string][]int16{"host": speech.Host()[:4*rate], "guest": speech.Guest()[:4*rate]} {
 		before := pitches(in, 80, 0.7)
 		for _, tt := range ratios {
 			out := processed(t, in, 1, tt.voice, effects.ReverbNone)
@@ -66,7 +66,7 @@ func TestPitchAndFormantsOfSpeech(t *testing.T) {
 					found = append(found, hz/before[i])
 				}
 			}
-			require.Greater(t, len(found), 12, "%s: %v", name, tt.voice)
+			require.Greater(t, len(found), 9, "%s: %v", name, tt.voice)
 			pitch, formant := median(found), formantRatio(in, out)
 			t.Logf("%s: %v: pitch x%.3f, formants x%.3f", name, tt.voice, pitch, formant)
 			if tt.pitch > 0 && tt.voice != effects.VoiceForeigner {
@@ -265,7 +265,7 @@ func TestRangeOfVoices(t *testing.T) {
 
 func TestDelayIsAtMostAFrame(t *testing.T) {
 	sounds := map[string][]int16{
-		"85 Hz": syllables(85), "120 Hz": syllables(120), "220 Hz": syllables(220), "host": speech.Host()[:3*rate], "guest": speech.Guest()[:3*rate],
+		"85 Hz": syllables(85), "120 Hz": syllables(120), "220 Hz": syllables(220), "host": speech.Host()[:2*rate], "guest": speech.Guest()[:2*rate],
 	}
 	for _, tt := range ratios {
 		p, err := effects.New(1)
