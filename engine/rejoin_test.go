@@ -40,7 +40,7 @@ func TestRejoinGoesOnUntilItIsRefused(t *testing.T) {
 		r.known = true
 		now := r.view
 		now.Version = 9
-		r.rejoin(t.Context(), answers(t, nil, signaling.ErrServer, nil, signaling.JoinResult{Snapshot: now}))
+		r.rejoin(t.Context(), answers(t, nil, signaling.ErrServer, signaling.ErrMediaNotNegotiated, nil, signaling.JoinResult{Snapshot: now}))
 		require.EqualValues(t, 9, r.view.Version)
 		require.False(t, r.returning)
 		r.rejoin(t.Context(), answers(t, nil, signaling.ErrNotInRoom))
