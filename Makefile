@@ -18,7 +18,7 @@ TOOL      := go tool -modfile=internal/tools/go.mod
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install what Opus needs (libopus, libopusfile, pkg-config, a C compiler), if it is missing
+setup: ## install what Opus and the sound card need (libopus, libopusfile, PortAudio, a C compiler), if it is missing
 	@internal/tools/setup.sh
 
 demo: setup ## a whole call on this machine, with one command
@@ -57,7 +57,7 @@ lint: setup ## everything that finds mistakes without running the code
 	@diff=$$(go fix -diff ./... 2>&1) || true; if [ -n "$$diff" ]; then echo "$$diff"; echo "run make fmt"; exit 1; fi
 	$(TOOL) staticcheck ./...
 
-nocgo: ## build and vet what needs no C compiler: the server, and the SDK without Opus
+nocgo: ## build and vet what needs no C compiler: the server, and the SDK without Opus and sound card
 	CGO_ENABLED=0 go build ./...
 	CGO_ENABLED=0 go vet ./...
 

@@ -21,3 +21,18 @@ var (
 	// ErrShortBuffer reports a destination too small for the packet.
 	ErrShortBuffer = errors.New("audio: buffer too small for the packet")
 )
+
+// Why a device does not open. Sources and sinks of devices wrap these; package engine gives them the documents' codes.
+var (
+	// ErrNoDevice reports that there is no device, or none of the name asked for, or several.
+	ErrNoDevice = errors.New("audio: no such device")
+
+	// ErrDeviceBusy reports that another program has the device.
+	ErrDeviceBusy = errors.New("audio: the device is in use")
+
+	// ErrDeviceDenied reports that the system does not let this program use the device.
+	ErrDeviceDenied = errors.New("audio: the device may not be used")
+
+	// ErrDeviceUnavailable reports a device that is there and does not work.
+	ErrDeviceUnavailable = errors.New("audio: the device does not work")
+)

@@ -1,0 +1,52 @@
+package portaudio
+
+import "sync/atomic"
+
+// ring carries samples from one goroutine or thread to one other. Neither side locks, waits or allocates.
+type ring struct {
+	buf  []int16 // its length is a power of two
+	head atomic.Uint64
+	tail atomic.Uint64
+}
+
+func newRing(atLeast int) *ring {
+	n := 1
+	for n < atLeast {
+		n *= 2
+	}
+	return &ring{buf: make([]int16, n)}
+}
+
+// len returns how many samples wait. For the reader there are at least as many, for the writer at most.
+func (r *ring) len() int { return int(r.tail.Load() - r.head.Load()) }
+
+// room returns how many samples fit.
+func (r *ring) room() int { return len(r.buf) - r.len() }
+
+// write takes as much of p as fits and returns how much that was.
+func (r *ring) write(p []int16) int {
+	tail := r.tail.Load()
+	p = p[:min(len(p), len(r.buf)-int(tail-r.head.Load()))]
+	at := int(tail) & (len(r.buf) - 1)
+	n := copy(r.buf[at:], p)
+	copy(r.buf, p[n:])
+	r.tail.Store(tail + uint64(len(p)))
+	return len(p)
+}
+
+// read fills p as far as it can and returns how far that was.
+func (r *ring) read(p []int16) int {
+	head := r.head.Load()
+	p = p[:min(len(p), int(r.tail.Load()-head))]
+	at := int(head) & (len(r.buf) - 1)
+	n := copy(p, r.buf[at:])
+	copy(p[n:], r.buf)
+	r.head.Store(head + uint64(len(p)))
+	return len(p)
+}
+
+// skip drops the oldest n samples, or all there are; the reader calls it.
+func (r *ring) skip(n int) {
+	head := r.head.Load()
+	r.head.Store(head + uint64(min(n, int(r.tail.Load()-head))))
+}
