@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,8 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+	"github.com/openvoiceroom/openvoiceroom/voiceroom"
 	"github.com/openvoiceroom/openvoiceroom/voiceroom/voiceroomtest"
 )
 
@@ -106,6 +109,7 @@ func (s *slowSpeaker) Start(ctx context.Context) error {
 // device is a microphone that can be slow to open and close, and can break.
 type device struct {
 	audio.Source
+	refused            error         // of Start
 	starting, stopping chan struct{} // nil: at once
 	broken             chan struct{} // closed: reading fails
 
@@ -116,6 +120,9 @@ type device struct {
 func (d *device) Start(ctx context.Context) error {
 	if d.starting != nil {
 		<-d.starting
+	}
+	if d.refused != nil {
+		return d.refused
 	}
 	err := d.Source.Start(ctx)
 	if err == nil {
@@ -149,6 +156,35 @@ func (d *device) isOpen() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.open > 0
+}
+
+// An app tells its user what to do by the documents' codes; one that wants to know more finds the device's own error.
+func TestMicrophoneThatDoesNotOpenSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.NewServer(t)
+		dev := &device{Source: audio.NewSilenceSource()}
+		eng, host := somebody(t, srv, "host", func(c *engine.Config) { c.Microphone = dev })
+		_, err := host.StartVoiceRoom(t.Context(), engine.RoomInfo{RoomID: "room"})
+		require.NoError(t, err)
+		for _, c := range []struct{ device, code error }{
+			{audio.ErrDeviceDenied, signaling.ErrMicNotAuthorized},
+			{audio.ErrDeviceBusy, signaling.ErrMicOccupied},
+			{audio.ErrNoDevice, signaling.ErrNoMic},
+			{audio.ErrDeviceUnavailable, signaling.ErrMicUnavailable},
+			{errors.New("flux"), signaling.ErrMicStartFailed},
+		} {
+			dev.refused = fmt.Errorf("card 0: %w", c.device)
+			err := host.StartMicrophone(t.Context())
+			require.ErrorIs(t, err, c.code)
+			require.ErrorIs(t, err, c.device)
+			require.ErrorContains(t, err, "card 0")
+			require.NotEqual(t, engine.MicOn, host.Seats()[0].Mic)
+		}
+		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		dev.refused = audio.ErrNoDevice
+		_, err = voiceroom.CreateRoom(t.Context(), eng, "another", voiceroom.CreateRoomParams{})
+		require.ErrorIs(t, err, engine.ErrNoMic, "a microphone that is configured and not there is no silent room")
+	})
 }
 
 // A file that has been played, or a device that is unplugged, is not "on the air" for the others, and can be tried again.

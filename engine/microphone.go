@@ -79,10 +79,7 @@ func (m *Microphone) Open(ctx context.Context) error {
 		return &Error{Code: signaling.ErrMicStartFailed.Code, Err: err}
 	}
 	if err := cfg.Microphone.Start(ctx); err != nil {
-		if errors.Is(err, audio.ErrStarted) {
-			return &Error{Code: signaling.ErrMicOccupied.Code, Message: "another room of this login uses the microphone", Err: err}
-		}
-		return &Error{Code: signaling.ErrMicStartFailed.Code, Err: err}
+		return notOpened(err)
 	}
 	if err := m.begin(cfg.Microphone, enc); err != nil {
 		return err
@@ -95,6 +92,24 @@ func (m *Microphone) Open(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// notOpened gives the documents' codes to what a source says when it does not start.
+func notOpened(err error) error {
+	e := &Error{Code: signaling.ErrMicStartFailed.Code, Err: err}
+	switch {
+	case errors.Is(err, audio.ErrStarted):
+		e.Code, e.Message = signaling.ErrMicOccupied.Code, "another room of this login uses the microphone"
+	case errors.Is(err, audio.ErrDeviceDenied):
+		e.Code = signaling.ErrMicNotAuthorized.Code
+	case errors.Is(err, audio.ErrDeviceBusy):
+		e.Code = signaling.ErrMicOccupied.Code
+	case errors.Is(err, audio.ErrNoDevice):
+		e.Code, e.Message = signaling.ErrNoMic.Code, "the microphone that was asked for is not there"
+	case errors.Is(err, audio.ErrDeviceUnavailable):
+		e.Code = signaling.ErrMicUnavailable.Code
+	}
+	return e
 }
 
 // begin captures from a source that has been started, or stops it: the seat or the room may have gone meanwhile.

@@ -128,6 +128,7 @@ var (
 	ErrMicNotAuthorized = sentinel(-1105, "the system does not allow use of the microphone")
 	ErrMicOccupied      = sentinel(-1106, "the microphone is in use by another program")
 	ErrNoMic            = sentinel(-1107, "there is no microphone; give engine.Config one")
+	ErrMicUnavailable   = sentinel(-1110, "the microphone is there and does not work; plug it in again, or choose another")
 
 	ErrNotInRoom         = sentinel(-2101, "not in a room; enter it first")
 	ErrOwnerCannotLeave  = sentinel(-2102, "the owner cannot leave the room, only dismiss it")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -36,7 +37,11 @@ func CreateRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID, p Cre
 		return nil, signaling.WithOp("CreateRoom", err)
 	}
 	r := &Room{Grid: grid, Members: grid.Room().Members()}
-	if err := grid.StartMicrophone(ctx); err != nil && !errors.Is(err, engine.ErrNoMic) {
+	err = grid.StartMicrophone(ctx)
+	if errors.Is(err, engine.ErrNoMic) && !errors.Is(err, audio.ErrNoDevice) { // none was configured, as against unplugged
+		err = nil
+	}
+	if err != nil {
 		return nil, signaling.WithOp("CreateRoom", errors.Join(err, r.Close()))
 	}
 	return r, nil
