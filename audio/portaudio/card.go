@@ -15,10 +15,11 @@ import (
 const (
 	checkEvery = 50 * time.Millisecond
 
-	// A device is lost when its thread has not called for this long; a new one may take longer to begin, as the null
-	// sinks of PulseAudio do.
+	// A device is lost when its thread has not called for this long. One that has just been opened may take longer: a
+	// null sink of PulseAudio asks for what it plays first, and then for nothing during two seconds.
 	silentFor = 500 * time.Millisecond
 	beginsIn  = 4 * time.Second
+	steadyAt  = 4 // checks that found it alive
 
 	// patience is how late a frame may be before silence takes its place: a busy machine is late, a dead card stays so.
 	patience = 60 * time.Millisecond
@@ -153,6 +154,7 @@ func (c *card) stats() Stats {
 	}
 	if l := c.last.Load(); l != nil {
 		s.Device, s.Rate, s.Channels, s.Latency = l.device, l.rate, l.channels, time.Duration(l.latency.Load())
+		s.Queued = l.after(l.waiting())
 	}
 	return s
 }
@@ -166,18 +168,22 @@ func (c *card) use(l *line) {
 
 // watch is what the keeper knows.
 type watch struct {
-	beats uint64
-	since time.Time // of the last beat, or of the opening
-	away  bool      // lost, and OnBack has not been called since
-	next  time.Time // of the next try
-	wait  time.Duration
+	beats  uint64
+	steady int       // checks since the opening that found it alive
+	since  time.Time // of the last of them, or of the opening
+	away   bool      // lost, and OnBack has not been called since
+	next   time.Time // of the next try
+	wait   time.Duration
 }
+
+func (w *watch) opened() { w.beats, w.steady, w.since = 0, 0, time.Now() }
 
 // keep watches over the device until ctx ends.
 func (c *card) keep(ctx context.Context) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
-	w := watch{since: time.Now()}
+	var w watch
+	w.opened()
 	for {
 		select {
 		case <-ctx.Done():
@@ -198,21 +204,35 @@ func (c *card) check(ctx context.Context, w *watch, now time.Time) {
 		}
 		return
 	}
+	quiet, most := now.Sub(w.since), beginsIn
+	if w.steady >= steadyAt {
+		most = silentFor + 2*l.params.latency
+	}
 	beats := l.beats.Load()
 	switch {
 	case l.cut.Load():
 		c.lose(w, fmt.Errorf("%w: it is gone", audio.ErrNoDevice))
 	case beats != w.beats:
-		w.beats, w.since, w.wait = beats, now, 0
-		if w.away {
-			w.away = false
-			c.opts.Logger.Info("the sound device is back", "device", l.device.ID, "direction", c.dir)
-			if f := c.opts.OnBack; f != nil {
-				c.tell.Post("OnBack", func() { f(l.device) })
-			}
+		w.beats, w.since = beats, now
+		w.steady++
+		if w.steady == steadyAt {
+			w.wait = 0
+			c.back(w, l)
 		}
-	case now.Sub(w.since) > silentFor+2*l.params.latency && (beats > 0 || now.Sub(w.since) > beginsIn):
-		c.lose(w, fmt.Errorf("%w: nothing comes from it any more", audio.ErrDeviceUnavailable))
+	case quiet > most:
+		c.lose(w, fmt.Errorf("%w: it has been still for %v", audio.ErrDeviceUnavailable, quiet.Round(checkEvery)))
+	}
+}
+
+// back tells that a device works again, if it had been lost.
+func (c *card) back(w *watch, l *line) {
+	if !w.away {
+		return
+	}
+	w.away = false
+	c.opts.Logger.Info("the sound device is back", "device", l.device.ID, "direction", c.dir)
+	if f := c.opts.OnBack; f != nil {
+		c.tell.Post("OnBack", func() { f(l.device) })
 	}
 }
 
@@ -253,7 +273,7 @@ func (c *card) retry(ctx context.Context, w *watch) {
 		c.opts.Logger.Debug("the sound device is still away", "direction", c.dir, "error", err)
 		return
 	}
-	w.beats, w.since = 0, time.Now()
+	w.opened()
 	c.use(l)
 }
 
@@ -277,7 +297,7 @@ func (c *card) replace(r change, w *watch) error {
 		return nil // it is the one that is open
 	}
 	before := c.line.Load()
-	w.beats, w.since = 0, time.Now()
+	w.opened()
 	c.use(l)
 	return c.worker.close(before)
 }

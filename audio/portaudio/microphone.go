@@ -63,10 +63,10 @@ func (m *Microphone) ReadFrame(ctx context.Context, f audio.Frame) error {
 		m.follow()
 		missing := m.fetch(len(f))
 		now := time.Now()
+		m.pace.look(m.line, now)
 		if missing == 0 {
 			copy(f, m.ready)
 			m.ready = m.ready[:copy(m.ready, m.ready[len(f):])]
-			m.pace.met(now)
 			m.catchUp()
 			return nil
 		}

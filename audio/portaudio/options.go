@@ -78,6 +78,7 @@ type Stats struct {
 	Rate     int           // at which it runs, in Hz
 	Channels int           // with which it runs; the frames have those of the options
 	Latency  time.Duration // of the card, as its driver says
+	Queued   time.Duration // what waits between the card and the program at this moment
 
 	Underruns uint64 // times that the other side came too late: a speaker's card got silence, a microphone's reader did
 	Overruns  uint64 // times that sound was thrown away because the other side came too late

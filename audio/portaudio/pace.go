@@ -8,31 +8,49 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio"
 )
 
-// pace is the time that frames keep when the card does not: each is due 20 ms after the one before. As long as the card
-// works, its clock decides.
+// pace is the time that frames keep. While the card is alive its clock decides, and it is waited for; when it stands
+// still for longer than patience, frames go by without it, each 20 ms after the one before.
 type pace struct {
-	last  time.Time
+	line  *line
+	beats uint64    // of the line, when looked at last
+	last  time.Time // of the card's last sign of life, or of the frame that went by without
+	still bool
 	timer *time.Timer
 }
 
-// mostBehind is how far a pace that nobody asked may lie behind; that much is made up for.
+// mostBehind is how late a frame that goes by without the card may be made up for.
 const mostBehind = 5*audio.FrameDuration + patience
 
-func (p *pace) begin() { p.last = time.Now() }
+func (p *pace) begin() { p.line, p.last, p.still = nil, time.Now(), false }
 
-// met notes that the card was there for a frame.
-func (p *pace) met(now time.Time) { p.last = now }
-
-// missed notes that a frame went by without the card.
-func (p *pace) missed(now time.Time) {
-	p.last = p.last.Add(audio.FrameDuration)
-	if behind := now.Sub(p.last); behind > mostBehind {
-		p.last = now.Add(-patience)
+// look sees whether the card has done anything since the last look.
+func (p *pace) look(l *line, now time.Time) {
+	if l == nil {
+		p.line = nil
+		return
+	}
+	if beats := l.beats.Load(); l != p.line || beats != p.beats {
+		p.line, p.beats = l, beats
+		p.last, p.still = now, false
 	}
 }
 
 // deadline is when the card is not waited for any longer.
-func (p *pace) deadline() time.Time { return p.last.Add(audio.FrameDuration + patience) }
+func (p *pace) deadline() time.Time {
+	if p.still {
+		return p.last.Add(audio.FrameDuration)
+	}
+	return p.last.Add(audio.FrameDuration + patience)
+}
+
+// missed notes that a frame went by without the card. The time of patience is made up for at once.
+func (p *pace) missed(now time.Time) {
+	p.still = true
+	p.last = p.last.Add(audio.FrameDuration)
+	if now.Sub(p.last) > mostBehind {
+		p.last = now
+	}
+}
 
 func (p *pace) wait(ctx context.Context, d time.Duration) error {
 	if p.timer == nil {

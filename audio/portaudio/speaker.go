@@ -60,14 +60,17 @@ func (s *Speaker) WriteFrame(ctx context.Context, f audio.Frame) error {
 	s.follow()
 	s.give(f)
 	for {
-		now := time.Now()
-		wait := checkEvery
-		if l := s.card.line.Load(); l != nil && l == s.line {
+		now, wait := time.Now(), checkEvery
+		l := s.card.line.Load()
+		if l != nil {
+			if l != s.line {
+				return nil // another device, which waits for its first frame
+			}
 			if wait = s.tooEarly(l); wait <= 0 {
-				s.pace.met(now)
 				return nil
 			}
 		}
+		s.pace.look(l, now)
 		late := s.pace.deadline().Sub(now)
 		if late <= 0 {
 			s.pace.missed(now)
@@ -99,8 +102,8 @@ func (s *Speaker) give(f audio.Frame) {
 		return
 	}
 	s.raw = l.convert.convert(s.raw[:0], f)
-	if s.tooEarly(l) > audio.FrameDuration || l.ring.room() < len(s.raw) {
-		s.card.count.overruns.Add(1) // what is kept for a card that is late would be heard late for ever
+	if s.tooEarly(l) > patience || l.ring.room() < len(s.raw) {
+		s.card.count.overruns.Add(1) // the card stands still: what is past is not to be played
 		return
 	}
 	l.ring.write(s.raw)
