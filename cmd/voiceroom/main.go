@@ -1,4 +1,5 @@
-// Command voiceroom is the client side in a terminal: a demonstration of the whole, and UserSigs for trying things out.
+// Command voiceroom is the client side in a terminal: a demonstration of the whole, the list of sound cards, and UserSigs
+// for trying things out.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 
 type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run a server and two users in this process, who talk to each other, and compare what was heard with what was said."`
+	Devices devicesCmd `cmd:"" help:"List the sound cards: microphones and speakers, and what to call them."`
 	UserSig userSigCmd `cmd:"" name:"usersig" help:"Make or check the signature that a user logs in with."`
 }
 
