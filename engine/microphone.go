@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/openvoiceroom/openvoiceroom/audio"
+	"github.com/openvoiceroom/openvoiceroom/audio/effects"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -22,7 +23,8 @@ type Microphone struct {
 
 	// publishing is read with each frame. It is set after the server has agreed, and cleared before it is asked.
 	publishing atomic.Bool
-	meter      meter // of what is published
+	meter      meter                             // of what is published
+	effects    atomic.Pointer[effects.Processor] // nil until somebody asks for it
 
 	turn chan struct{} // capacity one: full while a verb is at work, so that verbs take effect in their order
 
@@ -45,6 +47,22 @@ func (r *Room) Microphone() *Microphone {
 		return nil
 	}
 	return r.media.mic
+}
+
+// Effects returns the voice changer and the reverb of this user's voice in this room: what is chosen there is heard by the
+// others. Another room begins without (documents, AudioEffectStore). [signaling.ErrNoMic] means that there is no
+// microphone.
+func (m *Microphone) Effects() (*effects.Processor, error) {
+	src := m.media.room.eng.cfg.Microphone
+	if src == nil {
+		return nil, signaling.ErrNoMic
+	}
+	p, err := effects.New(src.Channels())
+	if err != nil {
+		return nil, err
+	}
+	m.effects.CompareAndSwap(nil, p) // the first one stays
+	return m.effects.Load(), nil
 }
 
 // voice is how the microphone is encoded until the quality can be chosen: the documents' AudioQuality Default.
@@ -353,6 +371,11 @@ func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encode
 			peer.Skip(audio.FrameSamples)
 			talking = false
 			continue
+		}
+		if fx := m.effects.Load(); fx != nil {
+			if err := fx.Process(frame); err != nil {
+				log.Debug("a frame without effects", "error", err)
+			}
 		}
 		n, err := enc.Encode(frame, packet)
 		if err != nil {
