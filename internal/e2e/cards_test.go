@@ -90,8 +90,9 @@ func (s *sounds) command(name string, args ...string) *exec.Cmd {
 // start returns when the daemon is ready. A second start is that of one that has been killed.
 func (s *sounds) start() {
 	s.t.Helper()
-	cmd := s.command("pulseaudio", "-n", "-F", s.script, "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
-		"--system=false", "--disallow-exit", "--log-target=stderr", "--log-level=info")
+	// It ends by itself a minute after its last client, should the test be ended in a way that runs no cleanup.
+	cmd := s.command("pulseaudio", "-n", "-F", s.script, "--daemonize=no", "--exit-idle-time=60", "--use-pid-file=no",
+		"--system=false", "--log-target=stderr", "--log-level=info")
 	log, err := cmd.StderrPipe()
 	require.NoError(s.t, err)
 	require.NoError(s.t, cmd.Start())
