@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/transport/v5"
@@ -21,21 +20,39 @@ import (
 // Network connects servers and clients. Hosts get an address each; WebSockets cross it without delay or loss.
 type Network struct {
 	router *vnet.Router
-	lossy  atomic.Int64   // lost packets of a million
+	seed   uint64
 	wg     sync.WaitGroup // of silent connections
 
 	mu        sync.Mutex // protects what follows
-	rng       *rand.Rand
+	loss      Loss       // of hosts' down-links that have none of their own
+	hosts     map[string]*host
 	next      int
 	listeners map[string]*listener
 }
 
 // Config of a network. The zero value is a perfect one.
 type Config struct {
-	Loss  float64       // share of the UDP packets that are lost, 0 to 1
-	Delay time.Duration // one way
-	Seed  uint64        // of the losses
+	Loss  Loss          // of the UDP packets on their way to each host
+	Delay time.Duration // one way, between any two hosts
+	Seed  uint64        // of the losses: the same seed loses alike
 }
+
+// Traffic counts the UDP packets of one direction of a host, lost ones included.
+type Traffic struct {
+	Packets, Lost uint64
+	Bytes         uint64 // without the headers of UDP and IP
+}
+
+// host is what the network knows of one.
+type host struct {
+	up, down       line
+	ownDown        bool // not the network's loss
+	sent, received Traffic
+}
+
+// line is one direction of a host. Media has dice of its own, for when a connection checks its path is not the same each
+// time; and each direction has, so that what one host sends does not change what another loses.
+type line struct{ media, rest loser }
 
 // New starts a network. Close ends it, after everything on it has been closed.
 func New(cfg Config) (*Network, error) {
@@ -46,22 +63,98 @@ func New(cfg Config) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{router: router, rng: rand.New(rand.NewPCG(cfg.Seed, 1)), listeners: map[string]*listener{}}
-	n.SetLoss(cfg.Loss)
-	router.AddChunkFilter(func(vnet.Chunk) bool {
-		lossy := n.lossy.Load()
-		if lossy == 0 {
-			return true
-		}
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		return n.rng.Int64N(1_000_000) >= lossy
-	})
+	n := &Network{router: router, seed: cfg.Seed, loss: cfg.Loss, hosts: map[string]*host{}, listeners: map[string]*listener{}}
+	router.AddChunkFilter(n.pass)
 	return n, router.Start()
 }
 
-// SetLoss changes the share of packets that are lost; 1 cuts the network.
-func (n *Network) SetLoss(share float64) { n.lossy.Store(int64(share * 1_000_000)) }
+// pass counts a packet and reports whether it gets through.
+func (n *Network) pass(c vnet.Chunk) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	size := uint64(len(c.UserData()))
+	lost := false
+	if from := n.hosts[ipOf(c.SourceAddr())]; from != nil {
+		lost = from.up.lose(media(c))
+		from.sent.count(size, lost)
+	}
+	if to := n.hosts[ipOf(c.DestinationAddr())]; to != nil && !lost {
+		lost = to.down.lose(media(c))
+		to.received.count(size, lost)
+	}
+	return !lost
+}
+
+func (t *Traffic) count(size uint64, lost bool) {
+	t.Packets++
+	t.Bytes += size
+	if lost {
+		t.Lost++
+	}
+}
+
+// media reports whether a packet is RTP or RTCP (RFC 7983 section 7), and not of a connection's own.
+func media(c vnet.Chunk) bool {
+	b := c.UserData()
+	return len(b) > 0 && b[0]>>6 == 2
+}
+
+func ipOf(a net.Addr) string {
+	if u, ok := a.(*net.UDPAddr); ok {
+		return u.IP.String()
+	}
+	return ""
+}
+
+// SetLoss changes what is lost on the way to every host that has no loss of its own.
+func (n *Network) SetLoss(loss Loss) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.loss = loss
+	for _, h := range n.hosts {
+		if !h.ownDown {
+			h.down.media.loss, h.down.rest.loss = loss, loss
+		}
+	}
+}
+
+// SetHostLoss changes what is lost on the way from a host and to it.
+func (n *Network) SetHostLoss(ip string, up, down Loss) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h := n.hosts[ip]
+	h.ownDown = true
+	h.up.set(up)
+	h.down.set(down)
+}
+
+func (l *line) set(loss Loss) {
+	for _, l := range []*loser{&l.media, &l.rest} {
+		l.loss, l.n, l.bad = loss, 0, false
+	}
+}
+
+func (l *line) lose(media bool) bool {
+	if media {
+		return l.media.lose()
+	}
+	return l.rest.lose()
+}
+
+func newLine(seed, number uint64, loss Loss) (l line) {
+	for i, d := range []*loser{&l.media, &l.rest} {
+		d.loss, d.rng = loss, rand.New(rand.NewPCG(seed, 2*number+uint64(i)))
+	}
+	return l
+}
+
+// Traffic returns what a host has sent and what was sent to it.
+func (n *Network) Traffic(ip string) (up, down Traffic) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h := n.hosts[ip]
+	return h.sent, h.received
+}
 
 // Close ends the network.
 func (n *Network) Close() error {
@@ -74,6 +167,7 @@ func (n *Network) Host() (transport.Net, string, error) {
 	n.mu.Lock()
 	n.next++
 	ip := fmt.Sprintf("10.%d.%d.%d", n.next>>16&255, n.next>>8&255, n.next&255)
+	n.hosts[ip] = &host{up: newLine(n.seed, uint64(2*n.next), Loss{}), down: newLine(n.seed, uint64(2*n.next+1), n.loss)}
 	n.mu.Unlock()
 	host, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{ip}})
 	if err != nil {

@@ -81,7 +81,7 @@ func (cfg Config) Start() (*Server, error) {
 	if cfg.Codec == nil {
 		cfg.Codec = audio.MuLaw
 	}
-	network, err := testnet.New(testnet.Config{Loss: cfg.Loss, Delay: cfg.Delay, Seed: cfg.Seed})
+	network, err := testnet.New(testnet.Config{Loss: testnet.Loss{Share: cfg.Loss}, Delay: cfg.Delay, Seed: cfg.Seed})
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (s *Server) StartNode(t testing.TB, i int) {
 }
 
 // SetLoss changes the share of media packets that are lost; 1 cuts the media off.
-func (s *Server) SetLoss(share float64) { s.network.SetLoss(share) }
+func (s *Server) SetLoss(share float64) { s.network.SetLoss(testnet.Loss{Share: share}) }
 
 // EngineConfig returns what a user needs to log in to the i-th node, without devices: for tests of the login itself.
 func (s *Server) EngineConfig(t testing.TB, i int, id engine.UserID) engine.Config {
