@@ -7,6 +7,9 @@ import "fmt"
 const MaxPacket = 1500
 
 // Codec makes encoders and decoders. It is safe for concurrent use; what it makes is not.
+//
+// A codec may have a method HasFEC(packet []byte) bool that tells whether a packet carries a copy of the frame before
+// it, for [JitterConfig]. Without it every packet is taken to have one.
 type Codec interface {
 	// NewEncoder returns an encoder of its own state. An error says which field of cfg is refused.
 	NewEncoder(cfg EncoderConfig) (Encoder, error)

@@ -39,6 +39,9 @@ type JitterConfig struct {
 	StartDelay time.Duration // delay to begin with, and the least; 0 means 40 ms
 	MaxDelay   time.Duration // the most delay; 0 means 200 ms, at most 600 ms
 	MaxConceal int           // frames concealed in a row before silence; 0 means 5
+
+	// HasFEC tells whether a packet carries a copy of the frame before it; nil means that all do.
+	HasFEC func(packet []byte) bool
 }
 
 func (cfg JitterConfig) withDefaults() JitterConfig {
@@ -63,6 +66,7 @@ type JitterStats struct {
 	Late      uint64        // packets that came after they were due, or far out of order
 	Duplicate uint64        // packets that had come before
 	Dropped   uint64        // packets thrown away: empty, too large, or to shorten the delay
+	Played    uint64        // frames answered with Packet
 	Concealed uint64        // frames answered with Conceal
 	FEC       uint64        // frames answered with FEC
 	Delay     time.Duration // smoothed time from a packet's arrival to its play-out

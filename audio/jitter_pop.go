@@ -49,6 +49,9 @@ func (b *JitterBuffer) play(now time.Time) ([]byte, Kind, bool) {
 		return b.take(head, now)
 	case 1:
 		b.lose()
+		if b.cfg.HasFEC != nil && !b.cfg.HasFEC(head.data[:head.size]) {
+			return b.fade()
+		}
 		b.run = 0
 		b.stats.FEC++
 		return b.out[:copy(b.out[:], head.data[:head.size])], FEC, false
@@ -104,6 +107,7 @@ func (b *JitterBuffer) start(now time.Time) ([]byte, Kind, bool) {
 func (b *JitterBuffer) take(s *jitterSlot, now time.Time) ([]byte, Kind, bool) {
 	reset := b.reset || s.marker
 	b.reset, b.run = false, 0
+	b.stats.Played++
 	b.stats.Delay += (max(now.Sub(s.arrival), 0) - b.stats.Delay) / 16
 	b.leave(s)
 	b.leastLeft = min(b.leastLeft, b.stored)

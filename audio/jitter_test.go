@@ -90,12 +90,13 @@ func TestJitterBuffer(t *testing.T) {
 		name  string
 		s     jitterScript
 		want  string
-		stats JitterStats // Received, Delay and Target are not compared
+		stats JitterStats // Received, Played, Delay and Target are not compared
 	}{
 		{"nothing ever comes", jitterScript{steps: 4}, ". . . .", JitterStats{}},
 		{"steady stream starts after 40 ms", jitterScript{arrivals: onTime(0, 5, 0), steps: 7}, ". . 0 1 2 3 4", JitterStats{}},
 		{"one lost is recovered from the next", jitterScript{arrivals: without(onTime(0, 9, 0), 3), steps: 9}, ". . 0 1 2 f4 4 5 6", JitterStats{Lost: 1, FEC: 1}},
 		{"two lost are concealed and recovered", jitterScript{arrivals: without(onTime(0, 9, 0), 3, 4), steps: 9, cfg: JitterConfig{StartDelay: 60 * time.Millisecond}}, ". . . 0 1 2 c f5 5", JitterStats{Lost: 2, FEC: 1, Concealed: 1}},
+		{"a packet without a copy of the lost one", jitterScript{arrivals: without(onTime(0, 9, 0), 3), steps: 9, cfg: JitterConfig{HasFEC: func(p []byte) bool { return p[0] != 4 }}}, ". . 0 1 2 c 4 5 6", JitterStats{Lost: 1, Concealed: 1}},
 		{"neighbours swapped", jitterScript{arrivals: move(onTime(0, 9, 0), 3, 4), steps: 8}, ". . 0 1 2 3 4 5", JitterStats{}},
 		{"first two swapped", jitterScript{arrivals: map[int][]int{0: {1}, 1: {0}, 2: {2}, 3: {3}}, steps: 5}, ". 0 1 2 3", JitterStats{}},
 		{"duplicates, waiting and played", jitterScript{arrivals: map[int][]int{0: {0, 0}, 1: {1}, 2: {2}, 3: {3, 0}}, steps: 5}, ". . 0 1 2", JitterStats{Duplicate: 2}},
@@ -126,7 +127,7 @@ func TestJitterBuffer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got, stats := tt.s.run()
 			require.Equal(t, tt.want, got)
-			stats.Received, stats.Delay, stats.Target = 0, 0, 0
+			stats.Received, stats.Played, stats.Delay, stats.Target = 0, 0, 0, 0
 			require.Equal(t, tt.stats, stats)
 		})
 	}

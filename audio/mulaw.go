@@ -36,6 +36,9 @@ func (muLaw) NewDecoder(channels int) (Decoder, error) {
 	return &muDecoder{last: NewFrame(1)}, nil
 }
 
+// HasFEC reports that no packet carries a copy of another frame.
+func (muLaw) HasFEC([]byte) bool { return false }
+
 type muEncoder struct{}
 
 func (muEncoder) Encode(f Frame, dst []byte) (int, error) {

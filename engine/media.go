@@ -71,8 +71,12 @@ func newMedia(r *Room) (*media, error) {
 // newLine makes an offer for a connection.
 func (m *media) newLine() (*line, error) {
 	l := &line{heard: map[UserID]*ear{}}
+	var buffer audio.JitterConfig
+	if c, ok := m.room.eng.cfg.Codec.(interface{ HasFEC(packet []byte) bool }); ok {
+		buffer.HasFEC = c.HasFEC
+	}
 	for range slots {
-		l.ears = append(l.ears, &ear{buffer: audio.NewJitterBuffer(audio.JitterConfig{})})
+		l.ears = append(l.ears, &ear{buffer: audio.NewJitterBuffer(buffer)})
 	}
 	peer, err := rtc.New(rtc.Config{
 		Net: m.room.eng.cfg.Network.Net, Slots: slots, Logger: m.room.log, OnPacket: l.packet,

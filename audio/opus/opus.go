@@ -61,6 +61,9 @@ func (codec) NewEncoder(cfg audio.EncoderConfig) (audio.Encoder, error) {
 	return &encoder{enc: enc, samples: audio.FrameSamples * cfg.Channels}, nil
 }
 
+// HasFEC is for [audio.JitterConfig].
+func (codec) HasFEC(packet []byte) bool { return HasFEC(packet) }
+
 func (codec) NewDecoder(channels int) (audio.Decoder, error) {
 	if channels != 1 && channels != 2 {
 		return nil, fmt.Errorf("%w: %d, want 1 or 2", audio.ErrChannels, channels)
