@@ -7,16 +7,17 @@ CHECKS    ?= 1200
 RUNS      ?= 10
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
+SEED      ?= 1
 # These compare what is heard in real time with what was said, so nothing else runs beside them.
 LISTENING := ./internal/e2e ./cmd/voiceroom
 OTHERS     = $$(go list ./... | grep -v -e '/internal/e2e$$' -e '/cmd/voiceroom$$')
 TOOL      := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test race fuzz model linear bench fmt lint nocgo check
+.PHONY: help setup demo test race fuzz model linear bench quality fmt lint nocgo check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what Opus and the sound card need (libopus, libopusfile, PortAudio, a C compiler), if it is missing
 	@internal/tools/setup.sh
@@ -43,6 +44,9 @@ linear: ## seat commands on nodes that die, against a plain model of seats, ten 
 
 bench: setup ## all benchmarks (BENCHTIME=1s for each)
 	go test -run '^$$' -bench . -benchmem -count 1 -benchtime $(BENCHTIME) -p 1 ./...
+
+quality: setup ## what is heard with losses, a line a figure: name, value, unit, goal, met or missed (SEED=1)
+	@go test ./internal/quality -count=1 -run '^TestFigures$$' -figures -seed $(SEED) -v | grep -E ' (met|missed|-)$$'
 
 fmt: ## format the code and apply the modernizers
 	gofmt -w .
