@@ -60,6 +60,7 @@ type ear struct {
 func newMedia(r *Room) (*media, error) {
 	m := &media{room: r, connected: make(chan struct{})}
 	m.mic = &Microphone{media: m, turn: make(chan struct{}, 1)}
+	m.mic.expected.Store(int32(firstExpectation.percent))
 	l, err := m.newLine()
 	if err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func (m *media) newLine() (*line, error) {
 	}
 	peer, err := rtc.New(rtc.Config{
 		Net: m.room.eng.cfg.Network.Net, Slots: slots, Logger: m.room.log, OnPacket: l.packet,
-		OnState: func(s rtc.State) { m.stateChanged(l, s) },
+		OnState: func(s rtc.State) { m.stateChanged(l, s) }, OnLoss: l.lossReported(m.mic),
 	})
 	l.peer = peer
 	return l, err
@@ -138,6 +139,15 @@ func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
 			e.meter.add(level)
 		}
 		e.active.Store(true)
+	}
+}
+
+// lossReported returns what takes the server's reports about the microphone.
+func (*line) lossReported(mic *Microphone) func(share float64) {
+	e := firstExpectation
+	return func(share float64) {
+		e = e.next(share)
+		mic.expected.Store(int32(e.percent))
 	}
 }
 

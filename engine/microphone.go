@@ -25,6 +25,7 @@ type Microphone struct {
 	publishing atomic.Bool
 	meter      meter                             // of what is published
 	effects    atomic.Pointer[effects.Processor] // nil until somebody asks for it
+	expected   atomic.Int32                      // loss, in per cent, that the encoder prepares for
 
 	turn chan struct{} // capacity one: full while a verb is at work, so that verbs take effect in their order
 
@@ -66,7 +67,7 @@ func (m *Microphone) Effects() (*effects.Processor, error) {
 }
 
 // voice is how the microphone is encoded until the quality can be chosen: the documents' AudioQuality Default.
-var voice = audio.EncoderConfig{Bitrate: 50_000, FEC: true, ExpectedLoss: 5, Voice: true}
+var voice = audio.EncoderConfig{Bitrate: 50_000, FEC: true, Voice: true}
 
 // Open opens the device and publishes, unless muted. Opening an open microphone does nothing.
 func (m *Microphone) Open(ctx context.Context) error {
@@ -92,6 +93,7 @@ func (m *Microphone) Open(ctx context.Context) error {
 	}
 	voice := voice
 	voice.Channels = cfg.Microphone.Channels()
+	voice.ExpectedLoss = int(m.expected.Load())
 	enc, err := cfg.Codec.NewEncoder(voice)
 	if err != nil {
 		return &Error{Code: signaling.ErrMicStartFailed.Code, Err: err}
@@ -359,6 +361,7 @@ func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encode
 	packet := make([]byte, audio.MaxPacket)
 	log := m.media.room.log
 	talking, broken := false, false
+	expected := int32(-1)
 	for {
 		if err := src.ReadFrame(ctx, frame); err != nil {
 			if ctx.Err() == nil && !errors.Is(err, io.EOF) {
@@ -375,6 +378,12 @@ func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encode
 		if fx := m.effects.Load(); fx != nil {
 			if err := fx.Process(frame); err != nil {
 				log.Debug("a frame without effects", "error", err)
+			}
+		}
+		if now := m.expected.Load(); now != expected {
+			expected = now
+			if err := enc.SetExpectedLoss(int(now)); err != nil {
+				log.Warn("the encoder cannot prepare for loss", "error", err)
 			}
 		}
 		n, err := enc.Encode(frame, packet)

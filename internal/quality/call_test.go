@@ -72,7 +72,7 @@ func (c call) run(t *testing.T) (f figures) {
 		require.NoError(t, err)
 		in := listener.Room()
 		require.NoError(t, in.Connected(t.Context()))
-		time.Sleep(10 * time.Second) // until delay and expectations have settled
+		time.Sleep(30 * time.Second) // until delay and expectations have settled
 
 		w.net.SetHostLoss(hostIP, c.up, testnet.Loss{})
 		w.net.SetHostLoss(guestIP, testnet.Loss{}, c.down)

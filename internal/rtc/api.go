@@ -9,13 +9,14 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/pionlog"
+	"github.com/openvoiceroom/openvoiceroom/internal/report"
 )
 
 // opusFmtp are the parameters of RFC 7587 section 6.1 that we can live with on what we receive.
 const opusFmtp = "minptime=10;useinbandfec=1"
 
 // newAPI returns pion as we want it: Opus and the audio level, nothing else.
-func newAPI(cfg Config) (*webrtc.API, error) {
+func newAPI(cfg Config, rtcp func(ssrc uint32, compound []byte)) (*webrtc.API, error) {
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
@@ -42,7 +43,8 @@ func newAPI(cfg Config) (*webrtc.API, error) {
 	// Without it a slot on which nobody speaks yet has no track, and its first packets wait for one.
 	s.SetFireOnTrackBeforeFirstRTP(true)
 	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
-	// No interceptors: nothing here asks for retransmission or makes reports yet. When something does, it is added here.
+	s.BufferFactory = report.Buffers(rtcp)
+	// No interceptors: reports are ours, and are made when packets come.
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(s),
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{})), nil
 }

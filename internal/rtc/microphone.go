@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -15,6 +16,8 @@ const levelURI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 // microphone is the up-link's track. It is ours and not pion's sample track, because that one allocates a packet per frame
 // and has no place for the audio level.
 type microphone struct {
+	ssrc atomic.Uint32 // 0 while unbound
+
 	mu     sync.Mutex
 	writer webrtc.TrackLocalWriter // nil while unbound
 	ended  bool                    // unbound for good: the connection has ended
@@ -31,6 +34,9 @@ func newMicrophone() *microphone {
 	m.hdr.Timestamp = rand.Uint32()
 	return m
 }
+
+// SSRC returns the stream's, 0 before there is a connection.
+func (m *microphone) SSRC() uint32 { return m.ssrc.Load() }
 
 // write sends one frame and moves the clock on by samples.
 func (m *microphone) write(payload []byte, samples uint32, level uint8, marker bool) error {
@@ -71,6 +77,7 @@ func (m *microphone) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.hdr.SSRC = uint32(c.SSRC())
+		m.ssrc.Store(m.hdr.SSRC)
 		m.hdr.PayloadType = uint8(codec.PayloadType)
 		m.hdr.ClearExtensions()
 		id := extensionID(c.HeaderExtensions(), levelURI)

@@ -16,6 +16,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/pionlog"
+	"github.com/openvoiceroom/openvoiceroom/internal/report"
 )
 
 // Errors of a Peer.
@@ -44,6 +45,10 @@ type Config struct {
 	// OnPacket gets every packet of slot (0 to Slots-1, the m-lines' order) on the goroutine that reads that slot. It must
 	// not block, and header and payload are valid during the call only. Padding is gone already. Nil drops.
 	OnPacket func(slot int, h *rtp.Header, payload []byte)
+	// OnLoss gets the share of packets, 0 to 1, for whose loss the encoder should prepare, as the server reports it while this
+	// end speaks: every few seconds, twice a second while it changes. It must not block, and is not called concurrently with
+	// itself. May be nil.
+	OnLoss func(share float64)
 	// OnState gets every change of state that lasts; a state that was left again meanwhile may be skipped. May be nil.
 	OnState func(State)
 }
@@ -59,6 +64,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.OnPacket == nil {
 		c.OnPacket = func(int, *rtp.Header, []byte) {}
 	}
+	if c.OnLoss == nil {
+		c.OnLoss = func(float64) {}
+	}
 	if c.OnState == nil {
 		c.OnState = func(State) {}
 	}
@@ -72,7 +80,9 @@ type Peer struct {
 	mic     *microphone
 	offer   string
 	mids    map[string]int
-	levelID atomic.Uint32 // the level extension's id on what we receive; 0 until known
+	reports reports
+	up      report.Estimate // of the microphone's packets; the goroutine that decrypts reports uses it
+	levelID atomic.Uint32   // the level extension's id on what we receive; 0 until known
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -93,7 +103,9 @@ func New(cfg Config) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := newAPI(cfg)
+	p := &Peer{cfg: cfg, mic: newMicrophone(), changed: make(chan struct{})}
+	p.reports.slots = make([]reception, cfg.Slots)
+	api, err := newAPI(cfg, p.takeRTCP)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +117,7 @@ func New(cfg Config) (*Peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rtc: %w", err)
 	}
-	p := &Peer{cfg: cfg, pc: pc, mic: newMicrophone(), changed: make(chan struct{})}
+	p.pc = pc
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	pc.OnTrack(p.onTrack)
 	// pion runs this handler on a goroutine per change, in no order: onState asks for the current state instead.

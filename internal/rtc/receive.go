@@ -3,6 +3,7 @@ package rtc
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -44,6 +45,7 @@ func (p *Peer) read(slot int, t *webrtc.TrackRemote) {
 		}
 		failed = 0
 		if payload, ok := payloadOf(&h, buf[:n]); ok {
+			p.received(slot, h.SSRC, h.SequenceNumber, time.Now())
 			p.cfg.OnPacket(slot, &h, payload)
 		}
 	}

@@ -2,8 +2,13 @@ package sfu
 
 import "github.com/openvoiceroom/openvoiceroom/signaling"
 
-// PendingRTCP takes the unread reports of a peer and returns how many there were.
-func (p *Peer) PendingRTCP() int { return p.drainRTCP(make([]byte, receiveMTU)) }
+// DownLoss returns the share of packets that a member loses, as far as is known, and how much longer than by chance
+// losses are in a row.
+func (p *Peer) DownLoss() (share, burst float64) {
+	p.down.mu.Lock()
+	defer p.down.mu.Unlock()
+	return p.down.estimate.Loss(), p.down.estimate.Burst()
+}
 
 // RelayPacket returns a relay message with one packet.
 func RelayPacket(b []byte, user signaling.UserID, seq uint16, payload []byte) []byte {

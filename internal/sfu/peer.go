@@ -46,6 +46,7 @@ type Peer struct {
 	answer string
 	slots  []*slot // in the order of the m-lines
 	in     atomic.Uint64
+	down   downlink
 
 	superseded atomic.Bool // the user has a newer connection
 
@@ -80,7 +81,7 @@ func newPeer(ctx context.Context, r *Room, user signaling.UserID, offer string, 
 	p := &Peer{room: r, user: user, shape: shape, onSlots: onSlots}
 	p.current.Store(&slotList{})
 	rebind := &rebinder{}
-	api, err := r.sfu.newAPI(rebind)
+	api, err := r.sfu.newAPI(rebind, p.takeRTCP)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +104,7 @@ func (p *Peer) addSlots(api *webrtc.API) error {
 			continue
 		}
 		s := newSlot(fmt.Sprintf("slot%d", len(p.slots)), t.Mid())
+		s.down = &p.down
 		sender, err := api.NewRTPSender(s, t.Receiver().Transport())
 		if err != nil {
 			return fmt.Errorf("sfu: slot %s: %w", s.mid, err)
@@ -227,6 +229,7 @@ func (p *Peer) read(t *webrtc.TrackRemote, levelID uint8) {
 		h   rtp.Header
 		pkt packet
 		b   bucket
+		up  uplink
 	)
 	for failed := 0; failed < maxReadErrors; {
 		n, _, err := t.Read(buf)
@@ -249,7 +252,9 @@ func (p *Peer) read(t *webrtc.TrackRemote, levelID uint8) {
 			p.room.sfu.count.drop(why)
 			continue
 		}
+		up.reception.Add(pkt.seq)
 		p.room.ingest(p, &pkt, now)
+		p.report(&up, pkt.stream, now)
 	}
 	p.room.log.Warn("microphone given up: its packets cannot be read", "user", p.user)
 }

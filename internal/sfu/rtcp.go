@@ -1,86 +1,153 @@
 package sfu
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/report"
 )
 
-const drainEvery = 10 * time.Second
+// shareOf is the fixed point of a share.
+const shareOf = 1 << 16
 
-// drainRTCP throws away the reports that members send about the slots and their microphones. Nobody reads them yet, but
-// pion keeps up to 100 kB of them for each; one goroutine for all peers costs less than one for each stream.
-func (s *SFU) drainRTCP() {
-	ticker := time.NewTicker(drainEvery)
-	defer ticker.Stop()
-	buf := make([]byte, receiveMTU)
-	for {
-		select {
-		case <-ticker.C:
-		case <-s.stop:
-			return
-		}
-		for _, p := range s.allPeers() {
-			p.drainRTCP(buf)
+// downlink is what is known of the losses on the way to one member: of all its slots, since they have one path.
+type downlink struct {
+	loss atomic.Uint32 // share in 1/shareOf
+
+	mu       sync.Mutex // guards the following and the slots' reported
+	estimate report.Estimate
+	own      bool          // the member sends the packet of ours: its receiver reports say less
+	counts   report.Counts // summed up from receiver reports
+}
+
+// uplink is what is known of the losses on the way from one member's microphone. The goroutine that reads it uses it.
+type uplink struct {
+	reception report.Reception
+	estimate  report.Estimate
+	schedule  report.Schedule
+	toldLost  uint32
+	toldWorst uint32
+}
+
+// takeRTCP takes a packet about one of the peer's streams, on the goroutine that decrypts. Packets about several come once
+// for each: counts are totals, so that the second time changes nothing.
+func (p *Peer) takeRTCP(ssrc uint32, compound []byte) {
+	packets, err := rtcp.Unmarshal(compound)
+	if err != nil {
+		return
+	}
+	s := p.slotOf(ssrc)
+	for _, packet := range packets {
+		switch r := packet.(type) {
+		case *rtcp.ReceiverReport:
+			p.reported(s, r.Reports)
+		case *rtcp.SenderReport: // of a client that speaks as well
+			p.reported(s, r.Reports)
+		default:
+			if own, ok := report.Read(packet); ok {
+				p.down.mu.Lock()
+				p.down.own = true
+				p.down.update(own.Counts, p.holes())
+				p.down.mu.Unlock()
+			}
 		}
 	}
 }
 
-func (s *SFU) allPeers() []*Peer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var peers []*Peer
-	for r := range s.rooms {
-		r.mu.Lock()
-		for p := range r.peers {
-			peers = append(peers, p)
+func (p *Peer) slotOf(ssrc uint32) *slot {
+	for _, s := range p.slots {
+		if ssrc != 0 && s.ssrc.Load() == ssrc {
+			return s
 		}
-		r.mu.Unlock()
 	}
-	return peers
+	return nil
 }
 
-// drainRTCP empties the buffers of one peer and returns how many reports there were.
-func (p *Peer) drainRTCP(buf []byte) int {
-	n := 0
-	for _, t := range p.pc.GetTransceivers() {
-		sender := t.Sender()
-		if sender == nil {
+// reported takes the reports about a slot of a member that sends nothing better.
+func (p *Peer) reported(s *slot, reports []rtcp.ReceptionReport) {
+	if s == nil {
+		return
+	}
+	d := &p.down
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range reports {
+		if d.own || r.SSRC != s.ssrc.Load() {
 			continue
 		}
-		// Before the first packet pion has no buffer either, and asking for one would wait for the connection.
-		if s, ok := sender.Track().(*slot); ok && s.wrote() {
-			n += drain(sender, buf)
+		lost := int32(r.TotalLost<<8) >> 8 // 24 bits, signed
+		was := s.reported
+		s.reported.any, s.reported.high, s.reported.lost = true, r.LastSequenceNumber, lost
+		if !was.any || r.LastSequenceNumber == was.high {
+			continue
 		}
+		more := report.Counts{Expected: r.LastSequenceNumber - was.high, Lost: uint32(lost - was.lost)}
+		if lost > was.lost {
+			// How the losses lie is not told: each for itself, as by chance.
+			more.Runs = more.Lost
+		}
+		d.counts = d.counts.Plus(more)
+		d.update(d.counts, p.holes())
 	}
-	p.mu.Lock()
-	mic := p.mic
-	p.mu.Unlock()
-	if mic != nil {
-		n += drain(mic, buf)
-	}
-	return n
 }
 
-// drain reads what is there.
-func drain(r interface {
-	SetReadDeadline(time.Time) error
-	Read([]byte) (int, interceptor.Attributes, error)
-}, buf []byte) int {
-	// A deadline that has passed reads nothing, so it lies a moment ahead.
-	if r.SetReadDeadline(time.Now().Add(100*time.Microsecond)) != nil {
+// update takes new totals. The lock is held.
+func (d *downlink) update(c, holes report.Counts) {
+	d.estimate.Add(c, holes)
+	d.loss.Store(uint32(d.estimate.Loss() * shareOf))
+}
+
+// holes returns what the slots never sent.
+func (p *Peer) holes() (c report.Counts) {
+	for _, s := range p.slots {
+		s.mu.Lock()
+		c = c.Plus(s.holes)
+		s.mu.Unlock()
+	}
+	return c
+}
+
+// report tells a speaker what is lost of its packets, when it is time: on the way here, and at the listeners. Browsers
+// take the receiver report, so that it has the worse of the two; the packet of ours tells them apart.
+func (p *Peer) report(up *uplink, ssrc uint32, now time.Time) {
+	var worst uint32
+	news := func() bool {
+		worst = p.worstListener()
+		return up.reception.Counts().Lost != up.toldLost || worst != up.toldWorst
+	}
+	if !up.schedule.Due(now, news) {
+		return
+	}
+	worst = p.worstListener()
+	c := up.reception.Counts()
+	up.toldLost, up.toldWorst = c.Lost, worst
+	up.estimate.Add(c, report.Counts{})
+	block := up.reception.Report(ssrc)
+	block.FractionLost = uint8(min(255, max(uint32(up.estimate.Loss()*256), worst*256/shareOf)))
+	from := uint32(1)
+	if len(p.slots) > 0 {
+		from = p.slots[0].ssrc.Load()
+	}
+	if err := p.pc.WriteRTCP([]rtcp.Packet{
+		&rtcp.ReceiverReport{SSRC: from, Reports: []rtcp.ReceptionReport{block}},
+		report.Packet{Counts: c, Worst: float64(worst) / shareOf}.RTCP(from),
+	}); err != nil {
+		p.room.log.Debug("report", "user", p.user, "error", err)
+	}
+}
+
+// worstListener returns the greatest loss among those who hear this member and whom only the speaker's own redundancy can
+// help.
+func (p *Peer) worstListener() (worst uint32) {
+	r, ok := p.room.forward.permitted(p.user)
+	if !ok {
 		return 0
 	}
-	for n := 0; ; n++ {
-		if _, _, err := r.Read(buf); err != nil {
-			return n
-		}
+	for _, s := range r.slots {
+		worst = max(worst, s.down.loss.Load())
 	}
-}
-
-// wrote reports whether the slot has sent anything.
-func (s *slot) wrote() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.writer != nil && s.sent > 0
+	return worst
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/pionlog"
+	"github.com/openvoiceroom/openvoiceroom/internal/report"
 )
 
 // Config says where media arrives. UDP is required.
@@ -56,12 +57,9 @@ type SFU struct {
 	certs   []webrtc.Certificate
 	count   counters
 
-	stop    chan struct{}
-	wg      sync.WaitGroup
-	mu      sync.Mutex // guards the following
-	closed  bool
-	rooms   map[*Room]struct{}
-	stopped sync.Once
+	mu     sync.Mutex // guards the following
+	closed bool
+	rooms  map[*Room]struct{}
 }
 
 // New starts the media of a node on cfg.UDP. It fails if cfg is not valid. The caller must Close it.
@@ -69,7 +67,7 @@ func New(cfg Config) (*SFU, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &SFU{log: pionlog.Or(cfg.Logger), rooms: map[*Room]struct{}{}, stop: make(chan struct{})}
+	s := &SFU{log: pionlog.Or(cfg.Logger), rooms: map[*Room]struct{}{}}
 	media, err := newMedia()
 	if err != nil {
 		return nil, err
@@ -91,7 +89,6 @@ func New(cfg Config) (*SFU, error) {
 	}
 	s.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logs.NewLogger("mux"), UDPConn: cfg.UDP, Net: cfg.Net})
 	s.setting.SetICEUDPMux(s.mux)
-	s.wg.Go(s.drainRTCP)
 	return s, nil
 }
 
@@ -147,12 +144,13 @@ func (s *SFU) configure(cfg Config, logs logging.LoggerFactory) error {
 	return nil
 }
 
-// newAPI returns pion for one peer: the binding handler needs to know whose check it is.
-func (s *SFU) newAPI(r *rebinder) (*webrtc.API, error) {
+// newAPI returns pion for one peer: the binding handler and the reports need to know whose they are.
+func (s *SFU) newAPI(r *rebinder, rtcp func(ssrc uint32, compound []byte)) (*webrtc.API, error) {
 	setting := s.setting
 	setting.SetICEBindingRequestHandler(r.bindingRequest)
-	// No interceptors: reports and retransmission cost goroutines per peer and nobody reads them yet. An interceptor of ours
-	// that writes the listeners' loss into the speaker's reports goes into this registry, before pion's report interceptor.
+	setting.BufferFactory = report.Buffers(rtcp)
+	// No interceptors: pion's cost goroutines and tickers for every stream, also where nobody speaks. Reports are ours, and
+	// are made when packets come.
 	return webrtc.NewAPI(webrtc.WithMediaEngine(s.media), webrtc.WithSettingEngine(setting),
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{})), nil
 }
@@ -192,8 +190,6 @@ func (s *SFU) Close() error {
 	for _, r := range rooms {
 		r.Close()
 	}
-	s.stopped.Do(func() { close(s.stop) })
-	s.wg.Wait()
 	if err := s.mux.Close(); err != nil {
 		return fmt.Errorf("sfu: close: %w", err)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/report"
 )
 
 // levelURI names the header extension for the audio level, RFC 6464.
@@ -26,6 +28,8 @@ const (
 type slot struct {
 	id       string
 	mid      string
+	down     *downlink               // the member's, for all of its slots
+	ssrc     atomic.Uint32           // 0 while unbound
 	occupant atomic.Pointer[speaker] // whose packets are taken; nil: nobody's
 
 	mu     sync.Mutex              // guards the following; held during a write
@@ -44,10 +48,17 @@ type slot struct {
 	lastTS  uint32    // the timestamp that went with it
 	lastAt  time.Time // when
 	sent    uint64
+	holes   report.Counts // numbers that were never sent: what is lost of them is not the receiver's loss
+
+	reported struct { // guarded by down.mu: what its receiver has last reported
+		any  bool
+		high uint32
+		lost int32
+	}
 }
 
 func newSlot(id, mid string) *slot {
-	s := &slot{id: id, mid: mid}
+	s := &slot{id: id, mid: mid, down: &downlink{}}
 	s.hdr.Version = 2
 	return s
 }
@@ -116,7 +127,12 @@ func (s *slot) begin(from *speaker, p *packet, now time.Time) {
 
 func (s *slot) advance(seq uint16, now time.Time) {
 	if s.started && int16(seq-s.lastSeq) <= 0 {
+		s.holes.Lost-- // it is late, but sent
 		return
+	}
+	if hole := seq - s.lastSeq - 1; s.started && hole > 0 {
+		s.holes.Lost += uint32(hole)
+		s.holes.Runs++
 	}
 	s.started = true
 	s.lastSeq, s.lastTS, s.lastAt = seq, s.hdr.Timestamp, now
@@ -131,6 +147,7 @@ func (s *slot) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, erro
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.hdr.SSRC = uint32(c.SSRC())
+		s.ssrc.Store(s.hdr.SSRC)
 		s.hdr.PayloadType = uint8(codec.PayloadType)
 		s.hdr.ClearExtensions()
 		id := extensionID(c.HeaderExtensions(), levelURI)

@@ -31,6 +31,7 @@ type world struct {
 	sfu    *sfu.SFU
 	nat    *natConn
 	lossy  atomic.Int32 // per cent of the packets that are lost
+	down   atomic.Int32 // of those to clients, besides
 	next   int
 }
 
@@ -44,9 +45,12 @@ func inWorld(t *testing.T, f func(*testing.T, *world)) {
 		w.router = router
 		rng := rand.New(rand.NewPCG(1, 2))
 		var mu sync.Mutex
-		router.AddChunkFilter(func(vnet.Chunk) bool {
+		router.AddChunkFilter(func(c vnet.Chunk) bool {
 			mu.Lock()
 			defer mu.Unlock()
+			if a, ok := c.DestinationAddr().(*net.UDPAddr); ok && a.Port != 7000 && rng.Int32N(100) < w.down.Load() {
+				return false
+			}
 			return rng.Int32N(100) >= w.lossy.Load()
 		})
 		serverNet := w.net("1.2.3.1")
@@ -79,6 +83,7 @@ type client struct {
 	mu    sync.Mutex
 	got   map[int][]received // by slot
 	slots [][]sfu.Slot       // as told, one after the other
+	loss  []float64          // for which to prepare, as told
 }
 
 type received struct {
@@ -107,6 +112,11 @@ func dial(t testing.TB, cfg rtc.Config, room *sfu.Room, user string) *client {
 	t.Helper()
 	c := &client{got: map[int][]received{}}
 	cfg.OnPacket = c.packet
+	cfg.OnLoss = func(share float64) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.loss = append(c.loss, share)
+	}
 	p, err := rtc.New(cfg)
 	require.NoError(t, err)
 	c.rtc = p
@@ -132,6 +142,16 @@ func (c *client) packet(slot int, h *rtp.Header, payload []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.got[slot] = append(c.got[slot], r)
+}
+
+// prepares returns how often the client was told for how much loss to prepare, and the last that it was told.
+func (c *client) prepares() (times int, share float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.loss) > 0 {
+		share = c.loss[len(c.loss)-1]
+	}
+	return len(c.loss), share
 }
 
 func (c *client) received(slot int) []received {
@@ -209,6 +229,7 @@ func talk(t testing.TB, d time.Duration, voices map[*client]*voice) {
 type natConn struct {
 	net.PacketConn
 	rtpSize atomic.Int32 // bytes of the last RTP packet to a client
+	media   atomic.Int32 // packets to clients, RTP and RTCP
 	mu      sync.Mutex
 	rebound map[string]int // by the client's IP: added to its ports
 }
@@ -238,6 +259,9 @@ func (c *natConn) ReadFrom(b []byte) (int, net.Addr, error) {
 
 func (c *natConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	if len(b) > 12 && b[0]>>6 == 2 {
+		c.media.Add(1)
+	}
+	if len(b) > 12 && b[0]>>6 == 2 && b[1]&0x60 != 0x40 { // else it is RTCP, RFC 5761 section 4
 		c.rtpSize.Store(int32(len(b)))
 	}
 	a, ok := addr.(*net.UDPAddr)

@@ -1,0 +1,72 @@
+package sfu_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
+)
+
+// What is lost where is known at both ends, each line's losses apart from the other's.
+func TestLossIsKnown(t *testing.T) {
+	for _, tt := range []struct {
+		name                string
+		lossy, down         int32   // per cent, on both ways and on the way to clients
+		wantDown, wantAnna  float64 // share
+		fewest, mostReports int     // to the speaker, in a minute
+	}{
+		{"none", 0, 0, 0, 0, 10, 14},
+		{"down only", 0, 10, 0.10, 0.10, 80, 121},
+		{"up and down", 10, 0, 0.10, 0.10, 80, 121},
+		{"up less than down", 5, 15, 0.19, 0.19, 80, 121},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				room := w.sfu.NewRoom(sfu.RoomConfig{})
+				room.SetSpeakers(users("anna"))
+				anna, bert := w.join(room, "anna", 1), w.join(room, "bert", 3)
+				w.lossy.Store(tt.lossy)
+				w.down.Store(tt.down)
+				talk(t, time.Minute, map[*client]*voice{anna: {talker: 'a'}})
+				w.lossy.Store(0)
+				w.down.Store(0)
+				synctest.Wait()
+				share, _ := bert.server.DownLoss()
+				assert.InDelta(t, tt.wantDown, share, 0.05, "what bert loses, without what never came from anna")
+				times, prepare := anna.prepares()
+				assert.InDelta(t, tt.wantAnna, prepare, 0.06, "what anna prepares for")
+				assert.GreaterOrEqual(t, times, tt.fewest)
+				assert.LessOrEqual(t, times, tt.mostReports)
+				// A good line is seen as one again.
+				talk(t, 20*time.Second, map[*client]*voice{anna: {talker: 'a', n: 3000}})
+				synctest.Wait()
+				share, _ = bert.server.DownLoss()
+				assert.Less(t, share, 0.02)
+				_, prepare = anna.prepares()
+				assert.Less(t, prepare, 0.02)
+				anna.close(t)
+				bert.close(t)
+			})
+		})
+	}
+}
+
+// Nobody speaks: nothing is reported, nothing runs.
+func TestSilenceReportsNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		room := w.sfu.NewRoom(sfu.RoomConfig{})
+		room.SetSpeakers(users("anna"))
+		anna, bert := w.join(room, "anna", 1), w.join(room, "bert", 1)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		times, _ := anna.prepares()
+		require.Zero(t, times)
+		require.Zero(t, w.nat.media.Load(), "no RTP and no RTCP to a client")
+		anna.close(t)
+		bert.close(t)
+	})
+}
