@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -127,7 +131,17 @@ func TestForeignClient(t *testing.T) {
 		s.SetNet(w.net("1.2.3.70"))
 		s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 		s.LoggerFactory = pionlog.Factory(nil)
-		pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
+		// Payload types and ids of its own, as Firefox has.
+		m := &webrtc.MediaEngine{}
+		opus := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1"}
+		require.NoError(t, m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opus, PayloadType: 109}, webrtc.RTPCodecTypeAudio))
+		for _, uri := range []string{sdp.SDESMidURI, "urn:ietf:params:rtp-hdrext:ssrc-audio-level"} {
+			require.NoError(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeAudio))
+		}
+		registry := &interceptor.Registry{}
+		require.NoError(t, webrtc.ConfigureRTCPReports(registry))
+		pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(s), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry)).
+			NewPeerConnection(webrtc.Configuration{})
 		require.NoError(t, err)
 		mic, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus}, "m", "m")
 		require.NoError(t, err)
@@ -141,6 +155,7 @@ func TestForeignClient(t *testing.T) {
 		}
 		heard := make(chan webrtc.SSRC, 1)
 		var read sync.WaitGroup
+		var types atomic.Uint32
 		var mid string
 		pc.OnTrack(func(tr *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 			mid = r.RTPTransceiver().Mid()
@@ -149,6 +164,10 @@ func TestForeignClient(t *testing.T) {
 				for b := make([]byte, 1500); ; {
 					if _, _, err := tr.Read(b); err != nil {
 						return
+					}
+					var h rtp.Header
+					if _, err := h.Unmarshal(b); err == nil && len(h.GetExtension(2)) == 1 {
+						types.Store(uint32(h.PayloadType))
 					}
 				}
 			})
@@ -171,6 +190,7 @@ func TestForeignClient(t *testing.T) {
 		talk(t, 30*time.Second, map[*client]*voice{anna: {talker: 'a'}})
 		w.down.Store(0)
 		synctest.Wait()
+		assert.Equal(t, uint32(109), types.Load(), "the client's own payload type, and the audio level under its own id")
 		share, burst := peer.DownLoss()
 		assert.InDelta(t, 0.1, share, 0.05)
 		assert.InDelta(t, 1, burst, 0.1, "a receiver report does not tell how losses lie")

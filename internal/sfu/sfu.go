@@ -53,7 +53,6 @@ type SFU struct {
 	log     *slog.Logger
 	mux     *ice.UDPMuxDefault
 	setting webrtc.SettingEngine // copied for every peer
-	media   *webrtc.MediaEngine  // pion copies it for every peer
 	certs   []webrtc.Certificate
 	count   counters
 
@@ -68,11 +67,6 @@ func New(cfg Config) (*SFU, error) {
 		return nil, err
 	}
 	s := &SFU{log: pionlog.Or(cfg.Logger), rooms: map[*Room]struct{}{}}
-	media, err := newMedia()
-	if err != nil {
-		return nil, err
-	}
-	s.media = media
 	// One certificate for all peers: a key pair per join would cost more than the handshake.
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -146,12 +140,19 @@ func (s *SFU) configure(cfg Config, logs logging.LoggerFactory) error {
 
 // newAPI returns pion for one peer: the binding handler and the reports need to know whose they are.
 func (s *SFU) newAPI(r *rebinder, rtcp func(ssrc uint32, compound []byte)) (*webrtc.API, error) {
+	media, err := newMedia()
+	if err != nil {
+		return nil, err
+	}
 	setting := s.setting
+	// The peer and the senders that are made with the API have to share one engine: a copy would be the only one to learn
+	// under which payload types and extension ids this client wants its packets.
+	setting.DisableMediaEngineCopy(true)
 	setting.SetICEBindingRequestHandler(r.bindingRequest)
 	setting.BufferFactory = report.Buffers(rtcp)
 	// No interceptors: pion's cost goroutines and tickers for every stream, also where nobody speaks. Reports are ours, and
 	// are made when packets come.
-	return webrtc.NewAPI(webrtc.WithMediaEngine(s.media), webrtc.WithSettingEngine(setting),
+	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(setting),
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{})), nil
 }
 
