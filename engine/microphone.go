@@ -69,7 +69,8 @@ func (m *Microphone) Effects() (*effects.Processor, error) {
 // voice is how the microphone is encoded until the quality can be chosen: the documents' AudioQuality Default.
 var voice = audio.EncoderConfig{Bitrate: 50_000, FEC: true, Voice: true}
 
-// Open opens the device and publishes, unless muted. Opening an open microphone does nothing.
+// Open opens the device and publishes, unless muted. Opening an open microphone publishes
+// what an audio lock has silenced and released since, and else does nothing.
 func (m *Microphone) Open(ctx context.Context) error {
 	cfg := &m.media.room.eng.cfg
 	if cfg.Microphone == nil {
@@ -85,8 +86,11 @@ func (m *Microphone) Open(ctx context.Context) error {
 	m.mu.Lock()
 	open, ending, muted := m.open != nil, m.ending, m.muted
 	m.mu.Unlock()
-	if open {
+	if open && muted {
 		return nil
+	}
+	if open {
+		return m.announce(ctx, true) // a seat's audio lock may have silenced it meanwhile
 	}
 	if err := ending.wait(ctx); err != nil {
 		return err

@@ -34,7 +34,8 @@ const Path = "/v1/signaling"
 const (
 	writeWait = 5 * time.Second  // a peer that takes no byte for so long is gone
 	dialWait  = 10 * time.Second // for the WebSocket's handshake
-	// readWait is two of the server's ping intervals and some slack: the server pings, so silence means a dead path.
+	// readWait is for how long the server may be silent before the login tells how often it pings. Then it is two and a
+	// half of these intervals: a dead path.
 	readWait = 35 * time.Second
 )
 
@@ -53,6 +54,7 @@ type Conn struct {
 	state   ConnState
 	lastID  int64
 	waiting map[int64]chan Message
+	silence time.Duration // that means a dead path
 	err     error
 	broken  bool // it was not closed by its user
 }
@@ -65,7 +67,7 @@ func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
 	}
 	c := &Conn{
 		log: cfg.Logger, notify: cfg.OnNotify, state: Idle,
-		out: make(chan []byte, MaxQueue), done: make(chan struct{}), waiting: map[int64]chan Message{},
+		out: make(chan []byte, MaxQueue), done: make(chan struct{}), waiting: map[int64]chan Message{}, silence: readWait,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -89,9 +91,9 @@ func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
 	c.ws = ws
 	c.step(inputOpen)
 	ws.SetReadLimit(4 * MaxFrame) // the server's own messages: a room list or snapshot may be larger than a call
-	ws.SetReadDeadline(time.Now().Add(readWait))
+	c.alive()
 	ws.SetPingHandler(func(data string) error {
-		ws.SetReadDeadline(time.Now().Add(readWait))
+		c.alive()
 		return ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(writeWait))
 	})
 	c.wg.Go(c.read)
@@ -143,6 +145,13 @@ func (c *Conn) finish(method string, m Message, result any) error {
 	switch method {
 	case MethodLogin:
 		c.step(inputLogin)
+		var r LoginResult
+		if json.Unmarshal(m.Result, &r) == nil && r.PingMS > 0 {
+			c.mu.Lock()
+			c.silence = time.Duration(r.PingMS) * time.Millisecond * 5 / 2
+			c.mu.Unlock()
+			c.alive()
+		}
 	case MethodLogout:
 		c.step(inputLogout)
 	}
@@ -222,6 +231,13 @@ func (c *Conn) end(in connInput, cause error) {
 	close(c.done)
 }
 
+// alive notes that the server has been heard.
+func (c *Conn) alive() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ws.SetReadDeadline(time.Now().Add(c.silence))
+}
+
 // failed reports whether the connection ended by itself.
 func (c *Conn) failed() bool {
 	c.mu.Lock()
@@ -236,7 +252,7 @@ func (c *Conn) read() {
 			c.end(inputFail, &Error{Code: ErrDisconnected.Code, Err: err})
 			return
 		}
-		c.ws.SetReadDeadline(time.Now().Add(readWait))
+		c.alive()
 		if kind != websocket.TextMessage {
 			continue
 		}

@@ -132,6 +132,7 @@ func messages() []message {
 		{signaling.MethodRestartMedia, "result", signaling.RestartResult{Answer: "v=0\r\n"}},
 		{signaling.NotifyRoomEvents, "notification", signaling.RoomEvents{RoomID: room.RoomID, Version: 13, Prev: 12, Events: events()[:1]}},
 		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
+		{signaling.NotifyNodes, "notification", signaling.NodesChanged{Nodes: []string{"wss://voice2.example.org"}}},
 		{signaling.NotifySigExpired, "notification", signaling.UserSigExpired{GraceMS: 30000}},
 		{signaling.NotifyKickedOff, "notification", signaling.KickedOffLine{Message: "the same user has logged in elsewhere"}},
 	}

@@ -45,6 +45,7 @@ const (
 	NotifyRoomEvents = "room.events"            // RoomEvents
 	NotifySlots      = "media.slots"            // SlotsChanged
 	NotifyKickedOff  = "session.kickedOffLine"  // KickedOffLine
+	NotifyNodes      = "session.nodes"          // NodesChanged
 	NotifySigExpired = "session.userSigExpired" // UserSigExpired
 )
 
@@ -286,6 +287,11 @@ type SlotsChanged struct {
 // UserSigExpired says that the session ends when GraceMS have passed, unless a newer UserSig is shown before that.
 type UserSigExpired struct {
 	GraceMS int64 `json:"graceMs"`
+}
+
+// NodesChanged lists the servers that may be tried next, as LoginResult does.
+type NodesChanged struct {
+	Nodes []string `json:"nodes"`
 }
 
 // KickedOffLine ends the session: the same user logged in elsewhere. The server closes the connection after it.

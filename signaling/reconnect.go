@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// GiveUpAfter is how long a [Session] tries to come back by default: by then every server has given the seat away, and
-// with it the hope that a user waits for.
+// GiveUpAfter is how long a [Session] tries to come back by default. By then the seat is gone, unless the server's grace
+// period is set to more than that.
 const GiveUpAfter = 90 * time.Second
 
 const (

@@ -11,6 +11,7 @@ import (
 
 const (
 	reconnectWait = 5 * time.Second  // for one attempt's handshake
+	firstWait     = time.Second      // in the first round, when there are others to ask: one that hangs costs no more
 	loginWait     = 10 * time.Second // for the answer to its login
 	probeWait     = 2 * time.Second
 )
@@ -68,7 +69,7 @@ func OpenSession(ctx context.Context, cfg SessionConfig) (*Session, error) {
 		s.cfg.GiveUp = GiveUpAfter
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	c, res, err := s.dial(ctx, cfg.URL, nil)
+	c, res, err := s.dial(ctx, cfg.URL, nil, dialWait)
 	if err != nil {
 		s.cancel()
 		return nil, err
@@ -270,7 +271,11 @@ func (s *Session) comeBack(cause error) (*Conn, error) {
 			return nil, cause
 		}
 		url := urls[attempt%len(urls)]
-		c, err := s.tryURL(ctx, url)
+		wait := reconnectWait
+		if attempt < len(urls) && len(urls) > 1 {
+			wait = firstWait
+		}
+		c, err := s.tryURL(ctx, url, wait)
 		if err == nil {
 			s.log.Info("connected again", "url", url, "attempts", attempt+1)
 			return c, nil
@@ -286,14 +291,14 @@ func (s *Session) comeBack(cause error) (*Conn, error) {
 }
 
 // tryURL opens a connection and goes on with the session on it.
-func (s *Session) tryURL(ctx context.Context, url string) (*Conn, error) {
+func (s *Session) tryURL(ctx context.Context, url string, wait time.Duration) (*Conn, error) {
 	resume := &Resume{SessionID: s.Result().SessionID}
 	if s.cfg.Versions != nil {
 		resume.Versions = s.cfg.Versions()
 	}
-	try, cancel := context.WithTimeout(ctx, reconnectWait+loginWait)
+	try, cancel := context.WithTimeout(ctx, wait+loginWait)
 	defer cancel()
-	c, res, err := s.dial(try, url, resume)
+	c, res, err := s.dial(try, url, resume, wait)
 	if err != nil {
 		return nil, err
 	}
@@ -330,7 +335,7 @@ func (s *Session) tryURL(ctx context.Context, url string) (*Conn, error) {
 }
 
 // dial connects and logs in.
-func (s *Session) dial(ctx context.Context, url string, resume *Resume) (*Conn, LoginResult, error) {
+func (s *Session) dial(ctx context.Context, url string, resume *Resume, wait time.Duration) (*Conn, LoginResult, error) {
 	var res LoginResult
 	params, err := s.cfg.Login(ctx)
 	if err != nil {
@@ -339,11 +344,7 @@ func (s *Session) dial(ctx context.Context, url string, resume *Resume) (*Conn, 
 	params.Resume = resume
 	cfg := s.cfg.DialConfig
 	cfg.URL, cfg.OnNotify = url, s.notified
-	handshake, cancel := context.WithTimeout(ctx, reconnectWait)
-	if resume == nil {
-		cancel()
-		handshake, cancel = context.WithCancel(ctx)
-	}
+	handshake, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	c, err := Dial(handshake, cfg)
 	if err != nil {
@@ -366,6 +367,17 @@ func (s *Session) notified(method string, params json.RawMessage) {
 		s.mu.Lock()
 		s.final = &Error{Code: ErrKickedOffLine.Code, Message: p.Message}
 		s.mu.Unlock()
+	}
+	if method == NotifyNodes {
+		var p NodesChanged
+		if err := DecodeParams(params, &p); err != nil {
+			s.log.Warn("notification cannot be read", "method", method, "error", err)
+			return
+		}
+		s.mu.Lock()
+		s.login.Nodes = p.Nodes
+		s.mu.Unlock()
+		return
 	}
 	if s.cfg.OnNotify != nil {
 		s.cfg.OnNotify(method, params)

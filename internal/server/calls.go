@@ -141,7 +141,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 		return res, err
 	}
 	if err = r.await(ctx, entry.Version); err == nil {
-		res.Snapshot, res.Missed, err = r.admit(m, p.Since)
+		res.Snapshot, res.Missed, err = r.admit(ctx, m, p.Since)
 	}
 	if err != nil {
 		if old == nil { // else the session is still in the room
@@ -154,7 +154,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	if old != nil {
 		old.end()
 	}
-	m.onlyStay()
+	m.onlyStay(ctx, old == nil && p.Since == 0)
 	if err := ses.leaveOldest(ctx); err != nil {
 		ses.log.Warn("in one room too many", "error", err) // until the next join
 	}

@@ -22,6 +22,8 @@ type history struct {
 	list   []past
 	events int
 	filled bool // the log has been asked
+
+	filling chan struct{} // while it is being asked; closed with the answer
 }
 
 type past struct {
@@ -51,7 +53,7 @@ func (h *history) reaches(since uint64) bool {
 // visible returns what a user may know of everything after a version, up to the moment when it is taken out of the
 // room. known is false when the history does not reach that far, or it is too much for one message.
 func (h *history) visible(u signaling.UserID, since uint64) (seen signaling.EventList, known bool) {
-	if !h.reaches(since) {
+	if !h.reaches(since) || since > h.list[len(h.list)-1].version { // or a version that there is not
 		return nil, false
 	}
 	for _, p := range h.list {
@@ -89,21 +91,40 @@ func (h *history) expelled(u signaling.UserID, since uint64) bool {
 }
 
 // reach fills the history from the log, once, so that it begins with a version: this node has not had the room for long.
+// After a node's death many come back in the same moment: one asks, and the others wait for the answer.
 func (r *replica) reach(ctx context.Context, since uint64) {
-	r.mu.Lock()
-	short := !r.past.reaches(since) && !r.past.filled && len(r.past.list) > 0
-	r.past.filled = r.past.filled || short
-	first := r.entry
-	r.mu.Unlock()
-	if !short {
-		return
+	for {
+		r.mu.Lock()
+		if r.past.reaches(since) || r.past.filled || len(r.past.list) == 0 {
+			r.mu.Unlock()
+			return
+		}
+		first, filling := r.entry, r.past.filling
+		if filling == nil {
+			r.past.filling = make(chan struct{})
+		}
+		r.mu.Unlock()
+		if filling == nil {
+			r.fill(ctx, first)
+			return
+		}
+		select {
+		case <-filling:
+		case <-ctx.Done():
+			return
+		}
 	}
+}
+
+// fill asks the log for what was before the history.
+func (r *replica) fill(ctx context.Context, first home.Entry) {
 	list, err := r.srv.node.Past(ctx, r.key, r.srv.grace()+time.Minute)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	close(r.past.filling)
+	r.past.filling, r.past.filled = nil, err == nil // else perhaps only the one who asked has gone
 	if err != nil {
 		r.srv.log.Debug("no history of a room", "room", r.key.Room, "error", err)
-		r.past.filled = false // perhaps only the one who asked has gone
 		return
 	}
 	for _, e := range slices.Backward(list) {
@@ -143,7 +164,7 @@ func (r *replica) resume(ctx context.Context, m *membership, since uint64) {
 		now.Version, now.Events = max(now.Version, since+1), append(now.Events, *m.lastWord)
 	}
 	m.active, m.prev = !m.out && !r.over, since
-	if now.Version > since && (len(now.Events) > 0 || !known) {
+	if now.Version > since && len(now.Events) > 0 || !known {
 		m.prev = now.Version
 		m.session.notify(signaling.NotifyRoomEvents, now)
 	}

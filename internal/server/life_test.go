@@ -35,8 +35,8 @@ func TestLogoutIsAnsweredBeforeTheClose(t *testing.T) {
 func TestLogoutCrossesAPing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		c := w.login("u")
-		time.Sleep(pingEvery) // virtual
-		synctest.Wait()       // the ping waits for the client to read
+		time.Sleep(w.srv.pingEvery()) // virtual
+		synctest.Wait()               // the ping waits for the client to read
 		began := time.Now()
 		c.must(signaling.MethodLogout, signaling.Empty{}, nil)
 		require.Equal(t, websocket.CloseNormalClosure, c.closed())
@@ -80,7 +80,7 @@ func TestSlowReaderIsCountedOnce(t *testing.T) {
 		require.Equal(t, 1.0, metric(t, w.srv, "voiceroom_slow_readers_total"))
 		require.Contains(t, []int{websocket.CloseTryAgainLater, websocket.CloseAbnormalClosure}, c.closed())
 		synctest.Wait()
-		require.Zero(t, metric(t, w.srv, "voiceroom_sessions"))
+		require.Zero(t, metric(t, w.srv, "voiceroom_connections"))
 	})
 }
 

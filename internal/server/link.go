@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -19,11 +20,10 @@ import (
 
 const (
 	loginWait  = 10 * time.Second // for the handshake, and again for the login
-	pingEvery  = 15 * time.Second
-	pongWait   = 2*pingEvery + 5*time.Second // silence of two pings ends a session
-	writeWait  = 5 * time.Second             // a client that takes no byte for so long is gone
-	callLimit  = 10 * time.Second            // for one call; longer means that no node could decide
-	cleanLimit = 5 * time.Second             // for telling the rooms that a session has ended
+	maxPing    = 10 * time.Second // between two pings
+	writeWait  = 5 * time.Second  // a client that takes no byte for so long is gone
+	callLimit  = 10 * time.Second // for one call; longer means that no node could decide
+	cleanLimit = 5 * time.Second  // for telling the rooms that a session has ended
 )
 
 // link is one connection. Its reading goroutine handles its calls one after another, so a client's calls take effect in
@@ -42,6 +42,8 @@ type link struct {
 	endOnce sync.Once
 	code    int // why the connection is closed; set before quit is closed
 	reason  string
+
+	nodes atomic.Pointer[[]string] // the client has been told; nil before the login
 
 	// Of the reading goroutine only:
 	log *slog.Logger
@@ -128,6 +130,25 @@ func (l *link) end(code int, reason string) {
 	})
 }
 
+// pingEvery is how often a client is pinged. Two pings without an answer and half an interval more are a dead path: each
+// side finds that out while the other still waits for a return.
+func (s *Server) pingEvery() time.Duration { return min(max(s.grace()/3, time.Second), maxPing) }
+
+// tellNodes tells a client where else it could go, when that has changed: nodes come and go in a long session.
+func (l *link) tellNodes() {
+	told, now := l.nodes.Load(), l.srv.node.URLs()
+	if told == nil || slices.Equal(*told, now) {
+		return
+	}
+	l.nodes.Store(&now)
+	b, err := signaling.EncodeNotification(signaling.NotifyNodes, signaling.NodesChanged{Nodes: now})
+	if err != nil {
+		l.srv.log.Error("list of nodes not encoded", "error", err)
+		return
+	}
+	l.send(b)
+}
+
 // send queues a message. A client that does not read fills its queue and is cut off; it never makes others wait.
 func (l *link) send(b []byte) {
 	select {
@@ -139,7 +160,7 @@ func (l *link) send(b []byte) {
 
 func (l *link) write(log *slog.Logger) {
 	defer l.ws.Close() // wakes the reader
-	ping := time.NewTicker(pingEvery)
+	ping := time.NewTicker(l.srv.pingEvery())
 	defer ping.Stop()
 	for {
 		select {
@@ -148,6 +169,7 @@ func (l *link) write(log *slog.Logger) {
 				return
 			}
 		case <-ping.C:
+			l.tellNodes()
 			if l.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait)) != nil {
 				return
 			}
@@ -177,7 +199,7 @@ func (l *link) read() {
 	l.ws.SetReadDeadline(time.Now().Add(loginWait))
 	alive := func() {
 		if l.ses != nil { // before the login only the login helps
-			l.ws.SetReadDeadline(time.Now().Add(pongWait))
+			l.ws.SetReadDeadline(time.Now().Add(l.srv.pingEvery() * 5 / 2))
 		}
 	}
 	l.ws.SetPongHandler(func(string) error { alive(); return nil })

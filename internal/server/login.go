@@ -75,8 +75,9 @@ func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signalin
 	expires = l.ses.validUntil(expires)
 	l.log = l.ses.log
 	l.log.Info("logged in", "client", p.Client, "resumed", res.Resumed)
-	res.SessionID, res.GraceMS, res.PingMS = l.ses.id, s.grace().Milliseconds(), pingEvery.Milliseconds()
+	res.SessionID, res.GraceMS, res.PingMS = l.ses.id, s.grace().Milliseconds(), s.pingEvery().Milliseconds()
 	res.ExpiresAt, res.ServerTime, res.Nodes = expires.UnixMilli(), time.Now().UnixMilli(), s.node.URLs()
+	l.nodes.Store(&res.Nodes)
 	return res, nil
 }
 
@@ -240,6 +241,12 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 	}
 	s.mu.Unlock()
 	if ses == nil || ses.id == l.Session {
+		return
+	}
+	if l.Resumes != "" && ses.id != l.Resumes && ses.resumes != l.Resumes && ses.link.Load() != nil {
+		// A client that was away has come back to a node that did not know of this login, for it has been restarted. It is
+		// the earlier one all the same.
+		ses.tell(loginNotice{User: ses.user.UserID, Session: ses.id, Resumes: ses.resumes, At: time.Now().UnixNano()})
 		return
 	}
 	if ses.id == l.Resumes {

@@ -27,7 +27,7 @@ type metrics struct {
 func newMetrics(s *Server) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		links:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "voiceroom_sessions", Help: "Connected clients, logged in or not."}),
+		links:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "voiceroom_connections", Help: "Connections of clients, logged in or not."}),
 		calls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "voiceroom_calls_total", Help: "Calls by method and code; 0 is success."}, []string{"method", "code"}),
 		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "voiceroom_call_seconds", Help: "Time to answer a call.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),

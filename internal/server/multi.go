@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
+	"slices"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -11,11 +14,18 @@ import (
 // With Config.MultiLogin a user may be logged in several times, with a phone and a computer. In one room they are by one
 // of them: the later stay ends the earlier one, and seat and requests go on with it.
 
-// onlyStay ends the user's other stays in a room that this session has just entered, at every node.
-func (m *membership) onlyStay() {
+// onlyStay ends the user's other stays in a room that this session has just entered, at every node. fresh tells that it
+// was not in it before: then its microphone is closed, whatever that of the other device was.
+func (m *membership) onlyStay(ctx context.Context, fresh bool) {
 	s := m.session.srv
 	if !s.cfg.MultiLogin {
 		return
+	}
+	if fresh && slices.Contains(m.replica.speakers(), m.user.UserID) {
+		_, err := s.node.Do(ctx, m.replica.key, room.Command{ID: rand.Text(), By: m.user, Action: room.SetAudio{On: false}})
+		if err != nil {
+			m.session.log.Debug("audio of another device not switched off", "room", m.replica.key.Room, "error", err)
+		}
 	}
 	m.replica.mu.Lock()
 	m.entered = time.Now()
@@ -73,4 +83,11 @@ func (m *membership) exit() {
 	if err := m.session.srv.node.Exit(ctx, m.replica.key, m.member()); err != nil {
 		m.session.log.Debug("room not told that a stay ended", "room", m.replica.key.Room, "error", err)
 	}
+}
+
+// speakers are those who may be heard.
+func (r *replica) speakers() []signaling.UserID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.entry.State.Speakers()
 }

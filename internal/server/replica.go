@@ -39,7 +39,7 @@ type membership struct {
 	session *session
 	user    signaling.UserInfo // changed under replica.mu, by the session
 	peer    *sfu.Peer          // nil without media
-	order   uint64             // grows with each stay of the session\'s
+	order   uint64             // grows with each stay of the session's
 
 	active bool   // gets events; guarded by replica.mu
 	out    bool   // was taken out of the room; guarded by replica.mu
@@ -162,14 +162,17 @@ func (r *replica) remove(m *membership) {
 
 // admit starts the flow of events to a member; the snapshot is what they continue. A member who comes back is also told
 // what has happened since the version it saw last, unless that is too long ago.
-func (r *replica) admit(m *membership, since uint64) (s signaling.Snapshot, missed *signaling.RoomEvents, err error) {
+func (r *replica) admit(ctx context.Context, m *membership, since uint64) (s signaling.Snapshot, missed *signaling.RoomEvents, err error) {
 	if since > 0 {
-		r.reach(m.session.srv.ctx, since)
+		r.reach(ctx, since)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.over {
+	switch {
+	case r.over:
 		return s, nil, signaling.ErrRoomNotExist
+	case m.out: // taken out again before it was quite in
+		return s, nil, signaling.ErrNotInRoom
 	}
 	if since > 0 {
 		if events, known := r.past.visible(m.user.UserID, since); known {
@@ -184,7 +187,7 @@ func (r *replica) admit(m *membership, since uint64) (s signaling.Snapshot, miss
 func (r *replica) snapshot(m *membership) signaling.Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.prev = r.entry.Version
+	m.active, m.prev = !m.out && !r.over, r.entry.Version
 	return r.entry.State.View(m.user, r.entry.Version, r.entry.Members)
 }
 

@@ -216,8 +216,8 @@ func TestReplacedSessionIsRefused(t *testing.T) {
 				require.ErrorIs(t, err, signaling.ErrKickedOffLine, "at node %d after %d minutes", node, i)
 			}
 			if i < 3 { // GiveUpAfter and more
-				for range 4 {
-					time.Sleep(15 * time.Second) // virtual
+				for range 15 {
+					time.Sleep(4 * time.Second) // virtual; a ping waits no longer for a client that does not read
 					second.must(signaling.MethodPing, signaling.Empty{}, nil)
 				}
 				w.login("somebody") // who makes the node forget
