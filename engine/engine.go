@@ -173,6 +173,7 @@ func (e *Engine) Err() error {
 
 // Logout leaves every room, ends the login, and waits for everything that was started, callbacks included (unless it
 // is called from one). It is idempotent. An owner who logs out does not dismiss the room: StopVoiceRoom does.
+// Without a connection at that moment the server is not told, and the seat waits for the grace period.
 func (e *Engine) Logout(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true

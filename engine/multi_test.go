@@ -44,6 +44,8 @@ func TestSecondLoginTakesTheStayAlong(t *testing.T) {
 				phoneReasons := make(chan engine.KickedOutReason, 2)
 				phone.AddObserver(&seatgrid.Observer{OnKickedOutOfRoom: func(_ engine.RoomID, r engine.KickedOutReason, _ string) { phoneReasons <- r }})
 				require.Equal(t, engine.UserID("user"), phone.Seats()[3].UserID)
+				synctest.Wait()
+				require.Equal(t, engine.MicOff, host.Seats()[3].Mic, "that was the computer's microphone")
 				require.NoError(t, phone.StartMicrophone(t.Context()))
 				host.Hears(t, phone)
 				host.HearsNot(t, computer)

@@ -63,6 +63,10 @@ func TestReturn(t *testing.T) {
 		{"socket reset", func(_ *testing.T, _ *voiceroomtest.Server, owner *voiceroomtest.User) { owner.ResetConnection() }, time.Second},
 		{"silent drop", func(_ *testing.T, _ *voiceroomtest.Server, owner *voiceroomtest.User) { owner.SilenceConnection() }, 40 * time.Second},
 		{"killed node", func(t *testing.T, srv *voiceroomtest.Server, _ *voiceroomtest.User) { srv.KillNode(t, 0) }, 10 * time.Second},
+		{"hung node", func(t *testing.T, srv *voiceroomtest.Server, owner *voiceroomtest.User) {
+			owner.SilenceConnection()
+			srv.KillNode(t, 0)
+		}, 20 * time.Second},
 		{"stopped node", func(t *testing.T, srv *voiceroomtest.Server, _ *voiceroomtest.User) { srv.StopNode(t, 0) }, 10 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
