@@ -116,7 +116,7 @@ func (r *Room) roomUpdated(info RoomInfo) {
 // roleChanged follows a change of role; r.mu is held. A new manager asks for the requests that it may see now.
 func (r *Room) roleChanged(ev signaling.RoleChanged) {
 	if ev.Role == RoomOwner {
-		r.view.Room.OwnerID, r.view.Room.OwnerName = ev.UserID, ""
+		r.view.Room.OwnerID, r.view.Room.OwnerName = ev.UserID, ev.UserName
 	}
 	if self := r.view.Self.UserID; ev.UserID == self {
 		r.view.Self.Role = ev.Role

@@ -108,3 +108,32 @@ func TestMoveUserToSeatByAdmin(t *testing.T) {
 		host.Hears(t, ann)
 	})
 }
+
+// The heir's name is the owner's from then on: for members, for those who come in, and for who only asks.
+func TestHandingTheRoomOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.Config{Nodes: 2}.NewServer(t)
+		host, ann, bob := srv.NewUserOn(t, 0, "host"), srv.NewUserOn(t, 1, "ann"), srv.NewUserOn(t, 1, "bob")
+		host.Start(t, "room")
+		ann.Join(t, "room")
+		bob.Join(t, "room")
+		ctx := t.Context()
+		require.NoError(t, ann.Engine.SetSelfInfo(ctx, "Ann of Green Gables", ""))
+		members := host.Room().Members()
+		require.NoError(t, members.ChangeUserRole(ctx, "ann", engine.RoomOwner))
+		synctest.Wait()
+		late := srv.NewUser(t, "late")
+		late.Join(t, "room")
+		outside, err := srv.NewUser(t, "outsider").Engine.FetchRoomInfo(ctx, "room")
+		require.NoError(t, err)
+		for _, info := range []engine.RoomInfo{host.RoomInfo(), ann.RoomInfo(), bob.RoomInfo(), late.RoomInfo(), outside} {
+			require.Equal(t, engine.UserID("ann"), info.OwnerID)
+			require.Equal(t, "Ann of Green Gables", info.OwnerName)
+		}
+		require.NoError(t, ann.Engine.SetSelfInfo(ctx, "Ann", ""))
+		synctest.Wait()
+		require.Equal(t, "Ann", bob.RoomInfo().OwnerName)
+		require.NoError(t, ann.Room().Members().ChangeUserRole(ctx, "host", engine.RoomOwner))
+		require.Equal(t, "host", ann.RoomInfo().OwnerName)
+	})
+}

@@ -62,8 +62,9 @@ type RoomUpdated struct {
 
 // RoleChanged says what a user may do from now on. A new manager asks for a snapshot, to see the pending requests.
 type RoleChanged struct {
-	UserID UserID `json:"userId"`
-	Role   Role   `json:"userRole"`
+	UserID   UserID `json:"userId"`
+	UserName string `json:"userName,omitempty"` // of a new owner: the room shows it
+	Role     Role   `json:"userRole"`
 }
 
 // UserInfoChanged says under which name and avatar a member is shown from now on: as the owner, in pending requests, in

@@ -149,7 +149,7 @@ func events() signaling.EventList {
 		signaling.AudioChanged{UserID: "vince", HasAudio: true, Reason: signaling.ByAdmin},
 		signaling.KickedOffSeat{Index: 1, By: owner},
 		signaling.RoomUpdated{Room: room, By: owner},
-		signaling.RoleChanged{UserID: "vince", Role: signaling.Administrator},
+		signaling.RoleChanged{UserID: "vince", UserName: "Vince", Role: signaling.Administrator},
 		signaling.UserInfoChanged{User: guest},
 		signaling.RoomDismissed{Reason: signaling.DismissedByServer},
 		signaling.KickedOutOfRoom{Reason: signaling.KickedByServer, Message: "m"},

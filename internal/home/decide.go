@@ -170,7 +170,9 @@ func (h *home) vouch(by signaling.UserInfo, a room.Action) room.Action {
 		a.User, _ = here(a.User.UserID)
 		return a
 	case room.ChangeRole:
-		_, a.Present = here(a.User)
+		var u signaling.UserInfo
+		u, a.Present = here(a.User)
+		a.UserName = u.UserName
 		return a
 	case room.KickOut:
 		_, a.Present = h.present[a.User] // who is away can be taken out too

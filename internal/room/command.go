@@ -72,9 +72,10 @@ type Update struct {
 
 // ChangeRole makes somebody an administrator, or takes it back, or hands the room over (then User must be present).
 type ChangeRole struct {
-	User    signaling.UserID `json:"user"`
-	Role    signaling.Role   `json:"role"`
-	Present bool             `json:"present,omitempty"` // the room's home says so
+	User     signaling.UserID `json:"user"`
+	Role     signaling.Role   `json:"role"`
+	Present  bool             `json:"present,omitempty"`  // the room's home says so
+	UserName string           `json:"userName,omitempty"` // under which the room's home knows User
 }
 
 // KickOut takes somebody out of the room. It is no ban.

@@ -183,13 +183,15 @@ func (d *decision) changeRole(a ChangeRole) error {
 		return nil
 	}
 	without := slices.DeleteFunc(d.state.Admins, func(u signaling.UserID) bool { return u == a.User })
+	heir := "" // only an owner's name is part of the room
 	switch a.Role {
 	case signaling.RoomOwner:
 		if !a.Present {
 			return signaling.ErrUserNotEntered
 		}
 		d.state.Admins = without
-		d.state.Info.OwnerID, d.state.Info.OwnerName = a.User, ""
+		d.state.Info.OwnerID, d.state.Info.OwnerName = a.User, a.UserName
+		heir = a.UserName
 		d.tell(nil, signaling.RoleChanged{UserID: d.by.UserID, Role: signaling.GeneralUser})
 	case signaling.Administrator:
 		if len(d.state.Admins) >= MaxAdmins {
@@ -209,7 +211,7 @@ func (d *decision) changeRole(a ChangeRole) error {
 			}
 		}
 	}
-	d.tell(nil, signaling.RoleChanged{UserID: a.User, Role: a.Role})
+	d.tell(nil, signaling.RoleChanged{UserID: a.User, UserName: heir, Role: a.Role})
 	return nil
 }
 
