@@ -113,10 +113,37 @@ func (r *Room) roomUpdated(info RoomInfo) {
 	}
 }
 
+// RoleOf returns what somebody may do in the room, whether they are in it or not.
+func (r *Room) RoleOf(user UserID) Role {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.roleOf(user)
+}
+
+// roleOf returns the role by what this replica knows; r.mu is held.
+func (r *Room) roleOf(user UserID) Role {
+	switch {
+	case user == r.view.Room.OwnerID:
+		return RoomOwner
+	case slices.Contains(r.view.Admins, user):
+		return Administrator
+	}
+	return GeneralUser
+}
+
+// sitter returns who sits on a seat; r.mu is held.
+func (r *Room) sitter(s SeatInfo) UserInfo {
+	return UserInfo{UserID: s.UserID, UserName: s.UserName, AvatarURL: s.AvatarURL, Role: r.roleOf(s.UserID)}
+}
+
 // roleChanged follows a change of role; r.mu is held. A new manager asks for the requests that it may see now.
 func (r *Room) roleChanged(ev signaling.RoleChanged) {
-	if ev.Role == RoomOwner {
+	r.view.Admins = slices.DeleteFunc(slices.Clone(r.view.Admins), func(u UserID) bool { return u == ev.UserID })
+	switch ev.Role {
+	case RoomOwner:
 		r.view.Room.OwnerID, r.view.Room.OwnerName = ev.UserID, ev.UserName
+	case Administrator:
+		r.view.Admins = append(r.view.Admins, ev.UserID)
 	}
 	if self := r.view.Self.UserID; ev.UserID == self {
 		r.view.Self.Role = ev.Role

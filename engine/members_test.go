@@ -137,3 +137,39 @@ func TestHandingTheRoomOver(t *testing.T) {
 		require.Equal(t, "host", ann.RoomInfo().OwnerName)
 	})
 }
+
+// Whoever tells of somebody says what they are in the room, whether that changed before one came in or after it.
+func TestRolesOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.NewServer(t)
+		host, ann, bob, late := srv.NewUser(t, "host"), srv.NewUser(t, "ann"), srv.NewUser(t, "bob"), srv.NewUser(t, "late")
+		host.Start(t, "room")
+		ann.Join(t, "room")
+		bob.Join(t, "room")
+		ctx := t.Context()
+		roles := func(u *voiceroomtest.User) <-chan string {
+			c := make(chan string, 16)
+			u.AddObserver(&seatgrid.Observer{OnUserAudioStateChanged: func(user engine.UserInfo, _ bool, _ engine.ChangeReason) {
+				c <- string(user.UserID) + " " + user.Role.String()
+			}})
+			return c
+		}
+		require.NoError(t, host.Room().Members().ChangeUserRole(ctx, "ann", engine.Administrator))
+		late.Join(t, "room")
+		toBob, toLate := roles(bob), roles(late)
+		_, err := ann.TakeSeat(ctx, 1, 0)
+		require.NoError(t, err)
+		require.NoError(t, ann.StartMicrophone(ctx))
+		require.Equal(t, "ann Administrator", <-toBob)
+		require.Equal(t, "ann Administrator", <-toLate)
+		require.NoError(t, host.Room().Members().ChangeUserRole(ctx, "ann", engine.RoomOwner))
+		require.NoError(t, host.MuteMicrophone(ctx))
+		require.NoError(t, ann.MuteMicrophone(ctx))
+		for _, c := range []<-chan string{toBob, toLate} {
+			require.Equal(t, "host GeneralUser", <-c)
+			require.Equal(t, "ann RoomOwner", <-c)
+		}
+		require.Equal(t, engine.RoomOwner, bob.Room().RoleOf("ann"))
+		require.Equal(t, engine.GeneralUser, bob.Room().RoleOf("nobody"))
+	})
+}

@@ -150,10 +150,10 @@ func (r *Room) missed(old signaling.Snapshot) {
 			continue
 		}
 		if before := old.Seats[i]; before.UserID != "" {
-			left = append(left, UserInfo{UserID: before.UserID, UserName: before.UserName, AvatarURL: before.AvatarURL})
+			left = append(left, r.sitter(before))
 		}
 		if seat.UserID != "" {
-			seated = append(seated, UserInfo{UserID: seat.UserID, UserName: seat.UserName, AvatarURL: seat.AvatarURL})
+			seated = append(seated, r.sitter(seat))
 		}
 	}
 	r.seatsChanged(seated, left)
@@ -182,12 +182,12 @@ func (r *Room) missedAudio(old signaling.Snapshot) {
 	now := heard(r.view.Seats)
 	for _, s := range old.Seats {
 		if before[s.UserID] && !now[s.UserID] {
-			r.audioTold(UserInfo{UserID: s.UserID, UserName: s.UserName, AvatarURL: s.AvatarURL}, false, BySelf)
+			r.audioTold(r.sitter(s), false, BySelf)
 		}
 	}
 	for _, s := range r.view.Seats {
 		if now[s.UserID] && !before[s.UserID] {
-			r.audioTold(UserInfo{UserID: s.UserID, UserName: s.UserName, AvatarURL: s.AvatarURL}, true, BySelf)
+			r.audioTold(r.sitter(s), true, BySelf)
 		}
 	}
 }
@@ -305,7 +305,7 @@ func (r *Room) mySeat() *SeatInfo {
 }
 
 func (r *Room) audioChanged(ev signaling.AudioChanged) {
-	user := UserInfo{UserID: ev.UserID}
+	user := UserInfo{UserID: ev.UserID, Role: r.roleOf(ev.UserID)}
 	r.view.Seats = slices.Clone(r.view.Seats)
 	for i := range r.view.Seats {
 		s := &r.view.Seats[i]
@@ -329,10 +329,6 @@ func (r *Room) audioChanged(ev signaling.AudioChanged) {
 }
 
 func (r *Room) audioTold(user UserInfo, hasAudio bool, reason ChangeReason) {
-	user.Role = GeneralUser
-	if user.UserID == r.view.Room.OwnerID {
-		user.Role = RoomOwner
-	}
 	r.post("OnUserAudioStateChanged", func(o *RoomObserver) {
 		if o.OnUserAudioStateChanged != nil {
 			o.OnUserAudioStateChanged(user, hasAudio, reason)

@@ -43,18 +43,26 @@ func TestMissedAudioIsTold(t *testing.T) {
 	var told []string
 	r := offline(t, &RoomObserver{
 		OnUserAudioStateChanged: func(u UserInfo, on bool, _ ChangeReason) {
-			told = append(told, string(u.UserID)+" "+strconv.FormatBool(on))
+			told = append(told, string(u.UserID)+" "+strconv.FormatBool(on)+" "+u.Role.String())
+		},
+		OnSeatListChanged: func(_ []SeatInfo, seated, _ []UserInfo) {
+			for _, u := range seated {
+				told = append(told, string(u.UserID)+" sits "+u.Role.String())
+			}
 		},
 		OnRoomUserCountChanged: func(_ RoomID, n int) { told = append(told, strconv.Itoa(n)) },
 	})
 	r.asking = true
 	r.view.Seats = []SeatInfo{{UserID: "gone", Mic: MicOn}, {UserID: "moved", Mic: MicOn}, {UserID: "silenced", Mic: MicOn}}
 	now := r.view
-	now.Version, now.Room.MemberCount = 7, 4
+	now.Version, now.Room.MemberCount, now.Admins = 7, 4, []UserID{"new"}
 	now.Seats = []SeatInfo{{UserID: "moved", Mic: MicOn}, {UserID: "new", Mic: MicOn}, {UserID: "silenced", Mic: MicOffByAdmin}}
 	require.True(t, r.caughtUp(now, nil))
 	r.events.Close()
-	require.ElementsMatch(t, []string{"gone false", "silenced false", "new true", "4"}, told)
+	require.ElementsMatch(t, []string{
+		"moved sits GeneralUser", "new sits Administrator",
+		"gone false GeneralUser", "silenced false GeneralUser", "new true Administrator", "4",
+	}, told)
 	require.False(t, r.asking)
 }
 

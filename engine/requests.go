@@ -69,7 +69,7 @@ func (r *Room) settle() {
 		}
 		end := RequestEnd{Type: Cancelled, User: r.view.Self}
 		if i := slices.IndexFunc(r.view.Seats, func(s SeatInfo) bool { return s.UserID == w.seats }); i >= 0 {
-			end = RequestEnd{Type: Accepted, User: UserInfo{UserID: w.seats, UserName: r.view.Seats[i].UserName, AvatarURL: r.view.Seats[i].AvatarURL, Role: GeneralUser}}
+			end = RequestEnd{Type: Accepted, User: r.sitter(r.view.Seats[i])}
 		}
 		delete(r.waiting, id)
 		w.end <- end // never blocks: capacity one, one end per request

@@ -133,10 +133,7 @@ func (s *stage) volumes(levels map[UserID]int) {
 		if !ok || seat.UserID == "" {
 			continue
 		}
-		user := UserInfo{UserID: seat.UserID, UserName: seat.UserName, AvatarURL: seat.AvatarURL, Role: engine.GeneralUser}
-		if user.UserID == s.room.Info().OwnerID {
-			user.Role = engine.RoomOwner // seats do not tell who is an administrator
-		}
+		user := UserInfo{UserID: seat.UserID, UserName: seat.UserName, AvatarURL: seat.AvatarURL, Role: s.room.RoleOf(seat.UserID)}
 		s.adapter.UpdateUserVolume(s.views[i], min(max(level, 0), 100), user)
 	}
 }

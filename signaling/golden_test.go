@@ -57,7 +57,7 @@ var (
 		Created: 1767225600000, Deadline: 1767225660000,
 	}
 	snapshot = signaling.Snapshot{
-		Version: 12, Room: room, Self: guest, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
+		Version: 12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
 	}
 	slots = []signaling.Slot{{MID: "1", UserID: "denny"}}
 )

@@ -219,6 +219,7 @@ type Snapshot struct {
 	Version  uint64     `json:"version"`
 	Room     RoomInfo   `json:"room"`
 	Self     UserInfo   `json:"self"`
+	Admins   []UserID   `json:"admins,omitempty"` // present or not
 	Seats    []SeatInfo `json:"seats"`
 	Requests []Request  `json:"requests,omitempty"` // all of them for a manager, else the member's own
 }

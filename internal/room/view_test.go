@@ -25,6 +25,7 @@ func TestView_showsManagersEveryRequest_andOthersTheirOwn(t *testing.T) {
 		assert.Len(t, v.Requests, n, who)
 		assert.Equal(t, 3, v.Room.MemberCount)
 		assert.Equal(t, s.RoleOf(who), v.Self.Role)
+		assert.Equal(t, []signaling.UserID{"admin"}, v.Admins, "everybody may know the roles")
 	}
 	assert.Equal(t, signaling.GeneralUser, room.State{}.RoleOf(""), "nobody owns a room that does not exist")
 	assert.ElementsMatch(t, []signaling.UserID{"ann", "bob"}, s.Bound())
