@@ -21,6 +21,7 @@ type Grid struct {
 	room     *engine.Room
 	layout   chosenLayout
 	entering bool
+	stay     int               // counts the rooms that it has begun to enter
 	asking   map[UserID]string // the ids of the requests under way, by whom they invite; "" is the own application
 }
 
@@ -37,7 +38,8 @@ const undoWait = 5 * time.Second
 // already goes back into it, and stays in it when there is no seat, because owners cannot leave.
 func (g *Grid) StartVoiceRoom(ctx context.Context, info RoomInfo) (_ RoomInfo, err error) {
 	defer wrap("StartVoiceRoom", &err)
-	if err := g.reserve(); err != nil {
+	stay, err := g.reserve()
+	if err != nil {
 		return RoomInfo{}, err
 	}
 	_, err = g.eng.Create(ctx, info)
@@ -46,7 +48,7 @@ func (g *Grid) StartVoiceRoom(ctx context.Context, info RoomInfo) (_ RoomInfo, e
 		g.release(nil)
 		return RoomInfo{}, err
 	}
-	r, err := g.eng.Enter(ctx, info.RoomID, g.translate())
+	r, err := g.eng.Enter(ctx, info.RoomID, g.translate(stay))
 	g.release(r)
 	if err != nil {
 		if created {
@@ -79,10 +81,11 @@ func (g *Grid) StopVoiceRoom(ctx context.Context) (err error) {
 // JoinVoiceRoom enters somebody's room as audience. What is said there is heard from then on.
 func (g *Grid) JoinVoiceRoom(ctx context.Context, id RoomID) (_ RoomInfo, err error) {
 	defer wrap("JoinVoiceRoom", &err)
-	if err := g.reserve(); err != nil {
+	stay, err := g.reserve()
+	if err != nil {
 		return RoomInfo{}, err
 	}
-	r, err := g.eng.Enter(ctx, id, g.translate())
+	r, err := g.eng.Enter(ctx, id, g.translate(stay))
 	g.release(r)
 	if err != nil {
 		return RoomInfo{}, err
@@ -175,18 +178,26 @@ func (g *Grid) PendingRequests() []Request {
 	return nil
 }
 
-// reserve keeps a second verb from entering another room meanwhile.
-func (g *Grid) reserve() error {
+// reserve keeps a second verb from entering another room meanwhile. The stay that begins has a number.
+func (g *Grid) reserve() (stay int, err error) {
 	if r := g.Room(); r != nil && ended(r) { // a login that ends says nothing of its rooms
 		g.forget(r.ID())
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.entering || g.room != nil {
-		return engine.ErrInOtherRoom
+		return 0, engine.ErrInOtherRoom
 	}
 	g.entering = true
-	return nil
+	g.stay++
+	return g.stay, nil
+}
+
+// isIn reports whether the grid has begun to enter no other room since.
+func (g *Grid) isIn(stay int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.stay == stay
 }
 
 func ended(r *engine.Room) bool {

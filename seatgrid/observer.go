@@ -31,10 +31,16 @@ func (g *Grid) AddObserver(o *Observer) (remove func()) {
 func (g *Grid) RemoveObserver(o *Observer) { g.observers.Remove(o, g.eng.InCallback) }
 
 // translate turns the engine's callbacks into the grid's. It runs on the login's one callback goroutine, so the order
-// stays.
-func (g *Grid) translate() *engine.RoomObserver {
+// stays. What a former room has queued may come when the grid is in another already: of that one only its end is told,
+// which says whose it is.
+func (g *Grid) translate(stay int) *engine.RoomObserver {
+	each := func(f func(*Observer)) {
+		if g.isIn(stay) {
+			g.observers.Each(f)
+		}
+	}
 	cancelled := func(r Request, _ UserInfo) {
-		g.observers.Each(func(o *Observer) {
+		each(func(o *Observer) {
 			if o.OnSeatRequestCancelled != nil {
 				o.OnSeatRequestCancelled(r.Type, r.From)
 			}
@@ -58,14 +64,14 @@ func (g *Grid) translate() *engine.RoomObserver {
 			})
 		},
 		OnRequestReceived: func(r Request) {
-			g.observers.Each(func(o *Observer) {
+			each(func(o *Observer) {
 				if o.OnSeatRequestReceived != nil {
 					o.OnSeatRequestReceived(r.Type, r.From)
 				}
 			})
 		},
 		OnKickedOffSeat: func(_ SeatIndex, by UserInfo) {
-			g.observers.Each(func(o *Observer) {
+			each(func(o *Observer) {
 				if o.OnKickedOffSeat != nil {
 					o.OnKickedOffSeat(by)
 				}
@@ -74,7 +80,7 @@ func (g *Grid) translate() *engine.RoomObserver {
 		OnRequestCancelled: cancelled,
 		OnRequestProcessed: cancelled,
 		OnUserAudioStateChanged: func(u UserInfo, hasAudio bool, reason ChangeReason) {
-			g.observers.Each(func(o *Observer) {
+			each(func(o *Observer) {
 				if o.OnUserAudioStateChanged != nil {
 					o.OnUserAudioStateChanged(u, hasAudio, reason)
 				}

@@ -42,3 +42,42 @@ func TestFourthRoomPushesOutTheFirst(t *testing.T) {
 		guest.Hears(t, host)
 	})
 }
+
+// What a former room has queued says nothing of the room that the grid is in by now, except that the former is over.
+func TestFormerRoomsCallbacksAreDropped(t *testing.T) {
+	for name, out := range map[string]func(t *testing.T, host, guest *voiceroomtest.User){
+		"left": func(t *testing.T, _, guest *voiceroomtest.User) {
+			require.NoError(t, guest.LeaveVoiceRoom(t.Context()))
+		},
+		"taken out": func(t *testing.T, host, _ *voiceroomtest.User) {
+			require.NoError(t, host.Room().Members().KickRemoteUserOutOfRoom(t.Context(), "guest"))
+		},
+		"dismissed": func(t *testing.T, host, _ *voiceroomtest.User) { require.NoError(t, host.StopVoiceRoom(t.Context())) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRoom(t, func(t *testing.T, srv *voiceroomtest.Server, host, guest *voiceroomtest.User) {
+				other := srv.NewUser(t, "other")
+				other.Start(t, "next")
+				synctest.Wait()
+				free := make(chan struct{})
+				guest.Engine.Post("busy", func() { <-free })
+				seen := events(guest)
+				require.NoError(t, host.MuteMicrophone(t.Context()))
+				invited := invite(t, host, "guest", 1)
+				synctest.Wait()
+				out(t, host, guest)
+				synctest.Wait()
+				<-invited
+				guest.Join(t, "next")
+				close(free)
+				synctest.Wait()
+				want := map[string]string{"left": "", "taken out": "kicked out ByAdmin", "dismissed": "dismissed room"}[name]
+				if want != "" {
+					require.Equal(t, want, <-seen)
+				}
+				require.NoError(t, other.MuteMicrophone(t.Context()))
+				require.Equal(t, "audio off other BySelf", <-seen, "and nothing of the former room before it")
+			})
+		})
+	}
+}
