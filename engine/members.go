@@ -145,20 +145,24 @@ func (r *Room) roleChanged(ev signaling.RoleChanged) {
 	case Administrator:
 		r.view.Admins = append(r.view.Admins, ev.UserID)
 	}
-	if self := r.view.Self.UserID; ev.UserID == self {
-		r.view.Self.Role = ev.Role
-		if ev.Role.Manages() {
-			r.asking = true
-			r.spawn(r.catchUp)
-		} else {
-			r.view.Requests = slices.DeleteFunc(slices.Clone(r.view.Requests), func(q Request) bool {
-				return q.From.UserID != self && q.To != self
-			})
-		}
-	}
 	r.post("OnUserRoleChanged", func(o *RoomObserver) {
 		if o.OnUserRoleChanged != nil {
 			o.OnUserRoleChanged(r.id, ev.UserID, ev.Role)
 		}
 	})
+	self := r.view.Self.UserID
+	if ev.UserID != self {
+		return
+	}
+	r.view.Self.Role = ev.Role
+	if ev.Role.Manages() {
+		r.asking = true
+		r.spawn(r.catchUp)
+		return
+	}
+	for _, q := range r.view.Requests { // they go on without this user
+		if q.From.UserID != self && q.To != self {
+			r.requestEnded(signaling.RequestEnded{Request: q, Result: Cancelled, By: q.From})
+		}
+	}
 }

@@ -37,7 +37,7 @@ type RoomObserver struct {
 	// OnRequestReceived: somebody applies (for managers) or invites this user.
 	OnRequestReceived func(Request)
 	// OnRequestCancelled: a received request has ended without an answer; by is who cancelled, or the sender when it
-	// timed out.
+	// timed out, or when this user is no manager any more and it is for others to answer.
 	OnRequestCancelled func(r Request, by UserInfo)
 	// OnRequestProcessed: another manager has answered a received request.
 	OnRequestProcessed func(r Request, by UserInfo)

@@ -233,3 +233,23 @@ func TestKickedOutOfTheRoom(t *testing.T) {
 		require.ErrorIs(t, host.Room().Members().KickRemoteUserOutOfRoom(t.Context(), "nobody"), engine.ErrUserNotEntered)
 	})
 }
+
+// Who is no manager any more learns that the applications are no longer theirs to answer; the managers keep them.
+func TestDemotedAdministratorIsToldThatRequestsAreGone(t *testing.T) {
+	inRoom(t, func(t *testing.T, srv *voiceroomtest.Server, host, guest *voiceroomtest.User) {
+		ann := srv.NewUser(t, "ann")
+		ann.Join(t, "room")
+		members := host.Room().Members()
+		require.NoError(t, members.ChangeUserRole(t.Context(), "ann", engine.Administrator))
+		seen := events(ann)
+		applied := apply(t, guest, 1)
+		require.Equal(t, "received ApplyToTakeSeat guest", <-seen)
+		require.NoError(t, members.ChangeUserRole(t.Context(), "ann", engine.GeneralUser))
+		synctest.Wait()
+		require.Len(t, seen, 1)
+		require.Equal(t, "cancelled ApplyToTakeSeat guest", <-seen)
+		require.Empty(t, ann.PendingRequests())
+		require.NoError(t, host.ResponseRemoteRequest(t.Context(), "guest", true))
+		require.Equal(t, seatgrid.Accepted, (<-applied).Type)
+	})
+}
