@@ -234,6 +234,22 @@ func TestKickedOutOfTheRoom(t *testing.T) {
 	})
 }
 
+// An empty id means the own application only: an invitation is withdrawn by whom it invites.
+func TestCancelRequestOfNobodyLeavesInvitations(t *testing.T) {
+	inRoom(t, func(t *testing.T, _ *voiceroomtest.Server, host, guest *voiceroomtest.User) {
+		seen := events(guest)
+		invited := invite(t, host, "guest", 1)
+		require.Equal(t, "received InviteToTakeSeat host", <-seen)
+		synctest.Wait()
+		for _, own := range []seatgrid.UserID{"", "host"} {
+			require.ErrorIs(t, host.CancelRequest(t.Context(), own), engine.ErrRequestInvalid)
+		}
+		require.Len(t, host.PendingRequests(), 1)
+		require.NoError(t, host.CancelRequest(t.Context(), "guest"))
+		require.Equal(t, seatgrid.Cancelled, (<-invited).Type)
+	})
+}
+
 // Who is no manager any more learns that the applications are no longer theirs to answer; the managers keep them.
 func TestDemotedAdministratorIsToldThatRequestsAreGone(t *testing.T) {
 	inRoom(t, func(t *testing.T, srv *voiceroomtest.Server, host, guest *voiceroomtest.User) {

@@ -158,7 +158,7 @@ func (g *Grid) ResponseRemoteRequest(ctx context.Context, userID UserID, agree b
 }
 
 // CancelRequest withdraws a request of one's own: the invitation of userID, or the own application (userID empty or
-// one's own).
+// one's own). Without that request it is [engine.ErrRequestInvalid].
 func (g *Grid) CancelRequest(ctx context.Context, userID UserID) (err error) {
 	defer wrap("CancelRequest", &err)
 	r, err := g.current()
@@ -175,7 +175,7 @@ func (g *Grid) CancelRequest(ctx context.Context, userID UserID) (err error) {
 	g.mu.Unlock()
 	if !known {
 		q, err := pick(r.Requests(), func(q Request) bool {
-			return q.From.UserID == self && (userID == "" || userID == q.To || q.Type == ApplyToTakeSeat && userID == self)
+			return q.From.UserID == self && q.To == whom // an application is to nobody
 		})
 		if err != nil {
 			return err
