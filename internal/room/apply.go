@@ -78,13 +78,13 @@ func (d *decision) do(a Action) error {
 		if d.by.Role == signaling.RoomOwner {
 			return signaling.ErrOwnerCannotLeave
 		}
-		d.depart()
+		d.depart(signaling.BySelf)
 		return nil
 	case Depart:
-		d.depart()
+		d.depart(signaling.BySelf)
 		return nil
 	case Expel:
-		d.depart()
+		d.depart(signaling.BySelf)
 		d.tell([]signaling.UserID{d.by.UserID}, signaling.KickedOutOfRoom{Reason: a.Reason, Message: a.Message})
 		return nil
 	case Dismiss:
@@ -155,15 +155,15 @@ func (d *decision) setAudio(a SetAudio) error {
 	return nil
 }
 
-// depart takes everything of the user's out of the state.
-func (d *decision) depart() {
+// depart takes everything of the user's out of the state; why says who wanted that.
+func (d *decision) depart(why signaling.ChangeReason) {
 	for _, r := range slices.Clone(d.state.Requests) {
 		if r.From.UserID == d.by.UserID || r.To == d.by.UserID {
 			d.end(r.RequestID, signaling.Cancelled, d.by, 0)
 		}
 	}
 	if i, ok := d.state.SeatOf(d.by.UserID); ok {
-		d.vacate(i, signaling.BySelf)
+		d.vacate(i, why)
 	}
 }
 

@@ -191,3 +191,25 @@ func TestSittingDownEndsWhatElseWasAsked(t *testing.T) {
 	require.Equal(t, map[string]signaling.RequestResultType{"both": signaling.Accepted, "applied": signaling.Cancelled}, ends)
 	require.Len(t, s.Requests, 1, "ann's invitation")
 }
+
+// Whose doing the silence is, of somebody who was speaking and is not there any more.
+func TestSilenceOfWhoIsGone(t *testing.T) {
+	s := then(t, start(t, signaling.FreeToTake), cmd("1", "ann", room.TakeSeat{}), cmd("2", "ann", room.SetAudio{On: true}))
+	for name, c := range map[string]struct {
+		do  room.Command
+		why signaling.ChangeReason
+	}{
+		"taken out of the room": {cmd("3", "owner", room.KickOut{User: "ann", Present: true}), signaling.ByAdmin},
+		"taken off the seat":    {cmd("3", "owner", room.KickOffSeat{User: "ann"}), signaling.ByAdmin},
+		"left the room":         {cmd("3", "ann", room.Leave{}), signaling.BySelf},
+		"left the seat":         {cmd("3", "ann", room.LeaveSeat{}), signaling.BySelf},
+		"gone":                  {cmd("", "ann", room.Depart{}), signaling.BySelf},
+		"in too many rooms":     {cmd("", "ann", room.Expel{Reason: signaling.KickedForTooManyRooms}), signaling.BySelf},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, events, err := room.Apply(s, c.do, t0)
+			require.NoError(t, err)
+			require.Equal(t, signaling.AudioChanged{UserID: "ann", Reason: c.why}, events[0].Event)
+		})
+	}
+}

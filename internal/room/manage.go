@@ -231,7 +231,7 @@ func (d *decision) kickOut(a KickOut) error {
 	}
 	by := d.by
 	d.by = signaling.UserInfo{UserID: a.User, Role: d.state.RoleOf(a.User)}
-	d.depart()
+	d.depart(signaling.ByAdmin)
 	d.by = by
 	d.tell([]signaling.UserID{a.User}, signaling.KickedOutOfRoom{Reason: signaling.KickedByAdmin, Message: "taken out of the room by " + string(by.UserID)})
 	return nil
