@@ -99,9 +99,12 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		{"invite to an occupied seat", room.Invite{User: user("pat"), Index: 2}, "100210 100210 -2301 -2301 -2301"},
 		{"invite the invited", room.Invite{User: user("ann"), Index: 3}, "100208 100208 -2301 -2301 -2301"},
 		{"invite the seated", room.Invite{User: user("tom"), Index: 3}, "100203 100203 -2301 -2301 -2301"},
+		{"invite the owner", room.Invite{User: user("owner"), Index: 3}, "-1001 100203 -2301 -2301 -2301"},
+		{"invite an administrator", room.Invite{User: user("amy"), Index: 3}, "0 -1001 -2301 -2301 -2301"},
 		{"invite who is not here", room.Invite{Index: 3}, "-2200 -2200 -2301 -2301 -2301"},
 		{"take off a seat", room.KickOffSeat{User: "tom"}, "0 0 -2301 -2301 -2301"},
 		{"take the owner off", room.KickOffSeat{User: "owner"}, "-1001 100006 -2301 -2301 -2301"},
+		{"take an administrator off who does not sit", room.KickOffSeat{User: "amy"}, "100206 100206 -2301 -2301 -2301"},
 		{"take off who does not sit", room.KickOffSeat{User: "pat"}, "100206 100206 -2301 -2301 -2301"},
 		{"lock a vacant seat", lock(3, signaling.LockFlagSeat), "0 0 -2301 -2301 -2301"},
 		{"lock an occupied seat", lock(2, signaling.LockFlagAll), "0 0 -2301 -2301 -2301"},
@@ -119,6 +122,7 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		{"make nobody an administrator", room.ChangeRole{Role: signaling.Administrator}, "-1001 -2300 -2300 -2300 -2300"},
 		{"take out of the room", room.KickOut{User: "tom", Present: true}, "0 0 -2301 -2301 -2301"},
 		{"take the owner out", room.KickOut{User: "owner", Present: true}, "-1001 100006 -2301 -2301 -2301"},
+		{"take an administrator out", room.KickOut{User: "amy", Present: true}, "0 -1001 -2301 -2301 -2301"},
 		{"take out who is not here", room.KickOut{User: "zoe"}, "100005 100005 -2301 -2301 -2301"},
 		{"change the own name", room.SetInfo{UserName: "x", News: true}, "0 0 0 0 0"},
 		{"be expelled by the server", room.Expel{Reason: signaling.KickedForTooManyRooms}, "0 0 0 0 0"},
@@ -211,5 +215,17 @@ func TestSilenceOfWhoIsGone(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, signaling.AudioChanged{UserID: "ann", Reason: c.why}, events[0].Event)
 		})
+	}
+}
+
+// A lock evicts when it comes; who sits on a locked seat by right, or has lost that right since, stays.
+func TestLockingAgainEvictsNobody(t *testing.T) {
+	s := then(t, start(t, signaling.FreeToTake), cmd("1", "admin", room.TakeSeat{Index: 2}))
+	require.True(t, s.Seats[2].Locked)
+	for _, before := range []room.State{s, then(t, s, cmd("2", "owner", room.ChangeRole{User: "admin", Role: signaling.GeneralUser}))} {
+		after, events, err := room.Apply(before, cmd("3", "owner", room.LockSeat{Index: 2, Lock: signaling.SeatLock{Seat: true, Which: signaling.LockFlagSeat}}), t0)
+		require.NoError(t, err)
+		require.Empty(t, events)
+		require.Equal(t, "//admin//", seated(after))
 	}
 }
