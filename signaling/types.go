@@ -81,7 +81,7 @@ func (r DismissedReason) String() string {
 // RequestType is the direction of a request about a seat.
 type RequestType int
 
-// The request types. SeatGridView has them in this order, starting at 0; here 0 stays free for "no request".
+// The request types. The documents name them in this order and give no numbers; here 0 stays free for "no request".
 const (
 	ApplyToTakeSeat  RequestType = 1 // a member asks the managers
 	InviteToTakeSeat RequestType = 2 // a manager asks a member
