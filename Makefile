@@ -8,9 +8,9 @@ RUNS      ?= 10
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 SEED      ?= 1
-# These compare what is heard in real time with what was said, so nothing else runs beside them.
-LISTENING := ./internal/e2e ./cmd/voiceroom
-OTHERS     = $$(go list ./... | grep -v -e '/internal/e2e$$' -e '/cmd/voiceroom$$')
+# These compare what is heard in real time with what was said, or wait for real heartbeats, so nothing else runs beside them.
+LISTENING := ./internal/e2e ./cmd/voiceroom ./internal/store/natsstore
+OTHERS     = $$(go list ./... | grep -v -e '/internal/e2e$$' -e '/cmd/voiceroom$$' -e '/natsstore$$')
 TOOL      := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help

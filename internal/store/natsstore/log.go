@@ -101,13 +101,22 @@ func (s *Store) Since(ctx context.Context, key store.Key, t time.Time) ([]store.
 	return out, s.wrap("since", err)
 }
 
+// consumerPause lies between two questions to a consumer that is just being made.
+const consumerPause = 10 * time.Millisecond
+
 // readTo reads all of c's entries until it has seen revision rev, or rev is gone.
 func (s *Store) readTo(ctx context.Context, c jetstream.Consumer, key store.Key, rev uint64) ([]store.Entry, error) {
 	var out []store.Entry
 	for {
 		var done bool
 		var err error
-		if out, done, err = fetch(ctx, c, out, rev); done || err != nil {
+		if out, done, err = fetch(ctx, c, out, rev); errors.Is(err, nats.ErrNoResponders) {
+			// In a cluster the consumer may live at a server that ours has not yet heard it of.
+			select {
+			case <-ctx.Done():
+			case <-time.After(consumerPause):
+			}
+		} else if done || err != nil {
 			return out, err
 		}
 		if err := ctx.Err(); err != nil {
