@@ -109,7 +109,7 @@ func TestRestartedNodeDoesNotBringBackTheEarlierLogin(t *testing.T) {
 		_, phone, err := w.loginAt(1, "u", nil)
 		require.NoError(t, err)
 		w.stop(1)
-		laptop, _, err := w.loginAt(0, "u", nil)
+		laptop, newest, err := w.loginAt(0, "u", nil)
 		require.NoError(t, err)
 		time.Sleep(3 * time.Second) // virtual; the logins do not cross
 		w.nodes[1] = w.start(w.nodes[1].addr)
@@ -121,5 +121,9 @@ func TestRestartedNodeDoesNotBringBackTheEarlierLogin(t *testing.T) {
 		back.send(string(login))
 		require.Equal(t, websocket.ClosePolicyViolation, back.closed(), "before or after the answer")
 		laptop.must(signaling.MethodPing, signaling.Empty{}, nil)
+		laptop.drop()
+		_, res, err := w.loginAt(0, "u", &signaling.Resume{SessionID: newest.SessionID})
+		require.NoError(t, err, "its own return is not refused")
+		require.True(t, res.Resumed)
 	})
 }

@@ -246,7 +246,11 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 	if l.Resumes != "" && ses.id != l.Resumes && ses.resumes != l.Resumes && ses.link.Load() != nil {
 		// A client that was away has come back to a node that did not know of this login, for it has been restarted. It is
 		// the earlier one all the same.
-		ses.tell(loginNotice{User: ses.user.UserID, Session: ses.id, Resumes: ses.resumes, At: time.Now().UnixNano()})
+		again := loginNotice{User: ses.user.UserID, Session: ses.id, Resumes: ses.resumes, At: time.Now().UnixNano()}
+		s.mu.Lock()
+		s.remember(app, again) // or this login's own return would be refused
+		s.mu.Unlock()
+		ses.tell(again)
 		return
 	}
 	if ses.id == l.Resumes {
