@@ -69,6 +69,7 @@ type JitterStats struct {
 	Played    uint64        // frames answered with Packet
 	Concealed uint64        // frames answered with Conceal
 	FEC       uint64        // frames answered with FEC
+	Copies    uint64        // packets that were lost and came as a copy (PushCopy)
 	Delay     time.Duration // smoothed time from a packet's arrival to its play-out
 	Target    time.Duration // the delay aimed at
 }
@@ -106,7 +107,8 @@ type jitterSlot struct {
 //
 // It begins a talk spurt when its first packet is StartDelay old. If packets come late it waits for them, so that the
 // delay grows at once; it shrinks by one frame every 5 s in which packets were never short, preferably where the
-// caller reported quiet ([JitterBuffer.Quiet]), and at the start of the next talk spurt. A gap in timestamps that is
+// caller reported quiet ([JitterBuffer.Quiet]), and at the start of the next talk spurt. Where copies of earlier packets
+// come ([JitterBuffer.PushCopy]) it waits for the oldest that come regularly. A gap in timestamps that is
 // none in sequence numbers is silence on purpose (DTX, RFC 7587 section 4.1; a muted microphone), not loss.
 //
 // One stream may carry one speaker after another: the sender sets the marker on a speaker's first packet
@@ -140,6 +142,7 @@ type JitterBuffer struct {
 	quiet     bool
 	window    int
 	leastLeft int // fewest packets left after a Pop in this window
+	copies    copyReach
 }
 
 // NewJitterBuffer returns an empty buffer. Values out of range are brought into it.

@@ -125,6 +125,10 @@ func FuzzJitterBuffer(f *testing.F) {
 			ts := uint32(binary.BigEndian.Uint16(script[2:])) * FrameSamples
 			how := script[4]
 			b.Push(seq, ts, how&1 != 0, payload[:int(how)*6%len(payload)], now)
+			if how&2 != 0 {
+				age := uint32(how>>2) * FrameSamples / 3
+				b.PushCopy(ts-age, age, payload[:how], now)
+			}
 			for range how >> 5 {
 				p, kind, reset := b.Pop(now)
 				if (p != nil) != (kind == Packet || kind == FEC) {
@@ -149,6 +153,37 @@ func FuzzJitterBuffer(f *testing.F) {
 			now = now.Add(FrameDuration)
 		}
 	})
+}
+
+// Copies further off than the delay: the buffer waits for them, where it is not heard, and no longer than they come.
+func TestJitterBufferWaitsForCopies(t *testing.T) {
+	b := NewJitterBuffer(JitterConfig{})
+	rnd := rand.New(rand.NewPCG(1, 2))
+	concealed := func(from, to int, lossPct int, distances ...int) uint64 {
+		before := b.Stats().Concealed
+		for i := from; i < to; i++ {
+			now := epoch.Add(time.Duration(i) * FrameDuration)
+			if rnd.IntN(100) >= lossPct {
+				b.Push(uint16(i), uint32(i)*FrameSamples, false, []byte{1}, now)
+				for _, d := range distances {
+					b.PushCopy(uint32(i-d)*FrameSamples, uint32(d)*FrameSamples, []byte{1}, now)
+				}
+			}
+			b.Pop(now)
+			b.Quiet(i%20 == 0)
+		}
+		return b.Stats().Concealed - before
+	}
+	require.Zero(t, concealed(0, 500, 0))
+	require.Equal(t, 40*time.Millisecond, b.Stats().Target)
+	concealed(500, 1000, 10, 6, 3)
+	require.Equal(t, 120*time.Millisecond, b.Stats().Target)
+	require.InDelta(t, 120, b.Stats().Delay.Milliseconds(), 10)
+	require.LessOrEqual(t, concealed(1000, 6000, 10, 6, 3), uint64(25), "half a per cent of what is concealed at all")
+	require.Equal(t, 120*time.Millisecond, b.Stats().Target, "it stays, though packets are hardly ever short")
+	concealed(6000, 9000, 0)
+	require.Equal(t, 40*time.Millisecond, b.Stats().Target, "no copies, no delay")
+	require.InDelta(t, 40, b.Stats().Delay.Milliseconds(), 10)
 }
 
 // Ten minutes on a bad network: what a listener notices stays rare, and the delay bounded.

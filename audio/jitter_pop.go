@@ -43,6 +43,9 @@ func (b *JitterBuffer) play(now time.Time) ([]byte, Kind, bool) {
 		b.grow--
 		return b.answer(Conceal)
 	}
+	if b.stretch(missing > 0) {
+		return b.answer(Conceal)
+	}
 	switch missing {
 	case 0:
 		b.stats.Target = min(b.stats.Target+time.Duration(late)*FrameDuration, b.cfg.MaxDelay)
@@ -171,17 +174,19 @@ func (b *JitterBuffer) shorten() {
 
 // measure ends a window: if even at its worst moment two packets were left, one is more than needed.
 func (b *JitterBuffer) measure() {
-	least := int(b.cfg.StartDelay / FrameDuration)
-	spare := b.leastLeft >= 2 && b.stats.Target > b.cfg.StartDelay || b.leastLeft > least+1
+	floor := b.floor()
+	least := int(floor / FrameDuration)
+	spare := b.leastLeft >= 2 && b.stats.Target > floor || b.leastLeft > least+1
 	b.overdue = b.skip > 0 && spare
 	if spare && b.skip == 0 {
 		b.skip = 1
-		b.stats.Target = max(b.stats.Target-FrameDuration, b.cfg.StartDelay)
+		b.stats.Target = max(b.stats.Target-FrameDuration, floor)
 	}
 	if !spare {
 		b.skip = 0
 	}
 	b.window, b.leastLeft = 0, jitterSlots
+	b.copies.turn()
 }
 
 // drop leaves out the first packet that is there and everything missing before it.

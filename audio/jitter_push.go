@@ -73,13 +73,18 @@ func (b *JitterBuffer) begin(seq uint16) int64 {
 	return ext
 }
 
-// missed counts a packet that came too late to be played and makes the delay so long that it would have been in time.
+// missed counts a packet that came too late to be played.
 func (b *JitterBuffer) missed(ext int64) {
 	if s := b.slot(ext); s.seq == ext {
 		b.stats.Duplicate++
 		return
 	}
 	b.stats.Late++
+	b.lengthen(ext)
+}
+
+// lengthen makes the delay so long that a packet which has just come would have been in time.
+func (b *JitterBuffer) lengthen(ext int64) {
 	if b.state != jitterPlaying {
 		return
 	}

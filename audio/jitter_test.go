@@ -23,6 +23,7 @@ type jitterScript struct {
 	marker   map[int]bool       // packets with the marker
 	quiet    bool               // the caller reports quiet
 	seqOf    func(i int) uint16 // instead of seq+i
+	copies   []int              // each packet brings copies of those so far before it
 }
 
 // onTime lets packets from..to come at step i+late, each at its own.
@@ -53,6 +54,17 @@ func move(m map[int][]int, packet, step int) map[int][]int {
 	return m
 }
 
+// at returns packet i's timestamp.
+func (s jitterScript) at(i int) uint32 {
+	ts := s.ts + uint32(i)*FrameSamples
+	for before, frames := range s.gap {
+		if i >= before {
+			ts += uint32(frames) * FrameSamples
+		}
+	}
+	return ts
+}
+
 // run returns what was popped: "." silence, "c" conceal, "f3" FEC from packet 3, "3" packet 3, "3!" with reset.
 func (s jitterScript) run() (string, JitterStats) {
 	b := NewJitterBuffer(s.cfg)
@@ -60,16 +72,16 @@ func (s jitterScript) run() (string, JitterStats) {
 	for step := range s.steps {
 		now := epoch.Add(time.Duration(step) * FrameDuration)
 		for _, i := range s.arrivals[step] {
-			ts, seq := s.ts+uint32(i)*FrameSamples, s.seq+uint16(i)
-			for before, frames := range s.gap {
-				if i >= before {
-					ts += uint32(frames) * FrameSamples
-				}
-			}
+			ts, seq := s.at(i), s.seq+uint16(i)
 			if s.seqOf != nil {
 				seq = s.seqOf(i)
 			}
 			b.Push(seq, ts, s.marker[i], []byte{byte(i)}, now)
+			for _, d := range s.copies {
+				if i >= d {
+					b.PushCopy(s.at(i-d), ts-s.at(i-d), []byte{byte(i - d)}, now)
+				}
+			}
 		}
 		payload, kind, reset := b.Pop(now)
 		word := map[Kind]string{Silence: ".", Conceal: "c", FEC: "f", Packet: ""}[kind]
@@ -97,6 +109,15 @@ func TestJitterBuffer(t *testing.T) {
 		{"one lost is recovered from the next", jitterScript{arrivals: without(onTime(0, 9, 0), 3), steps: 9}, ". . 0 1 2 f4 4 5 6", JitterStats{Lost: 1, FEC: 1}},
 		{"two lost are concealed and recovered", jitterScript{arrivals: without(onTime(0, 9, 0), 3, 4), steps: 9, cfg: JitterConfig{StartDelay: 60 * time.Millisecond}}, ". . . 0 1 2 c f5 5", JitterStats{Lost: 2, FEC: 1, Concealed: 1}},
 		{"a packet without a copy of the lost one", jitterScript{arrivals: without(onTime(0, 9, 0), 3), steps: 9, cfg: JitterConfig{HasFEC: func(p []byte) bool { return p[0] != 4 }}}, ". . 0 1 2 c 4 5 6", JitterStats{Lost: 1, Concealed: 1}},
+		{"a copy comes before FEC", jitterScript{arrivals: without(onTime(0, 9, 0), 3), steps: 9, copies: []int{1}}, ". . 0 1 2 3 4 5 6", JitterStats{Lost: 0, Copies: 1}},
+		{"two lost, one copy: the other from its FEC", jitterScript{arrivals: without(onTime(0, 9, 0), 3, 4), steps: 9, copies: []int{1}, cfg: JitterConfig{StartDelay: 60 * time.Millisecond}}, ". . . 0 1 2 f4 4 5", JitterStats{Lost: 1, FEC: 1, Copies: 1}},
+		{"two lost, two copies", jitterScript{arrivals: without(onTime(0, 9, 0), 3, 4), steps: 9, copies: []int{2, 1}, cfg: JitterConfig{StartDelay: 60 * time.Millisecond}}, ". . . 0 1 2 3 4 5", JitterStats{Copies: 2}},
+		{"three lost, two copies: the first from the next one's FEC", jitterScript{arrivals: without(onTime(0, 9, 0), 3, 4, 5), steps: 10, copies: []int{2, 1}, cfg: JitterConfig{StartDelay: 80 * time.Millisecond}}, ". . . . 0 1 2 f4 4 5", JitterStats{Lost: 1, FEC: 1, Copies: 2}},
+		{"a copy of what is there changes nothing", jitterScript{arrivals: onTime(0, 9, 0), steps: 8, copies: []int{2, 1}}, ". . 0 1 2 3 4 5", JitterStats{}},
+		{"a copy that is older than all", jitterScript{arrivals: onTime(3, 9, 0), steps: 9, copies: []int{3, 2, 1}}, ". . . . . 3 4 5 6", JitterStats{}},
+		{"a packet behind its copy", jitterScript{arrivals: move(onTime(0, 9, 0), 3, 5), steps: 8, copies: []int{1}}, ". . 0 1 2 3 4 5", JitterStats{Copies: 1, Duplicate: 1}},
+		{"copies across silence", jitterScript{arrivals: map[int][]int{0: {0}, 3: {2}, 4: {3}, 5: {4}}, gap: map[int]int{2: 1}, steps: 8, copies: []int{1}}, ". . 0 1 . 2 3 4", JitterStats{Copies: 1}},
+		{"copies where numbers wrap", jitterScript{arrivals: without(onTime(0, 9, 0), 2, 4), steps: 9, seq: 65534, ts: 1<<32 - 2*FrameSamples, copies: []int{1}}, ". . 0 1 2 3 4 5 6", JitterStats{Copies: 2}},
 		{"neighbours swapped", jitterScript{arrivals: move(onTime(0, 9, 0), 3, 4), steps: 8}, ". . 0 1 2 3 4 5", JitterStats{}},
 		{"first two swapped", jitterScript{arrivals: map[int][]int{0: {1}, 1: {0}, 2: {2}, 3: {3}}, steps: 5}, ". 0 1 2 3", JitterStats{}},
 		{"duplicates, waiting and played", jitterScript{arrivals: map[int][]int{0: {0, 0}, 1: {1}, 2: {2}, 3: {3, 0}}, steps: 5}, ". . 0 1 2", JitterStats{Duplicate: 2}},

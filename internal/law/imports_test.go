@@ -200,7 +200,7 @@ func TestAudioNeedsNoC(t *testing.T) {
 		why     string
 	}{
 		"audio": {
-			[]string{"github.com/pion/rtp", "github.com/pion/webrtc/v4/pkg/media/oggreader", "github.com/pion/webrtc/v4/pkg/media/oggwriter"},
+			[]string{module + "/audio/red", "github.com/pion/rtp", "github.com/pion/webrtc/v4/pkg/media/oggreader", "github.com/pion/webrtc/v4/pkg/media/oggwriter"},
 			"it is arithmetic on frames",
 		},
 		"audio/effects": {[]string{module + "/audio"}, "it changes frames and knows nothing else: a bot or a file can be changed without a room"},
