@@ -80,7 +80,7 @@ func (m *media) newLine() (*line, error) {
 		l.ears = append(l.ears, &ear{buffer: audio.NewJitterBuffer(buffer)})
 	}
 	peer, err := rtc.New(rtc.Config{
-		Net: m.room.eng.cfg.Network.Net, Slots: slots, Logger: m.room.log, OnPacket: l.packet,
+		Net: m.room.eng.cfg.Network.Net, Slots: slots, Logger: m.room.log, OnPacket: l.packet, OnCopy: l.copied,
 		OnState: func(s rtc.State) { m.stateChanged(l, s) }, OnLoss: l.lossReported(m.mic),
 	})
 	l.peer = peer
@@ -139,6 +139,12 @@ func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
 			e.meter.add(level)
 		}
 		e.active.Store(true)
+	}
+}
+
+func (l *line) copied(slot int, ts, age uint32, payload []byte) {
+	if slot < len(l.ears) {
+		l.ears[slot].buffer.PushCopy(ts, age, payload, time.Now())
 	}
 }
 

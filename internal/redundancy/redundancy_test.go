@@ -3,6 +3,7 @@ package redundancy
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,11 +63,11 @@ func ages(t *testing.T, p []byte) string {
 	own, pt, copies, err := red.Parse(p, nil)
 	require.NoError(t, err)
 	require.Equal(t, uint8(111), pt)
-	s := fmt.Sprint(own[0], ":")
+	words := []string{fmt.Sprint(own[0], ":")}
 	for _, c := range copies {
-		s += fmt.Sprint(" ", c.Age/960)
+		words = append(words, fmt.Sprint(c.Age/960))
 	}
-	return s
+	return strings.Join(words, " ")
 }
 
 func TestHistory(t *testing.T) {

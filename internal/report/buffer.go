@@ -11,8 +11,8 @@ const maxBuffered = 128 * 1024
 
 // Buffers makes pion's buffers for one connection: RTCP is handed to rtcp as it comes, on the goroutine that decrypts it,
 // instead of waiting for a reader of each stream; ssrc is the stream that it is about. A packet about several streams
-// comes once for each.
-func Buffers(rtcp func(ssrc uint32, compound []byte)) func(packetio.BufferPacketType, uint32) io.ReadWriteCloser {
+// comes once for each, and the packets of a compound one by one.
+func Buffers(rtcp func(ssrc uint32, packet []byte)) func(packetio.BufferPacketType, uint32) io.ReadWriteCloser {
 	return func(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
 		if kind == packetio.RTCPBufferPacket {
 			return &inbox{ssrc, rtcp}
@@ -36,13 +36,13 @@ func (b media) Read(p []byte) (int, error) {
 // inbox is where the RTCP about one stream arrives.
 type inbox struct {
 	ssrc uint32
-	take func(ssrc uint32, compound []byte)
+	take func(ssrc uint32, packet []byte)
 }
 
 // Write takes a decrypted packet.
-func (b *inbox) Write(compound []byte) (int, error) {
-	b.take(b.ssrc, compound)
-	return len(compound), nil
+func (b *inbox) Write(packet []byte) (int, error) {
+	b.take(b.ssrc, packet)
+	return len(packet), nil
 }
 
 // Read says that there is nothing: Write has it all.

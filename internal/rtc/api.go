@@ -15,14 +15,29 @@ import (
 // opusFmtp are the parameters of RFC 7587 section 6.1 that we can live with on what we receive.
 const opusFmtp = "minptime=10;useinbandfec=1"
 
-// newAPI returns pion as we want it: Opus and the audio level, nothing else.
-func newAPI(cfg Config, rtcp func(ssrc uint32, compound []byte)) (*webrtc.API, error) {
+// The payload types of our offer: Opus alone, and with copies (RFC 2198).
+const (
+	opusPT  = 111
+	redPT   = 63
+	mimeRED = "audio/red"
+)
+
+// newAPI returns pion as we want it: Opus, alone and with copies, and the audio level, nothing else.
+func newAPI(cfg Config, rtcp func(ssrc uint32, packet []byte)) (*webrtc.API, error) {
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
 			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: opusFmtp,
 		},
-		PayloadType: 111,
+		PayloadType: opusPT,
+	}, webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, fmt.Errorf("rtc: codec: %w", err)
+	}
+	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: mimeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: fmt.Sprintf("%d/%d", opusPT, opusPT),
+		},
+		PayloadType: redPT,
 	}, webrtc.RTPCodecTypeAudio); err != nil {
 		return nil, fmt.Errorf("rtc: codec: %w", err)
 	}

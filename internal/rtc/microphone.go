@@ -8,6 +8,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/redundancy"
 )
 
 // levelURI names the header extension for the audio level, RFC 6464.
@@ -24,6 +26,11 @@ type microphone struct {
 	hdr    rtp.Header              // a field: as a local it would escape through the writer
 	level  [1]byte                 // the extension's payload, referred to by hdr
 	exts   bool                    // the server takes the level extension
+
+	pt      uint8 // Opus alone
+	redPT   uint8 // Opus with copies; 0: the server does not take them
+	copies  redundancy.Level
+	history redundancy.History
 }
 
 func newMicrophone() *microphone {
@@ -52,6 +59,13 @@ func (m *microphone) write(payload []byte, samples uint32, level uint8, marker b
 	m.hdr.Marker = marker
 	m.hdr.Extension = m.exts
 	m.level[0] = min(level, 127)
+	m.hdr.PayloadType = m.pt
+	if m.redPT != 0 {
+		m.history.Add(m.hdr.SSRC, m.hdr.SequenceNumber, m.hdr.Timestamp, payload)
+		if withCopies := m.history.Payload(m.copies, m.pt); withCopies != nil {
+			payload, m.hdr.PayloadType = withCopies, m.redPT
+		}
+	}
 	n, err := m.writer.WriteRTP(&m.hdr, payload)
 	m.hdr.Timestamp += samples
 	if n > 0 {
@@ -59,6 +73,14 @@ func (m *microphone) write(payload []byte, samples uint32, level uint8, marker b
 		m.hdr.SequenceNumber++
 	}
 	return err
+}
+
+// adapt lets as many copies go along as the way to the server needs. It reports whether any do.
+func (m *microphone) adapt(loss, burst float64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.copies = m.copies.Next(loss, burst)
+	return m.redPT != 0 && m.copies != redundancy.None
 }
 
 // skip moves the clock on without sending.
@@ -70,6 +92,12 @@ func (m *microphone) skip(samples uint32) {
 
 // Bind implements webrtc.TrackLocal.
 func (m *microphone) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	red := uint8(0)
+	for _, codec := range c.CodecParameters() {
+		if strings.EqualFold(codec.MimeType, mimeRED) {
+			red = uint8(codec.PayloadType)
+		}
+	}
 	for _, codec := range c.CodecParameters() {
 		if !strings.EqualFold(codec.MimeType, webrtc.MimeTypeOpus) {
 			continue
@@ -78,7 +106,7 @@ func (m *microphone) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters
 		defer m.mu.Unlock()
 		m.hdr.SSRC = uint32(c.SSRC())
 		m.ssrc.Store(m.hdr.SSRC)
-		m.hdr.PayloadType = uint8(codec.PayloadType)
+		m.pt, m.redPT = uint8(codec.PayloadType), red
 		m.hdr.ClearExtensions()
 		id := extensionID(c.HeaderExtensions(), levelURI)
 		m.exts = id != 0

@@ -45,6 +45,9 @@ type Config struct {
 	// OnPacket gets every packet of slot (0 to Slots-1, the m-lines' order) on the goroutine that reads that slot. It must
 	// not block, and header and payload are valid during the call only. Padding is gone already. Nil drops.
 	OnPacket func(slot int, h *rtp.Header, payload []byte)
+	// OnCopy gets the copies of earlier packets that came with a packet, right after OnPacket had that: the timestamp of the
+	// packet that it is a copy of, and how much older that is, in samples. What OnPacket may, it may. Nil drops.
+	OnCopy func(slot int, ts, age uint32, payload []byte)
 	// OnLoss gets the share of packets, 0 to 1, for whose loss the encoder should prepare, as the server reports it while this
 	// end speaks: every few seconds, twice a second while it changes. It must not block, and is not called concurrently with
 	// itself. May be nil.
@@ -64,6 +67,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.OnPacket == nil {
 		c.OnPacket = func(int, *rtp.Header, []byte) {}
 	}
+	if c.OnCopy == nil {
+		c.OnCopy = func(int, uint32, uint32, []byte) {}
+	}
 	if c.OnLoss == nil {
 		c.OnLoss = func(float64) {}
 	}
@@ -81,7 +87,8 @@ type Peer struct {
 	offer   string
 	mids    map[string]int
 	reports reports
-	up      report.Estimate // of the microphone's packets; the goroutine that decrypts reports uses it
+	up      report.Estimate // of the microphone's packets; the goroutine that decrypts reports uses it, and own
+	own     bool            // the server sends the packet of ours
 	levelID atomic.Uint32   // the level extension's id on what we receive; 0 until known
 
 	ctx    context.Context // ends with Close

@@ -25,6 +25,8 @@ func TestOffer(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(offer, "a=sendonly"))
 	assert.Equal(t, 10, strings.Count(offer, "a=recvonly"))
 	assert.Less(t, strings.Index(offer, "a=sendonly"), strings.Index(offer, "a=recvonly"), "the microphone comes first")
+	assert.Equal(t, 11, strings.Count(offer, "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n"), "copies are understood")
+	assert.Equal(t, 11, strings.Count(offer, "UDP/TLS/RTP/SAVPF 111 63\r\n"), "and not the first choice")
 	assert.NotContains(t, offer, "a=candidate")
 	assert.NotContains(t, offer, "cryptex")
 	assert.NotContains(t, offer, "m=application")

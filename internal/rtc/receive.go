@@ -7,6 +7,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/openvoiceroom/openvoiceroom/audio/red"
 )
 
 // maxReadErrors bounds how many packets in a row may be unreadable before a slot is given up; it exists only so that an
@@ -34,6 +36,7 @@ func (p *Peer) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 func (p *Peer) read(slot int, t *webrtc.TrackRemote) {
 	buf := make([]byte, receiveMTU)
 	var h rtp.Header
+	copies := make([]red.Copy, 0, red.MaxCopies)
 	for failed := 0; failed < maxReadErrors; {
 		n, _, err := t.Read(buf)
 		if err != nil {
@@ -46,7 +49,17 @@ func (p *Peer) read(slot int, t *webrtc.TrackRemote) {
 		failed = 0
 		if payload, ok := payloadOf(&h, buf[:n]); ok {
 			p.received(slot, h.SSRC, h.SequenceNumber, time.Now())
+			copies = copies[:0]
+			if h.PayloadType == redPT {
+				var pt uint8
+				if payload, pt, copies, err = red.Parse(payload, copies); err != nil || pt != opusPT {
+					continue
+				}
+			}
 			p.cfg.OnPacket(slot, &h, payload)
+			for _, c := range copies {
+				p.cfg.OnCopy(slot, h.Timestamp-c.Age, c.Age, c.Payload)
+			}
 		}
 	}
 	p.cfg.Logger.Warn("slot given up: its packets cannot be read", "slot", slot)

@@ -70,32 +70,31 @@ func (p *Peer) writeRTCP(packets []rtcp.Packet) {
 	}
 }
 
-// takeRTCP takes what the server reports about the microphone, on the goroutine that decrypts.
-func (p *Peer) takeRTCP(ssrc uint32, compound []byte) {
-	if ssrc != p.mic.SSRC() {
-		return
-	}
-	packets, err := rtcp.Unmarshal(compound)
+// takeRTCP takes what the server reports about the microphone, on the goroutine that decrypts. The packet of ours says more
+// than receiver reports, which are all that another server sends.
+func (p *Peer) takeRTCP(_ uint32, packet []byte) {
+	packets, err := rtcp.Unmarshal(packet)
 	if err != nil {
 		return
 	}
-	loss, heard := 0.0, false
 	for _, packet := range packets {
-		switch r := packet.(type) {
-		case *rtcp.ReceiverReport: // of any server
-			for _, b := range r.Reports {
-				if b.SSRC == ssrc {
-					loss, heard = float64(b.FractionLost)/256, true
-				}
+		if own, ok := report.Read(packet); ok {
+			p.own = true
+			p.up.Add(own.Counts, report.Counts{})
+			loss := p.up.Loss()
+			if p.mic.adapt(loss, p.up.Burst()) {
+				loss *= loss // what is left: that a packet and its copy are lost
 			}
-		default:
-			if own, ok := report.Read(packet); ok {
-				p.up.Add(own.Counts, report.Counts{})
-				loss, heard = max(p.up.Loss(), own.Worst), true
+			p.cfg.OnLoss(max(loss, own.Worst))
+		}
+		rr, ok := packet.(*rtcp.ReceiverReport)
+		if !ok || p.own {
+			continue
+		}
+		for _, b := range rr.Reports {
+			if b.SSRC == p.mic.SSRC() {
+				p.cfg.OnLoss(float64(b.FractionLost) / 256)
 			}
 		}
-	}
-	if heard {
-		p.cfg.OnLoss(loss)
 	}
 }

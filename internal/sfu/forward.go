@@ -8,7 +8,8 @@ import (
 )
 
 // forwarder is a room's fan-out: it takes a speaker's packets and writes them to the slots on which the speaker is heard.
-// It is the product's cost, so it takes no lock but each slot's own and allocates nothing.
+// It is the product's cost, so it takes no lock but the speaker's and each slot's own and allocates
+// nothing. A packet with copies is packed once for all listeners who need the same ones.
 //
 // Nothing outside this type knows how packets reach receivers; that is where a batched path can replace pion's.
 type forwarder struct {
@@ -46,6 +47,9 @@ func (f *forwarder) permittedBytes(user []byte) (route, bool) {
 // forward writes one packet to all slots of a route.
 func (f *forwarder) forward(r route, p *packet, now time.Time) {
 	r.speaker.heard(p, now)
+	r.speaker.mu.Lock()
+	defer r.speaker.mu.Unlock()
+	r.speaker.history.Add(p.stream, p.seq, p.ts, p.payload)
 	sent := uint64(0)
 	for _, s := range r.slots {
 		if why, ok := s.write(r.speaker, p, now); ok {

@@ -106,7 +106,19 @@ func offersOpus(m *sdp.MediaDescription) bool {
 // as a limit but as what to send, so it is the documents' AudioQuality Default and no more.
 func withLimits(answer string) string {
 	answer = strings.ReplaceAll(answer, "useinbandfec=1\r\n", "useinbandfec=1;maxaveragebitrate=50000\r\n")
-	return strings.ReplaceAll(answer, "a=rtpmap:", "a=ptime:20\r\na=maxptime:20\r\na=rtpmap:")
+	var b strings.Builder
+	first := false // rtpmap of an m-line
+	for line := range strings.Lines(answer) {
+		if strings.HasPrefix(line, "m=") {
+			first = true
+		}
+		if first && strings.HasPrefix(line, "a=rtpmap:") {
+			first = false
+			b.WriteString("a=ptime:20\r\na=maxptime:20\r\n")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // directionOf returns 's' for an m-line that sends to us, 'r' for one that only receives, 'i' for one that does neither.

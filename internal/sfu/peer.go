@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -218,18 +219,25 @@ func (p *Peer) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		return
 	}
 	p.mic = r
-	levelID := extensionID(r.GetParameters().HeaderExtensions, levelURI)
-	p.wg.Go(func() { p.read(t, levelID) })
+	params := r.GetParameters()
+	levelID := extensionID(params.HeaderExtensions, levelURI)
+	redPT := uint8(0)
+	for _, c := range params.Codecs {
+		if strings.EqualFold(c.MimeType, mimeRED) {
+			redPT = uint8(c.PayloadType)
+		}
+	}
+	p.wg.Go(func() { p.read(t, levelID, redPT) })
 }
 
 // read takes the member's packets until the connection ends.
-func (p *Peer) read(t *webrtc.TrackRemote, levelID uint8) {
+func (p *Peer) read(t *webrtc.TrackRemote, levelID, redPT uint8) {
 	buf := make([]byte, receiveMTU)
 	var (
 		h   rtp.Header
 		pkt packet
 		b   bucket
-		up  uplink
+		up  = uplink{recovery: newRecovery()}
 	)
 	for failed := 0; failed < maxReadErrors; {
 		n, _, err := t.Read(buf)
@@ -253,6 +261,16 @@ func (p *Peer) read(t *webrtc.TrackRemote, levelID uint8) {
 			continue
 		}
 		up.reception.Add(pkt.seq)
+		copies, ok := up.recovery.take(&pkt, redPT != 0 && h.PayloadType == redPT)
+		if !ok {
+			p.room.sfu.count.drop(dropMalformed)
+			continue
+		}
+		for i := range copies {
+			if b.take(now) {
+				p.room.ingest(p, &copies[i], now)
+			}
+		}
 		p.room.ingest(p, &pkt, now)
 		p.report(&up, pkt.stream, now)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/redundancy"
 	"github.com/openvoiceroom/openvoiceroom/internal/report"
 )
 
@@ -21,6 +22,7 @@ type downlink struct {
 	estimate report.Estimate
 	own      bool          // the member sends the packet of ours: its receiver reports say less
 	counts   report.Counts // summed up from receiver reports
+	copies   redundancy.Level
 }
 
 // uplink is what is known of the losses on the way from one member's microphone. The goroutine that reads it uses it.
@@ -28,14 +30,15 @@ type uplink struct {
 	reception report.Reception
 	estimate  report.Estimate
 	schedule  report.Schedule
+	recovery  *recovery
 	toldLost  uint32
 	toldWorst uint32
 }
 
 // takeRTCP takes a packet about one of the peer's streams, on the goroutine that decrypts. Packets about several come once
 // for each: counts are totals, so that the second time changes nothing.
-func (p *Peer) takeRTCP(ssrc uint32, compound []byte) {
-	packets, err := rtcp.Unmarshal(compound)
+func (p *Peer) takeRTCP(ssrc uint32, packet []byte) {
+	packets, err := rtcp.Unmarshal(packet)
 	if err != nil {
 		return
 	}
@@ -50,7 +53,7 @@ func (p *Peer) takeRTCP(ssrc uint32, compound []byte) {
 			if own, ok := report.Read(packet); ok {
 				p.down.mu.Lock()
 				p.down.own = true
-				p.down.update(own.Counts, p.holes())
+				p.update(own.Counts)
 				p.down.mu.Unlock()
 			}
 		}
@@ -90,14 +93,22 @@ func (p *Peer) reported(s *slot, reports []rtcp.ReceptionReport) {
 			more.Runs = more.Lost
 		}
 		d.counts = d.counts.Plus(more)
-		d.update(d.counts, p.holes())
+		p.update(d.counts)
 	}
 }
 
-// update takes new totals. The lock is held.
-func (d *downlink) update(c, holes report.Counts) {
-	d.estimate.Add(c, holes)
-	d.loss.Store(uint32(d.estimate.Loss() * shareOf))
+// update takes new totals, and lets as many copies go along as the losses ask for. The down-link's lock is held.
+func (p *Peer) update(c report.Counts) {
+	d := &p.down
+	d.estimate.Add(c, p.holes())
+	loss := d.estimate.Loss()
+	d.loss.Store(uint32(loss * shareOf))
+	if next := d.copies.Next(loss, d.estimate.Burst()); next != d.copies {
+		d.copies = next
+		for _, s := range p.slots {
+			s.copies.Store(uint32(next))
+		}
+	}
 }
 
 // holes returns what the slots never sent.
@@ -147,7 +158,9 @@ func (p *Peer) worstListener() (worst uint32) {
 		return 0
 	}
 	for _, s := range r.slots {
-		worst = max(worst, s.down.loss.Load())
+		if !s.takesCopies.Load() {
+			worst = max(worst, s.down.loss.Load())
+		}
 	}
 	return worst
 }

@@ -86,7 +86,8 @@ func New(cfg Config) (*SFU, error) {
 	return s, nil
 }
 
-// newMedia registers Opus and the audio level, nothing else.
+// newMedia registers Opus, alone and with copies, and the audio level, nothing else. Opus is first: browsers send what the
+// answer has first, and copies are to be sent only where they are needed.
 func newMedia() (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
@@ -94,6 +95,12 @@ func newMedia() (*webrtc.MediaEngine, error) {
 			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
 		},
 		PayloadType: 111,
+	}, webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, fmt.Errorf("sfu: codec: %w", err)
+	}
+	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mimeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: "111/111"},
+		PayloadType:        63,
 	}, webrtc.RTPCodecTypeAudio); err != nil {
 		return nil, fmt.Errorf("sfu: codec: %w", err)
 	}
@@ -139,7 +146,7 @@ func (s *SFU) configure(cfg Config, logs logging.LoggerFactory) error {
 }
 
 // newAPI returns pion for one peer: the binding handler and the reports need to know whose they are.
-func (s *SFU) newAPI(r *rebinder, rtcp func(ssrc uint32, compound []byte)) (*webrtc.API, error) {
+func (s *SFU) newAPI(r *rebinder, rtcp func(ssrc uint32, packet []byte)) (*webrtc.API, error) {
 	media, err := newMedia()
 	if err != nil {
 		return nil, err

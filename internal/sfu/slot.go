@@ -9,8 +9,12 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/redundancy"
 	"github.com/openvoiceroom/openvoiceroom/internal/report"
 )
+
+// mimeRED is redundant audio data, RFC 2198.
+const mimeRED = "audio/red"
 
 // levelURI names the header extension for the audio level, RFC 6464.
 const levelURI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
@@ -26,15 +30,19 @@ const (
 // Sequence numbers continue and never go back, or SRTP's replay protection silences the slot for good. Timestamps continue
 // by the clock. Header extensions carry the receiver's ids, each offer chooses its own.
 type slot struct {
-	id       string
-	mid      string
-	down     *downlink               // the member's, for all of its slots
-	ssrc     atomic.Uint32           // 0 while unbound
-	occupant atomic.Pointer[speaker] // whose packets are taken; nil: nobody's
+	id          string
+	mid         string
+	down        *downlink               // the member's, for all of its slots
+	ssrc        atomic.Uint32           // 0 while unbound
+	takesCopies atomic.Bool             // redPT is not 0
+	occupant    atomic.Pointer[speaker] // whose packets are taken; nil: nobody's
+	copies      atomic.Uint32           // redundancy.Level: the earlier packets that go along
 
 	mu     sync.Mutex              // guards the following; held during a write
 	writer webrtc.TrackLocalWriter // nil while unbound
 	hdr    rtp.Header              // a field: as a local it would escape, 96 bytes a packet
+	pt     uint8                   // Opus alone
+	redPT  uint8                   // Opus with copies (RFC 2198); 0: the receiver does not take them
 	level  [1]byte                 // the extension's payload, referred to by hdr
 	exts   bool                    // the receiver takes the level extension
 
@@ -88,9 +96,17 @@ func (s *slot) write(from *speaker, p *packet, now time.Time) (drop, bool) {
 	s.hdr.SequenceNumber = seq
 	s.hdr.Timestamp = p.ts + s.tsOff
 	s.hdr.Marker = marker
+	payload := p.payload
+	s.hdr.PayloadType = s.pt
+	if l := redundancy.Level(s.copies.Load()); l != redundancy.None && s.redPT != 0 && seq-s.first > l.Reach() {
+		// Nothing goes along from before this numbering: the receiver would take it for another speaker's.
+		if withCopies := from.history.Payload(l, s.pt); withCopies != nil {
+			payload, s.hdr.PayloadType = withCopies, s.redPT
+		}
+	}
 	s.hdr.Extension = s.exts && p.hasLevel
 	s.level[0] = p.level
-	n, err := s.writer.WriteRTP(&s.hdr, p.payload)
+	n, err := s.writer.WriteRTP(&s.hdr, payload)
 	if err != nil || n == 0 {
 		// Not connected yet, or no longer. Nothing reached the receiver if this was a stream's first packet, but its
 		// number is spent: SRTP may have seen it.
@@ -140,6 +156,12 @@ func (s *slot) advance(seq uint16, now time.Time) {
 
 // Bind implements webrtc.TrackLocal.
 func (s *slot) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	red := uint8(0)
+	for _, codec := range c.CodecParameters() {
+		if strings.EqualFold(codec.MimeType, mimeRED) {
+			red = uint8(codec.PayloadType)
+		}
+	}
 	for _, codec := range c.CodecParameters() {
 		if !strings.EqualFold(codec.MimeType, webrtc.MimeTypeOpus) {
 			continue
@@ -148,7 +170,8 @@ func (s *slot) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, erro
 		defer s.mu.Unlock()
 		s.hdr.SSRC = uint32(c.SSRC())
 		s.ssrc.Store(s.hdr.SSRC)
-		s.hdr.PayloadType = uint8(codec.PayloadType)
+		s.pt, s.redPT = uint8(codec.PayloadType), red
+		s.takesCopies.Store(red != 0)
 		s.hdr.ClearExtensions()
 		id := extensionID(c.HeaderExtensions(), levelURI)
 		s.exts = id != 0

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/openvoiceroom/openvoiceroom/audio/red"
+	"github.com/openvoiceroom/openvoiceroom/internal/redundancy"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -20,6 +23,7 @@ type sink struct {
 	keep bool
 	err  error
 	hdrs []rtp.Header
+	all  [][]byte
 	n    int
 }
 
@@ -30,6 +34,7 @@ func (s *sink) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 	s.n++
 	if s.keep {
 		s.hdrs = append(s.hdrs, h.Clone())
+		s.all = append(s.all, append([]byte(nil), payload...))
 	}
 	return len(payload) + 12, nil
 }
@@ -39,7 +44,7 @@ func (s *sink) Write([]byte) (int, error) { return 0, errors.New("not used") }
 // boundSlot is a slot as pion leaves it after the negotiation.
 func boundSlot(w webrtc.TrackLocalWriter, levelID uint8) *slot {
 	s := newSlot("slot0", "1")
-	s.hdr.SSRC, s.hdr.PayloadType = 4711, 111
+	s.hdr.SSRC, s.pt, s.redPT = 4711, 111, 63
 	if levelID != 0 {
 		s.exts = true
 		_ = s.hdr.SetExtension(levelID, s.level[:])
@@ -126,6 +131,67 @@ func TestSlotUnderNonsense(t *testing.T) {
 	}
 }
 
+// Copies go along with any packet, to those who take them and need them, and never of another speaker's.
+func TestSlotCopies(t *testing.T) {
+	out, plain := &sink{keep: true}, &sink{keep: true}
+	s, other := boundSlot(out, 0), boundSlot(plain, 0)
+	other.redPT = 0
+	anna, bert := newSpeaker("anna"), newSpeaker("bert")
+	f := newForwarder(&counters{})
+	now := time.Unix(1000, 0)
+	send := func(from *speaker, seq int) {
+		now = now.Add(20 * time.Millisecond)
+		for _, s := range []*slot{s, other} {
+			s.occupant.Store(from)
+		}
+		f.forward(route{from, []*slot{s, other}}, &packet{stream: 1, seq: uint16(seq), ts: uint32(seq) * 960, payload: []byte{byte(seq)}}, now)
+	}
+	level := func(l redundancy.Level) { s.copies.Store(uint32(l)); other.copies.Store(uint32(l)) }
+	for seq := range 4 {
+		send(anna, seq)
+	}
+	level(redundancy.Two)
+	send(anna, 4)
+	level(redundancy.None)
+	send(anna, 5)
+	level(redundancy.Two)
+	for seq := 7; seq < 9; seq++ { // 6 is lost
+		send(anna, seq)
+	}
+	for seq := 100; seq < 104; seq++ {
+		send(bert, seq)
+	}
+	level(redundancy.TwoApart)
+	for seq := 104; seq < 108; seq++ {
+		send(bert, seq)
+	}
+	var got []string
+	for i, h := range out.hdrs {
+		if h.PayloadType == 111 {
+			got = append(got, fmt.Sprint(out.all[i][0]))
+			continue
+		}
+		own, pt, copies, err := red.Parse(out.all[i], nil)
+		require.NoError(t, err)
+		require.Equal(t, uint8(63), h.PayloadType)
+		require.Equal(t, uint8(111), pt)
+		words := []string{fmt.Sprint(own[0])}
+		for _, c := range copies {
+			require.Equal(t, int(own[0])-int(c.Payload[0]), int(c.Age/960))
+			words = append(words, fmt.Sprint(c.Payload[0]))
+		}
+		got = append(got, strings.Join(words, "+"))
+	}
+	assert.Equal(t, []string{
+		"0", "1", "2", "3", "4+2+3", "5", "7+5", "8+7", "100", "101", "102", "103+101+102", "104", "105", "106", "107+101+104",
+	}, got)
+	for i, h := range plain.hdrs {
+		assert.Equal(t, uint8(111), h.PayloadType)
+		assert.Equal(t, out.hdrs[i].SequenceNumber, h.SequenceNumber, "numbers are the same with and without")
+		assert.Len(t, plain.all[i], 1)
+	}
+}
+
 func TestSlotBeforeConnection(t *testing.T) {
 	s := newSlot("slot0", "1")
 	anna := newSpeaker("anna")
@@ -169,7 +235,10 @@ func rawPacket(t testing.TB) []byte {
 }
 
 func TestForwardAllocatesNothing(t *testing.T) {
-	f, _ := fakeRoom(50)
+	f, r := fakeRoom(50)
+	for i, s := range r.slots { // some on bad lines
+		s.copies.Store(uint32(redundancy.Level(i % 5)))
+	}
 	raw := rawPacket(t)
 	var (
 		h   rtp.Header
@@ -204,21 +273,27 @@ func TestForwardAllocatesNothing(t *testing.T) {
 
 func BenchmarkForward(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			f, _ := fakeRoom(n)
-			p := packet{payload: make([]byte, 80), hasLevel: true, level: 20}
-			now := time.Unix(1000, 0)
-			b.ReportAllocs()
-			for b.Loop() {
-				p.seq++
-				p.ts += 960
-				now = now.Add(20 * time.Millisecond)
-				r, _ := f.permitted("anna")
-				f.forward(r, &p, now)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/receiver")
-		})
+		b.Run(fmt.Sprint(n), func(b *testing.B) { benchmarkForward(b, n, redundancy.None) })
+		b.Run(fmt.Sprint(n, "-copies"), func(b *testing.B) { benchmarkForward(b, n, redundancy.Two) })
 	}
+}
+
+func benchmarkForward(b *testing.B, n int, level redundancy.Level) {
+	f, route := fakeRoom(n)
+	for _, s := range route.slots {
+		s.copies.Store(uint32(level))
+	}
+	p := packet{payload: make([]byte, 80), hasLevel: true, level: 20}
+	now := time.Unix(1000, 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.seq++
+		p.ts += 960
+		now = now.Add(20 * time.Millisecond)
+		r, _ := f.permitted("anna")
+		f.forward(r, &p, now)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/receiver")
 }
 
 func BenchmarkSlotWrite(b *testing.B) {

@@ -1,9 +1,11 @@
 package sfu
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/redundancy"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -15,12 +17,15 @@ const (
 )
 
 // speaker is one user who may be heard in a room, for as long as SetSpeakers says so. Its fields change on the packet path:
-// no locks, and a lost update between two of the user's connections does not matter.
+// a lost update of a level between two of the user's connections does not matter, so that only the history has a lock.
 type speaker struct {
 	user  signaling.UserID
 	level atomic.Int32 // smoothed -dBov * levelScale; lower is louder
 	at    atomic.Int64 // Unix ns of the last packet
 	local atomic.Int64 // Unix ns of the last packet from a connection to this node
+
+	mu      sync.Mutex // held while a packet is forwarded; two connections of the user may both have one
+	history redundancy.History
 }
 
 func newSpeaker(user signaling.UserID) *speaker {

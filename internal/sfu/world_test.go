@@ -84,6 +84,7 @@ type client struct {
 	got   map[int][]received // by slot
 	slots [][]sfu.Slot       // as told, one after the other
 	loss  []float64          // for which to prepare, as told
+	dup   map[int][]uint32   // counters of the copies that came, by slot
 }
 
 type received struct {
@@ -110,8 +111,15 @@ func (w *world) join(room *sfu.Room, user string, slots int) *client {
 
 func dial(t testing.TB, cfg rtc.Config, room *sfu.Room, user string) *client {
 	t.Helper()
-	c := &client{got: map[int][]received{}}
+	c := &client{got: map[int][]received{}, dup: map[int][]uint32{}}
 	cfg.OnPacket = c.packet
+	cfg.OnCopy = func(slot int, _, _ uint32, payload []byte) {
+		if len(payload) >= 5 {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.dup[slot] = append(c.dup[slot], binary.BigEndian.Uint32(payload[1:]))
+		}
+	}
 	cfg.OnLoss = func(share float64) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -154,6 +162,12 @@ func (c *client) prepares() (times int, share float64) {
 	return len(c.loss), share
 }
 
+func (c *client) copied(slot int) []uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]uint32(nil), c.dup[slot]...)
+}
+
 func (c *client) received(slot int) []received {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,6 +178,7 @@ func (c *client) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.got)
+	clear(c.dup)
 }
 
 func (c *client) total() int {
