@@ -143,6 +143,7 @@ type JitterBuffer struct {
 	window    int
 	leastLeft int // fewest packets left after a Pop in this window
 	copies    copyReach
+	named     int64 // up to here Missing has named what is missing
 }
 
 // NewJitterBuffer returns an empty buffer. Values out of range are brought into it.

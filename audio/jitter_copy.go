@@ -9,35 +9,41 @@ import (
 const (
 	maxReach = red.MaxAge / FrameSamples // frames
 
-	// So many copies of one age in 5 s are a habit of the sender's, for which it pays to wait; fewer were asked for.
-	regular = 10
+	// A copy's age counts as a habit of the sender's, for which it pays to wait, when half of the packets bring one of it;
+	// others were asked for. Six packets in a row make a habit.
+	copyWeight = 32
+	copyFade   = 3 // of a weight, one in 8 goes with each packet, so that copies with all of them come to 256
+	copyHabit  = 128
+
 	// A longer delay is put where it is not heard, or where something is missing anyway; after a second anywhere.
 	stretchPatience = 50 // frames
 )
 
 // copyReach is how old the copies are that come regularly.
 type copyReach struct {
-	count   [maxReach + 1]uint16 // of this window, by age in frames
-	before  int                  // the reach of the last window
-	pending int                  // frames since the delay has been shorter than that
+	weight       [maxReach + 1]uint16 // of copies of late, by age in frames
+	this, before int                  // frames: the oldest habit in this window, in the last one
+	pending      int                  // frames since the delay has been shorter than that
+}
+
+// packet fades what was; it is called with every packet.
+func (c *copyReach) packet() {
+	for i, w := range c.weight {
+		c.weight[i] = w - w>>copyFade
+	}
+}
+
+func (c *copyReach) add(age uint32) {
+	if c.weight[age] += copyWeight; c.weight[age] >= copyHabit {
+		c.this = max(c.this, int(age))
+	}
 }
 
 // now returns the reach in frames.
-func (c *copyReach) now() int {
-	for age := maxReach; age > c.before; age-- {
-		if c.count[age] >= regular {
-			return age
-		}
-	}
-	return c.before
-}
+func (c *copyReach) now() int { return max(c.this, c.before) }
 
 // turn ends a window.
-func (c *copyReach) turn() {
-	c.before = 0
-	c.before = c.now()
-	clear(c.count[:])
-}
+func (c *copyReach) turn() { c.before, c.this = c.this, 0 }
 
 // PushCopy takes a copy of an earlier packet that came with a later one: the timestamp of the packet that it is of, its age
 // (how much older than the packet that brought it, in samples), and its payload, which is copied. Push the packet that
@@ -49,7 +55,7 @@ func (b *JitterBuffer) PushCopy(ts, age uint32, payload []byte, now time.Time) {
 	if !b.any || len(payload) == 0 || len(payload) > MaxPacket || frames == 0 || frames > maxReach {
 		return
 	}
-	b.copies.count[frames]++
+	b.copies.add(frames)
 	oldest := b.played
 	if b.fresh {
 		oldest++ // nothing was played, so nothing is known of what was before
@@ -107,4 +113,26 @@ func (b *JitterBuffer) stretch(missing bool) bool {
 	}
 	b.stats.Target += FrameDuration
 	return true
+}
+
+// Missing appends to dst the sequence numbers of packets that have not come though later ones have, and that can still be
+// played if they come within the given time. Each is named once.
+func (b *JitterBuffer) Missing(dst []uint16, within time.Duration, now time.Time) []uint16 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fresh || !b.any || b.state == jitterIdle {
+		return dst
+	}
+	// Of the packet after played it is not known how far into its frame play-out is: it is taken to be due.
+	left := time.Duration(0)
+	if b.state == jitterStarting {
+		left = max(0, b.stats.Target-now.Sub(b.head().arrival))
+	}
+	for seq := max(b.played, b.named) + 1; seq < b.high; seq++ {
+		if b.find(seq) == nil && left+time.Duration(seq-b.played-1)*FrameDuration >= within {
+			dst = append(dst, uint16(seq))
+		}
+	}
+	b.named = max(b.named, b.high)
+	return dst
 }

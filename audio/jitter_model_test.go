@@ -186,6 +186,36 @@ func TestJitterBufferWaitsForCopies(t *testing.T) {
 	require.InDelta(t, 40, b.Stats().Delay.Milliseconds(), 10)
 }
 
+func TestJitterBufferNamesWhatIsMissing(t *testing.T) {
+	b := NewJitterBuffer(JitterConfig{StartDelay: 100 * time.Millisecond})
+	first := uint16(65530)
+	missing := func(i int, within time.Duration) []uint16 {
+		return b.Missing(nil, within, epoch.Add(time.Duration(i)*FrameDuration))
+	}
+	require.Empty(t, missing(0, 0), "nothing has come")
+	for i := range 60 {
+		now := epoch.Add(time.Duration(i) * FrameDuration)
+		if i%10 != 7 && i != 38 {
+			b.Push(first+uint16(i), uint32(i)*FrameSamples, false, []byte{byte(i)}, now)
+		}
+		got := missing(i, 60*time.Millisecond)
+		switch i {
+		case 18, 28, 48, 58:
+			require.Equal(t, []uint16{first + uint16(i) - 1}, got)
+			require.Empty(t, missing(i, 0), "once")
+		case 39:
+			require.Equal(t, []uint16{first + 37, first + 38}, got)
+		case 8:
+			require.LessOrEqual(t, len(got), 1, "play-out is beginning")
+		default:
+			require.Empty(t, got, "packet %d", i)
+		}
+		b.Pop(now)
+	}
+	b.Push(first+62, 62*FrameSamples, false, []byte{1}, epoch.Add(60*FrameDuration))
+	require.Empty(t, missing(60, 150*time.Millisecond), "too late to ask")
+}
+
 // Ten minutes on a bad network: what a listener notices stays rare, and the delay bounded.
 func TestJitterBufferOnBadNetworks(t *testing.T) {
 	for _, tt := range []struct {

@@ -8,6 +8,7 @@ func (b *JitterBuffer) Push(seq uint16, ts uint32, marker bool, payload []byte, 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stats.Received++
+	b.copies.packet()
 	if len(payload) == 0 || len(payload) > MaxPacket {
 		b.stats.Dropped++
 		return
@@ -68,6 +69,7 @@ func (b *JitterBuffer) begin(seq uint16) int64 {
 	b.high = ext
 	b.played = ext - jitterSlots/2
 	b.fresh = true
+	b.named = 0
 	b.state = jitterIdle
 	b.grow, b.waited, b.skip = 0, 0, 0
 	return ext

@@ -51,6 +51,7 @@ type ear struct {
 	buffer *audio.JitterBuffer
 	meter  meter
 	active atomic.Bool // a packet has come: before that there is nothing to decode
+	asked  []uint16    // scratch of the goroutine that receives
 
 	// Of the player's goroutine:
 	decoder audio.Decoder
@@ -134,7 +135,14 @@ func (m *media) change(ctx context.Context, l *line, res signaling.JoinResult) e
 func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
 	if slot < len(l.ears) && len(payload) > 0 {
 		e := l.ears[slot]
-		e.buffer.Push(h.SequenceNumber, h.Timestamp, h.Marker, payload, time.Now())
+		now := time.Now()
+		e.buffer.Push(h.SequenceNumber, h.Timestamp, h.Marker, payload, now)
+		// What is missing comes, if asked for, with the packet after the next round trip.
+		if trip := l.peer.RoundTrip(); trip > 0 {
+			if e.asked = e.buffer.Missing(e.asked[:0], trip+audio.FrameDuration, now); len(e.asked) > 0 {
+				l.peer.Ask(slot, e.asked)
+			}
+		}
 		if level, ok := l.peer.Level(h); ok {
 			e.meter.add(level)
 		}

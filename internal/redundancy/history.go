@@ -3,9 +3,9 @@ package redundancy
 import "github.com/openvoiceroom/openvoiceroom/audio/red"
 
 const (
-	// depth is how many packets are kept: the deepest copy, and what a listener asks for within a round trip of 200 ms. A
+	// Depth is how many packets are kept: the deepest copy, and what a listener asks for within a round trip of 200 ms. A
 	// copy cannot be older than 17 packets anyway (red.MaxAge).
-	depth = 16
+	Depth = 16
 	// maxPayload is the size of the largest payload with copies, as of one without: more would not fit an MTU with every
 	// header.
 	maxPayload = 1200
@@ -17,7 +17,7 @@ const (
 // grown to the stream's packets.
 type History struct {
 	stream  uint32
-	ring    [depth]entry
+	ring    [Depth]entry
 	newest  uint16 // valid if any
 	any     bool
 	payload [levels][]byte // of the packet that was added last, made when first asked for
@@ -43,14 +43,14 @@ func (h *History) Add(stream uint32, seq uint16, ts uint32, payload []byte) {
 		}
 	}
 	h.stream, h.newest, h.any = stream, seq, true
-	e := &h.ring[seq%depth]
+	e := &h.ring[seq%Depth]
 	e.seq, e.ts, e.kept = seq, ts, true
 	e.data = append(e.data[:0], payload...)
 	h.made = [levels]bool{}
 }
 
 func (h *History) find(seq uint16) *entry {
-	if e := &h.ring[seq%depth]; e.kept && e.seq == seq {
+	if e := &h.ring[seq%Depth]; e.kept && e.seq == seq {
 		return e
 	}
 	return nil

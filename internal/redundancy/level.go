@@ -16,11 +16,11 @@ const (
 
 // distances are how many packets before its own a packet carries, the oldest first. At 10 % lost by chance a packet and
 // both its copies at 1 and 2 are lost once in a thousand; at 10 % in rows of three on average (Gilbert-Elliott), copies at
-// 1 and 2 leave 4.4 %, at 2 and 4 2.1 %, at 3 and 6 1.1 %. A third copy would go beyond 3.5 times the bit rate.
-var distances = [levels][]uint16{One: {1}, Two: {2, 1}, OneApart: {3}, TwoApart: {6, 3}}
+// 1 and 2 leave 4.4 %, at 2 and 4 2.1 %, at 3 and 6 1.1 %, at 3 and 7 0.8 %. A third copy would go beyond 3.5 times the bit rate.
+var distances = [levels][]uint16{One: {1}, Two: {2, 1}, OneApart: {3}, TwoApart: {7, 3}}
 
 // Deepest is the greatest distance of all levels.
-const Deepest = 6
+const Deepest = 7
 
 // Reach returns how many packets off the furthest copy is.
 func (l Level) Reach() uint16 {

@@ -6,10 +6,14 @@ const (
 	// halfLife is after how many packets an observation counts half: 4 s of one speaker. At 10 % loss the estimate then
 	// stands on about 30 losses.
 	halfLife = 200
+	// quickLife is the same for [Estimate.Rising]: a second of one speaker, in which a tenth is five losses.
+	quickLife = 40
+	// rise is how many losses of late there must be before they say something.
+	rise = 2.5
 	// prior is a number of packets without loss that every estimate begins with, so that one loss is not a tenth.
 	prior = 25
 	// enough is how many rows of losses are needed to say how long they are.
-	enough = 3
+	enough = 2
 	// maxStep is how many packets a report may cover, a minute of ten speakers: a stranger's numbers go no further.
 	maxStep = 60 * 50 * 10
 )
@@ -20,6 +24,7 @@ type Estimate struct {
 	last, lastHoles      Counts
 	open                 Counts  // holes that no report has counted as lost yet
 	expected, lost, runs float64 // of the recent past, faded
+	quick, quickLost     float64 // of the last second or two
 }
 
 // maxOpen is how many holes wait at most for the report that counts them: two seconds of a speaker who loses a fifth.
@@ -30,7 +35,7 @@ const maxOpen = 20
 func (e *Estimate) Add(c, holes Counts) {
 	if !e.any {
 		e.any = true
-		e.expected = prior
+		e.expected, e.quick = prior, prior
 	}
 	expected := int(int32(c.Expected - e.last.Expected))
 	lost := int(int32(c.Lost - e.last.Lost))
@@ -51,6 +56,9 @@ func (e *Estimate) Add(c, holes Counts) {
 	e.expected = e.expected*fade + float64(expected-notLost)
 	e.lost = max(0, e.lost*fade+float64(lost-notLost))
 	e.runs = max(0, e.runs*fade+float64(runs-notRuns))
+	fade = math.Exp2(-float64(expected) / quickLife)
+	e.quick = e.quick*fade + float64(expected-notLost)
+	e.quickLost = max(0, e.quickLost*fade+float64(lost-notLost))
 }
 
 // Loss is the share of packets lost, 0 to 1.
@@ -59,6 +67,14 @@ func (e *Estimate) Loss() float64 {
 		return 0
 	}
 	return min(1, e.lost/e.expected)
+}
+
+// Rising is Loss for who has to act at once: more than that when much has been lost in the last second or two.
+func (e *Estimate) Rising() float64 {
+	if e.quickLost < rise {
+		return e.Loss()
+	}
+	return min(1, max(e.Loss(), e.quickLost/e.quick))
 }
 
 // Burst says how many times as long as by chance losses are in a row: 1 when each packet is lost for itself.

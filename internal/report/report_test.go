@@ -142,7 +142,11 @@ func TestEstimateFollows(t *testing.T) {
 	for range 60 {
 		second(0)
 	}
-	for range 10 {
+	for range 2 {
+		second(0.2)
+	}
+	require.InDelta(t, 0.2, e.Rising(), 0.1, "two seconds are enough to act")
+	for range 8 {
 		second(0.2)
 	}
 	require.InDelta(t, 0.2, e.Loss(), 0.06)

@@ -89,6 +89,7 @@ type Peer struct {
 	reports reports
 	up      report.Estimate // of the microphone's packets; the goroutine that decrypts reports uses it, and own
 	own     bool            // the server sends the packet of ours
+	trip    atomic.Int64    // ns: how long to the server and back
 	levelID atomic.Uint32   // the level extension's id on what we receive; 0 until known
 
 	ctx    context.Context // ends with Close

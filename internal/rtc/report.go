@@ -39,6 +39,7 @@ func (p *Peer) received(slot int, ssrc uint32, seq uint16, now time.Time) {
 	r.mu.Unlock()
 	if packets != nil {
 		p.writeRTCP(packets)
+		p.measureTrip()
 	}
 }
 
@@ -64,6 +65,27 @@ func (r *reports) make(from uint32) []rtcp.Packet {
 	return []rtcp.Packet{rr, report.Packet{Counts: c}.RTCP(from)}
 }
 
+// RoundTrip returns how long a packet takes to the server and back, 0 until it is known.
+func (p *Peer) RoundTrip() time.Duration { return time.Duration(p.trip.Load()) }
+
+// measureTrip asks ICE, whose checks every 2 s know it.
+func (p *Peer) measureTrip() {
+	if s, ok := p.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats(); ok {
+		p.trip.Store(int64(s.CurrentRoundTripTime * float64(time.Second)))
+	}
+}
+
+// Ask asks the server for packets of a slot that have not come. What it still has comes as copies along with the next
+// packet. It may be called from OnPacket.
+func (p *Peer) Ask(slot int, seqs []uint16) {
+	p.reports.mu.Lock()
+	ssrc := p.reports.slots[slot].ssrc
+	p.reports.mu.Unlock()
+	p.writeRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{
+		SenderSSRC: p.mic.SSRC(), MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(seqs),
+	}})
+}
+
 func (p *Peer) writeRTCP(packets []rtcp.Packet) {
 	if err := p.pc.WriteRTCP(packets); err != nil {
 		p.cfg.Logger.Debug("report", "error", err)
@@ -82,7 +104,7 @@ func (p *Peer) takeRTCP(_ uint32, packet []byte) {
 			p.own = true
 			p.up.Add(own.Counts, report.Counts{})
 			loss := p.up.Loss()
-			if p.mic.adapt(loss, p.up.Burst()) {
+			if p.mic.adapt(p.up.Rising(), p.up.Burst()) {
 				loss *= loss // what is left: that a packet and its copy are lost
 			}
 			p.cfg.OnLoss(max(loss, own.Worst))

@@ -110,3 +110,52 @@ func TestCopiesRepair(t *testing.T) {
 		bert.close(t)
 	})
 }
+
+// What a client asks for comes along with the next packet, but not more than there is, nor more than is let in.
+func TestAsking(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		room := w.sfu.NewRoom(sfu.RoomConfig{})
+		room.SetSpeakers(users("anna"))
+		anna, bert := w.join(room, "anna", 1), w.join(room, "bert", 1)
+		v := &voice{talker: 'a'}
+		talk(t, time.Second, map[*client]*voice{anna: v})
+		synctest.Wait()
+		rs := bert.received(0)
+		last := rs[len(rs)-1]
+		ask := func(behind ...uint16) []uint32 {
+			bert.forget()
+			var seqs []uint16
+			for _, b := range behind {
+				seqs = append(seqs, last.seq-b)
+			}
+			bert.rtc.Ask(0, seqs)
+			synctest.Wait()
+			v.speak(t, anna)
+			synctest.Wait()
+			last = bert.received(0)[0]
+			var ages []uint32
+			for _, n := range bert.copied(0) {
+				ages = append(ages, last.counter-n)
+			}
+			return ages
+		}
+		require.ElementsMatch(t, []uint32{3, 6}, ask(2, 5))
+		require.Empty(t, ask(0), "the newest, which was sent a moment ago")
+		require.Empty(t, ask(40), "too old")
+		require.Empty(t, ask(60000), "never sent")
+		require.Len(t, ask(1, 2, 3, 4, 5, 6, 7), 3, "three in one packet")
+		answered := 0
+		for range 30 {
+			answered += len(ask(1, 2, 3))
+		}
+		require.InDelta(t, 20, answered, 5, "a burst, and the clock has stood still")
+		time.Sleep(time.Second)
+		v.n = 0
+		for range 5 {
+			v.speak(t, anna)
+		}
+		synctest.Wait()
+		anna.close(t)
+		bert.close(t)
+	})
+}

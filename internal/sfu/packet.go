@@ -65,11 +65,13 @@ type bucket struct {
 }
 
 // take reports whether one more packet is within the rate.
-func (b *bucket) take(now time.Time) bool {
+func (b *bucket) take(now time.Time) bool { return b.takeAt(now, maxRate, rateBurst) }
+
+func (b *bucket) takeAt(now time.Time, rate, burst float64) bool {
 	if b.last.IsZero() {
-		b.tokens = rateBurst
+		b.tokens = burst
 	} else if d := now.Sub(b.last); d > 0 {
-		b.tokens = min(rateBurst, b.tokens+d.Seconds()*maxRate)
+		b.tokens = min(burst, b.tokens+d.Seconds()*rate)
 	}
 	b.last = now
 	if b.tokens < 1 {

@@ -23,6 +23,7 @@ type downlink struct {
 	own      bool          // the member sends the packet of ours: its receiver reports say less
 	counts   report.Counts // summed up from receiver reports
 	copies   redundancy.Level
+	asking   bucket
 }
 
 // uplink is what is known of the losses on the way from one member's microphone. The goroutine that reads it uses it.
@@ -49,6 +50,8 @@ func (p *Peer) takeRTCP(ssrc uint32, packet []byte) {
 			p.reported(s, r.Reports)
 		case *rtcp.SenderReport: // of a client that speaks as well
 			p.reported(s, r.Reports)
+		case *rtcp.TransportLayerNack:
+			p.ask(s, r, time.Now())
 		default:
 			if own, ok := report.Read(packet); ok {
 				p.down.mu.Lock()
@@ -103,7 +106,7 @@ func (p *Peer) update(c report.Counts) {
 	d.estimate.Add(c, p.holes())
 	loss := d.estimate.Loss()
 	d.loss.Store(uint32(loss * shareOf))
-	if next := d.copies.Next(loss, d.estimate.Burst()); next != d.copies {
+	if next := d.copies.Next(d.estimate.Rising(), d.estimate.Burst()); next != d.copies {
 		d.copies = next
 		for _, s := range p.slots {
 			s.copies.Store(uint32(next))

@@ -55,6 +55,7 @@ type slot struct {
 	lastSeq uint16    // the highest number sent
 	lastTS  uint32    // the timestamp that went with it
 	lastAt  time.Time // when
+	asked   []uint16  // numbers of packets that the receiver misses, to go along with the next one
 	sent    uint64
 	holes   report.Counts // numbers that were never sent: what is lost of them is not the receiver's loss
 
@@ -98,7 +99,11 @@ func (s *slot) write(from *speaker, p *packet, now time.Time) (drop, bool) {
 	s.hdr.Marker = marker
 	payload := p.payload
 	s.hdr.PayloadType = s.pt
-	if l := redundancy.Level(s.copies.Load()); l != redundancy.None && s.redPT != 0 && seq-s.first > l.Reach() {
+	if len(s.asked) > 0 {
+		if withCopies := s.answer(from, seq); withCopies != nil {
+			payload, s.hdr.PayloadType = withCopies, s.redPT
+		}
+	} else if l := redundancy.Level(s.copies.Load()); l != redundancy.None && s.redPT != 0 && seq-s.first > l.Reach() {
 		// Nothing goes along from before this numbering: the receiver would take it for another speaker's.
 		if withCopies := from.history.Payload(l, s.pt); withCopies != nil {
 			payload, s.hdr.PayloadType = withCopies, s.redPT
@@ -139,6 +144,7 @@ func (s *slot) begin(from *speaker, p *packet, now time.Time) {
 	}
 	s.from, s.stream = from, p.stream
 	s.first = p.seq + s.seqOff
+	s.asked = s.asked[:0]
 }
 
 func (s *slot) advance(seq uint16, now time.Time) {

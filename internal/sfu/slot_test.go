@@ -162,7 +162,7 @@ func TestSlotCopies(t *testing.T) {
 		send(bert, seq)
 	}
 	level(redundancy.TwoApart)
-	for seq := 104; seq < 108; seq++ {
+	for seq := 104; seq < 109; seq++ {
 		send(bert, seq)
 	}
 	var got []string
@@ -183,7 +183,7 @@ func TestSlotCopies(t *testing.T) {
 		got = append(got, strings.Join(words, "+"))
 	}
 	assert.Equal(t, []string{
-		"0", "1", "2", "3", "4+2+3", "5", "7+5", "8+7", "100", "101", "102", "103+101+102", "104", "105", "106", "107+101+104",
+		"0", "1", "2", "3", "4+2+3", "5", "7+5", "8+7", "100", "101", "102", "103+101+102", "104", "105", "106", "107", "108+101+105",
 	}, got)
 	for i, h := range plain.hdrs {
 		assert.Equal(t, uint8(111), h.PayloadType)
