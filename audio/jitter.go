@@ -141,7 +141,8 @@ type JitterBuffer struct {
 	overdue   bool // the last window's skip was not used: no quiet came
 	quiet     bool
 	window    int
-	leastLeft int // fewest packets left after a Pop in this window
+	leastLeft int           // fewest packets left after a Pop in this window
+	longest   time.Duration // that a packet has waited in this window
 	copies    copyReach
 	named     int64 // up to here Missing has named what is missing
 }

@@ -102,6 +102,7 @@ func (b *JitterBuffer) start(now time.Time) ([]byte, Kind, bool) {
 	b.state = jitterPlaying
 	b.grow, b.waited, b.skip = 0, 0, 0
 	b.window, b.leastLeft, b.overdue = 0, jitterSlots, false
+	b.longest = 0
 	b.lastLost = false
 	return b.take(head, now)
 }
@@ -111,6 +112,7 @@ func (b *JitterBuffer) take(s *jitterSlot, now time.Time) ([]byte, Kind, bool) {
 	reset := b.reset || s.marker
 	b.reset, b.run = false, 0
 	b.stats.Played++
+	b.longest = max(b.longest, now.Sub(s.arrival))
 	b.stats.Delay += (max(now.Sub(s.arrival), 0) - b.stats.Delay) / 16
 	b.leave(s)
 	b.leastLeft = min(b.leastLeft, b.stored)
@@ -173,10 +175,16 @@ func (b *JitterBuffer) shorten() {
 }
 
 // measure ends a window: if even at its worst moment two packets were left, one is more than needed.
+//
+// What is waited for a packet counts as longer delay. Where the sender's clock is slow that only fills up what the clock
+// has eaten, so that the delay aimed at comes back to what there is: the longest that a packet has waited.
 func (b *JitterBuffer) measure() {
 	floor := b.floor()
+	is := (b.longest + FrameDuration - 1) / FrameDuration * FrameDuration
+	b.stats.Target = min(b.stats.Target, max(is, floor))
+	b.longest = 0
 	least := int(floor / FrameDuration)
-	spare := b.leastLeft >= 2 && b.stats.Target > floor || b.leastLeft > least+1
+	spare := b.leastLeft >= 2 && b.stats.Target > floor || b.leastLeft > least
 	b.overdue = b.skip > 0 && spare
 	if spare && b.skip == 0 {
 		b.skip = 1

@@ -109,6 +109,8 @@ func TestJitterBuffer(t *testing.T) {
 		{"one lost is recovered from the next", jitterScript{arrivals: without(onTime(0, 9, 0), 3), steps: 9}, ". . 0 1 2 f4 4 5 6", JitterStats{Lost: 1, FEC: 1}},
 		{"two lost are concealed and recovered", jitterScript{arrivals: without(onTime(0, 9, 0), 3, 4), steps: 9, cfg: JitterConfig{StartDelay: 60 * time.Millisecond}}, ". . . 0 1 2 c f5 5", JitterStats{Lost: 2, FEC: 1, Concealed: 1}},
 		{"a packet without a copy of the lost one", jitterScript{arrivals: without(onTime(0, 9, 0), 3), steps: 9, cfg: JitterConfig{HasFEC: func(p []byte) bool { return p[0] != 4 }}}, ". . 0 1 2 c 4 5 6", JitterStats{Lost: 1, Concealed: 1}},
+		{"timestamps that go back are no reason to stop", jitterScript{arrivals: onTime(0, 9, 0), steps: 8, gap: map[int]int{3: -50}}, ". . 0 1 2 3 4 5", JitterStats{}},
+		{"three in the wrong order", jitterScript{arrivals: map[int][]int{0: {0}, 1: {1}, 4: {4, 3, 2}, 5: {5}, 6: {6}}, steps: 8}, ". . 0 1 2 3 4 5", JitterStats{}},
 		{"a copy comes before FEC", jitterScript{arrivals: without(onTime(0, 9, 0), 3), steps: 9, copies: []int{1}}, ". . 0 1 2 3 4 5 6", JitterStats{Lost: 0, Copies: 1}},
 		{"two lost, one copy: the other from its FEC", jitterScript{arrivals: without(onTime(0, 9, 0), 3, 4), steps: 9, copies: []int{1}, cfg: JitterConfig{StartDelay: 60 * time.Millisecond}}, ". . . 0 1 2 f4 4 5", JitterStats{Lost: 1, FEC: 1, Copies: 1}},
 		{"two lost, two copies", jitterScript{arrivals: without(onTime(0, 9, 0), 3, 4), steps: 9, copies: []int{2, 1}, cfg: JitterConfig{StartDelay: 60 * time.Millisecond}}, ". . . 0 1 2 3 4 5", JitterStats{Copies: 2}},

@@ -75,7 +75,13 @@ func TestSilenceReportsNothing(t *testing.T) {
 // who does not take them is sent none.
 func TestCopiesRepair(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		room := w.sfu.NewRoom(sfu.RoomConfig{})
+		var relayed, sizes int // for other nodes: packets, and messages of another size than a plain packet's
+		room := w.sfu.NewRoom(sfu.RoomConfig{Relay: func(batch []byte) {
+			relayed++
+			if len(batch) != 1+1+len("anna")+14+80 {
+				sizes++
+			}
+		}})
 		room.SetSpeakers(users("anna"))
 		anna, bert := w.join(room, "anna", 1), w.join(room, "bert", 1)
 		v := &voice{talker: 'a'}
@@ -103,6 +109,8 @@ func TestCopiesRepair(t *testing.T) {
 		}
 		require.Less(t, missing, 10, "of 1,000, a fifth of which was lost")
 		require.Greater(t, w.nat.rtpSize.Load(), plain)
+		require.Greater(t, relayed, 1200, "of 1,300: what copies have brought goes to the other nodes")
+		require.Zero(t, sizes, "and the copies do not")
 		w.lossy.Store(0)
 		talk(t, time.Minute, map[*client]*voice{anna: v})
 		require.Equal(t, plain, w.nat.rtpSize.Load(), "nothing is lost any more")
