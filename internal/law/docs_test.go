@@ -121,7 +121,9 @@ func TestLimitsAreDocumented(t *testing.T) {
 		"pending requests of a room": strconv.Itoa(room.MaxRequests),
 		"application's time-out":     fmt.Sprintf("%d hours", int(room.MaxTimeout/time.Hour)),
 		"audio of one speaker":       fmt.Sprintf("%d packets a second, 1,%03d bytes each", constant(t, sfu, "maxRate"), constant(t, sfu, "maxPayload")-1000),
-		"UserSig":                    fmt.Sprintf("%d KiB, %d KiB inflated", constant(t, sig, "maxToken")>>10, constant(t, sig, "maxInflated")>>10),
+		"packets asked for again by one listener": fmt.Sprintf("%d a second, bursts of %d, %d with one packet",
+			constant(t, "internal/sfu/ask.go", "askRate"), constant(t, "internal/sfu/ask.go", "askBurst"), constant(t, "internal/sfu/ask.go", "maxAsked")),
+		"UserSig": fmt.Sprintf("%d KiB, %d KiB inflated", constant(t, sig, "maxToken")>>10, constant(t, sig, "maxInflated")>>10),
 	} {
 		got, rest := rows[what][:min(len(rows[what]), len(want))], rows[what][min(len(rows[what]), len(want)):]
 		assert.Equal(t, want, got, "docs/protocol.md, section 6, %q", what)
