@@ -67,12 +67,14 @@ func (c call) run(t *testing.T) (f figures) {
 		_, err := grid.StartVoiceRoom(t.Context(), engine.RoomInfo{RoomID: "r"})
 		require.NoError(t, err)
 		require.NoError(t, grid.StartMicrophone(t.Context()))
+		// Frames are not played in the same instant in which packets come: it would be anybody's guess which is first.
+		time.Sleep(7 * time.Millisecond)
 		listener := seatgrid.New(guest)
 		_, err = listener.JoinVoiceRoom(t.Context(), "r")
 		require.NoError(t, err)
 		in := listener.Room()
 		require.NoError(t, in.Connected(t.Context()))
-		time.Sleep(30 * time.Second) // until delay and expectations have settled
+		time.Sleep(30*time.Second + 3*time.Millisecond) // until delay and expectations have settled
 
 		w.net.SetHostLoss(hostIP, c.up, testnet.Loss{})
 		w.net.SetHostLoss(guestIP, testnet.Loss{}, c.down)
