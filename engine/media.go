@@ -46,18 +46,6 @@ type line struct {
 	told  bool // a notification has said who is heard: newer than the answer to the join, even if it came before
 }
 
-// ear is one slot's way from packets to frames.
-type ear struct {
-	buffer *audio.JitterBuffer
-	meter  meter
-	active atomic.Bool // a packet has come: before that there is nothing to decode
-	asked  []uint16    // scratch of the goroutine that receives
-
-	// Of the player's goroutine:
-	decoder audio.Decoder
-	frame   audio.Frame
-}
-
 func newMedia(r *Room) (*media, error) {
 	m := &media{room: r, connected: make(chan struct{})}
 	m.mic = &Microphone{media: m, turn: make(chan struct{}, 1)}
@@ -275,41 +263,3 @@ func (m *media) close() {
 	m.mu.Unlock()
 	l.close(m.room.log)
 }
-
-// next decodes 20 ms; nil is silence.
-func (e *ear) next(codec audio.Codec, channels int, now time.Time) (audio.Frame, error) {
-	if !e.active.Load() {
-		return nil, nil
-	}
-	payload, kind, reset := e.buffer.Pop(now)
-	if kind == audio.Silence {
-		return nil, nil
-	}
-	if e.decoder == nil {
-		d, err := codec.NewDecoder(channels)
-		if err != nil {
-			return nil, err
-		}
-		e.decoder, e.frame = d, audio.NewFrame(channels)
-	}
-	if reset {
-		e.decoder.Reset()
-	}
-	var err error
-	switch kind {
-	case audio.Packet:
-		err = e.decoder.Decode(payload, e.frame)
-	case audio.FEC:
-		err = e.decoder.DecodeFEC(payload, e.frame)
-	case audio.Conceal:
-		err = e.decoder.Conceal(e.frame)
-	}
-	if err != nil {
-		return nil, err // a damaged packet is 20 ms of silence
-	}
-	e.buffer.Quiet(audio.Level(e.frame) > quietLevel)
-	return e.frame, nil
-}
-
-// quietLevel is the level, in -dBov, below which a dropped frame goes unnoticed.
-const quietLevel = 50

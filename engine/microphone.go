@@ -359,51 +359,17 @@ func (m *Microphone) stop(src audio.Source) {
 	}
 }
 
-// run captures, encodes and sends until its context or the source ends.
+// run captures and sends until its context or the source ends.
 func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encoder) {
 	frame := audio.NewFrame(src.Channels())
-	packet := make([]byte, audio.MaxPacket)
-	log := m.media.room.log
-	talking, broken := false, false
-	expected := int32(-1)
+	s := newSender(m, enc)
 	for {
 		if err := src.ReadFrame(ctx, frame); err != nil {
 			if ctx.Err() == nil && !errors.Is(err, io.EOF) {
-				log.Warn("the microphone failed; StartMicrophone tries again", "error", err)
+				m.media.room.log.Warn("the microphone failed; StartMicrophone tries again", "error", err)
 			}
 			return
 		}
-		peer := m.media.line.Load().peer // another one after a return to another server
-		if !m.publishing.Load() {
-			peer.Skip(audio.FrameSamples)
-			talking = false
-			continue
-		}
-		if fx := m.effects.Load(); fx != nil {
-			if err := fx.Process(frame); err != nil {
-				log.Debug("a frame without effects", "error", err)
-			}
-		}
-		if now := m.expected.Load(); now != expected {
-			expected = now
-			if err := enc.SetExpectedLoss(int(now)); err != nil {
-				log.Warn("the encoder cannot prepare for loss", "error", err)
-			}
-		}
-		n, err := enc.Encode(frame, packet)
-		if err != nil {
-			if !broken { // once: there are 50 frames a second
-				broken = true
-				log.Warn("a frame could not be encoded", "error", err)
-			}
-			peer.Skip(audio.FrameSamples)
-			continue
-		}
-		level := audio.Level(frame)
-		m.meter.add(level)
-		if err := peer.WriteAudio(packet[:n], audio.FrameSamples, level, !talking); err != nil {
-			log.Debug("a frame could not be sent", "error", err)
-		}
-		talking = true
+		s.frame(frame)
 	}
 }

@@ -111,27 +111,17 @@ func (p *player) stop() {
 // play makes frames as late as possible: the speaker asks for one every 20 ms.
 func (p *player) play(ctx context.Context, codec audio.Codec) {
 	channels := p.sink.Channels()
-	mixer := audio.NewMixer(channels)
+	o := &output{log: p.log, codec: codec, channels: channels, mixer: audio.NewMixer(channels)}
 	frame := audio.NewFrame(channels)
-	broken := false
 	for ctx.Err() == nil {
 		p.mu.Lock()
 		rooms := p.rooms
 		p.mu.Unlock()
 		now := time.Now()
 		for _, m := range rooms {
-			for _, e := range m.line.Load().ears {
-				f, err := e.next(codec, channels, now)
-				if err == nil && f != nil {
-					err = mixer.Add(f, 100)
-				}
-				if err != nil && !broken {
-					broken = true // once: a wrong codec would fill the log
-					p.log.Warn("received audio cannot be decoded; do both ends use the same codec?", "error", err)
-				}
-			}
+			o.add(m, now)
 		}
-		if err := mixer.Mix(frame); err != nil {
+		if err := o.mixer.Mix(frame); err != nil {
 			p.log.Error("mix", "error", err)
 			return
 		}
@@ -140,6 +130,29 @@ func (p *player) play(ctx context.Context, codec audio.Codec) {
 				p.log.Warn("the speaker failed; this login hears nothing until its rooms are entered anew", "error", err)
 			}
 			return
+		}
+	}
+}
+
+// output is how what is received becomes what the speaker plays. The goroutine that plays has it.
+type output struct {
+	log      *slog.Logger
+	codec    audio.Codec
+	channels int
+	mixer    *audio.Mixer
+	broken   bool // an error has been logged: a wrong codec would fill the log
+}
+
+// add mixes in 20 ms of everybody who is heard in a room.
+func (o *output) add(m *media, now time.Time) {
+	for _, e := range m.line.Load().ears {
+		f, err := e.next(o.codec, o.channels, now)
+		if err == nil && f != nil {
+			err = o.mixer.Add(f, 100)
+		}
+		if err != nil && !o.broken {
+			o.broken = true
+			o.log.Warn("received audio cannot be decoded; do both ends use the same codec?", "error", err)
 		}
 	}
 }
