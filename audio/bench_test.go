@@ -40,7 +40,7 @@ func TestAudioPathAllocatesNothing(t *testing.T) {
 	require.NoError(t, err)
 	for name, tick := range map[string]func(){
 		"mixer":  mixTick(),
-		"level":  func() { Volume(Level(f)) },
+		"level":  func() { Level(f) },
 		"jitter": jitterTick(),
 		"mu-law": func() { _, _ = enc.Encode(f, p[:]); _ = dec.Decode(p[:], f); _ = dec.Conceal(f) },
 	} {

@@ -1,6 +1,9 @@
 package audio
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // MaxPacket is the size in bytes that a buffer for [Encoder.Encode] should have: a UDP packet's room. An Opus frame has
 // at most 1275 bytes (RFC 6716 section 3.4).
@@ -22,6 +25,7 @@ type EncoderConfig struct {
 	Channels     int  // 1 or 2; 0 means 1
 	Bitrate      int  // bit/s, 6000 to 510000; 0 means the codec's choice
 	Complexity   int  // 1 (least CPU) to 10 (best sound); 0 means the codec's choice
+	MaxBandwidth int  // the highest frequency that is kept, in Hz: 4000, 6000, 8000, 12000 or 20000; 0 means the last
 	ExpectedLoss int  // packet loss to prepare for, in percent, 0 to 100; in-band FEC needs more than 0
 	FEC          bool // carry a coarse copy of a frame in the packet after it (RFC 6716 section 2.1.7)
 	DTX          bool // send almost nothing in silence (RFC 6716 section 2.1.9)
@@ -41,6 +45,8 @@ func (cfg EncoderConfig) WithDefaults() (EncoderConfig, error) {
 		return cfg, fmt.Errorf("audio: bitrate %d bit/s, want 6000 to 510000", cfg.Bitrate)
 	case cfg.Complexity < 0 || cfg.Complexity > 10:
 		return cfg, fmt.Errorf("audio: complexity %d, want 1 to 10", cfg.Complexity)
+	case !slices.Contains([]int{0, 4000, 6000, 8000, 12000, 20000}, cfg.MaxBandwidth): // RFC 6716 section 2
+		return cfg, fmt.Errorf("audio: bandwidth %d Hz, want 4000, 6000, 8000, 12000 or 20000", cfg.MaxBandwidth)
 	case cfg.ExpectedLoss < 0 || cfg.ExpectedLoss > 100:
 		return cfg, fmt.Errorf("audio: expected loss %d %%, want 0 to 100", cfg.ExpectedLoss)
 	}
@@ -54,6 +60,8 @@ type Encoder interface {
 	Encode(f Frame, dst []byte) (n int, err error)
 	// SetBitrate changes the bitrate from the next frame on, in bit/s.
 	SetBitrate(bitrate int) error
+	// SetMaxBandwidth changes the highest frequency that is kept from the next frame on, see [EncoderConfig].
+	SetMaxBandwidth(hz int) error
 	// SetExpectedLoss tells the encoder the loss that receivers report, in percent.
 	SetExpectedLoss(percent int) error
 }

@@ -45,10 +45,8 @@ func ExampleLevel() {
 	for i := range tone {
 		tone[i] = int16(i % 2 * 2000)
 	}
-	level := audio.Level(tone)
-	volume := audio.Volume(level)
-	fmt.Printf("-%d dBov, volume %d, speaking %t\n", level, volume, volume >= audio.VolumeSpeaking)
-	// Output: -27 dBov, volume 70, speaking true
+	fmt.Printf("-%d dBov\n", audio.Level(tone))
+	// Output: -27 dBov
 }
 
 func ExampleWriteWAV() {

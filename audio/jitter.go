@@ -17,6 +17,8 @@ const (
 	FEC
 	// Conceal: this packet is lost or late; Conceal it.
 	Conceal
+	// Comfort: the speaker is silent and sends next to nothing (DTX); Conceal, which makes the background go on.
+	Comfort
 )
 
 // String returns the kind's name.
@@ -30,6 +32,8 @@ func (k Kind) String() string {
 		return "FEC"
 	case Conceal:
 		return "Conceal"
+	case Comfort:
+		return "Comfort"
 	}
 	return "Kind(?)"
 }
@@ -68,6 +72,7 @@ type JitterStats struct {
 	Dropped   uint64        // packets thrown away: empty, too large, or to shorten the delay
 	Played    uint64        // frames answered with Packet
 	Concealed uint64        // frames answered with Conceal
+	Comfort   uint64        // frames answered with Comfort
 	FEC       uint64        // frames answered with FEC
 	Copies    uint64        // packets that were lost and came as a copy (PushCopy)
 	Delay     time.Duration // smoothed time from a packet's arrival to its play-out
@@ -80,6 +85,11 @@ const (
 	// How far a sequence number may jump before the packet is taken for another stream (RFC 3550 appendix A.1).
 	jitterMaxDropout  = 3000
 	jitterMaxMisorder = 100
+
+	// A packet of so few bytes is the beginning of a silence (RFC 7587 section 3.1.3). Its background goes on for as long
+	// as the next sign of life, which libopus sends every 400 ms, may be lost once.
+	dtxSize    = 2
+	maxComfort = 50
 
 	// Every so many frames played the delay may shrink by one frame: 5 s.
 	jitterWindow = 250
@@ -109,7 +119,8 @@ type jitterSlot struct {
 // delay grows at once; it shrinks by one frame every 5 s in which packets were never short, preferably where the
 // caller reported quiet ([JitterBuffer.Quiet]), and at the start of the next talk spurt. Where copies of earlier packets
 // come ([JitterBuffer.PushCopy]) it waits for the oldest that come regularly. A gap in timestamps that is
-// none in sequence numbers is silence on purpose (DTX, RFC 7587 section 4.1; a muted microphone), not loss.
+// none in sequence numbers is silence on purpose (DTX, RFC 7587 section 4.1; a muted microphone), not loss. Where a packet
+// says that it is DTX, the background is heard meanwhile.
 //
 // One stream may carry one speaker after another: the sender sets the marker on a speaker's first packet
 // (RFC 3551 section 4.1) and Pop then says that the decoder must be reset.
@@ -135,6 +146,8 @@ type JitterBuffer struct {
 	reset     bool // the next packet begins something new
 	run       int  // frames concealed in a row
 	waited    int  // of them, spent waiting for the next packet, which so may be lost for free
+	dtx       bool // the last packet said that silence follows
+	comfort   int  // frames answered with Comfort since
 	lastLost  bool // the silence before the next packet is due to loss
 	grow      int  // frames to insert so that the delay reaches the target
 	skip      int  // frames to leave out

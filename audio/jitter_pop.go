@@ -66,7 +66,7 @@ func (b *JitterBuffer) play(now time.Time) ([]byte, Kind, bool) {
 // starve answers in a talk spurt when nothing is there: wait for the next packet, which lets the delay grow. Should it
 // grow too long, shorten leaves out what then comes in a heap.
 func (b *JitterBuffer) starve() ([]byte, Kind, bool) {
-	if b.run >= b.cfg.MaxConceal {
+	if b.dtx || b.run >= b.cfg.MaxConceal {
 		b.state = jitterIdle
 		b.lastLost = false
 		b.waited = 0
@@ -111,6 +111,7 @@ func (b *JitterBuffer) start(now time.Time) ([]byte, Kind, bool) {
 func (b *JitterBuffer) take(s *jitterSlot, now time.Time) ([]byte, Kind, bool) {
 	reset := b.reset || s.marker
 	b.reset, b.run = false, 0
+	b.dtx, b.comfort = s.size <= dtxSize, 0
 	b.stats.Played++
 	b.longest = max(b.longest, now.Sub(s.arrival))
 	b.stats.Delay += (max(now.Sub(s.arrival), 0) - b.stats.Delay) / 16
@@ -142,10 +143,15 @@ func (b *JitterBuffer) fade() ([]byte, Kind, bool) {
 	return b.answer(Conceal)
 }
 
-// nothing answers between talk spurts: silence, after what was cut off by a loss has faded.
+// nothing answers between talk spurts: silence, after what was cut off by a loss has faded, or the speaker's background.
 func (b *JitterBuffer) nothing() ([]byte, Kind, bool) {
 	if b.lastLost {
 		return b.fade()
+	}
+	if b.dtx && b.comfort < maxComfort {
+		b.comfort++
+		b.stats.Comfort++
+		return b.answer(Comfort)
 	}
 	return b.answer(Silence)
 }

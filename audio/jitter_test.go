@@ -23,6 +23,7 @@ type jitterScript struct {
 	marker   map[int]bool       // packets with the marker
 	quiet    bool               // the caller reports quiet
 	seqOf    func(i int) uint16 // instead of seq+i
+	dtx      map[int]bool       // packets that say that silence follows: all others have more bytes
 	copies   []int              // each packet brings copies of those so far before it
 }
 
@@ -65,7 +66,7 @@ func (s jitterScript) at(i int) uint32 {
 	return ts
 }
 
-// run returns what was popped: "." silence, "c" conceal, "f3" FEC from packet 3, "3" packet 3, "3!" with reset.
+// run returns what was popped: "." silence, "~" the background, "c" conceal, "f3" FEC from packet 3, "3" packet 3, "3!" with reset.
 func (s jitterScript) run() (string, JitterStats) {
 	b := NewJitterBuffer(s.cfg)
 	var out []string
@@ -76,15 +77,19 @@ func (s jitterScript) run() (string, JitterStats) {
 			if s.seqOf != nil {
 				seq = s.seqOf(i)
 			}
-			b.Push(seq, ts, s.marker[i], []byte{byte(i)}, now)
+			payload := []byte{byte(i), 0, 0}
+			if s.dtx[i] {
+				payload = payload[:1]
+			}
+			b.Push(seq, ts, s.marker[i], payload, now)
 			for _, d := range s.copies {
 				if i >= d {
-					b.PushCopy(s.at(i-d), ts-s.at(i-d), []byte{byte(i - d)}, now)
+					b.PushCopy(s.at(i-d), ts-s.at(i-d), []byte{byte(i - d), 0, 0}, now)
 				}
 			}
 		}
 		payload, kind, reset := b.Pop(now)
-		word := map[Kind]string{Silence: ".", Conceal: "c", FEC: "f", Packet: ""}[kind]
+		word := map[Kind]string{Silence: ".", Conceal: "c", Comfort: "~", FEC: "f", Packet: ""}[kind]
 		if payload != nil {
 			word += fmt.Sprint(payload[0])
 		}
@@ -131,6 +136,9 @@ func TestJitterBuffer(t *testing.T) {
 		{"marker after silence resets", jitterScript{arrivals: map[int][]int{0: {0}, 1: {1}, 2: {2}, 13: {3}, 14: {4}, 15: {5}}, gap: map[int]int{3: 10}, marker: map[int]bool{3: true}, steps: 18}, ". . 0 1 2 c c c c c . . . . . 3! 4 5", JitterStats{Concealed: 5}},
 		{"marker at once resets and loses no time", jitterScript{arrivals: onTime(0, 9, 0), marker: map[int]bool{3: true}, steps: 8}, ". . 0 1 2 3! 4 5", JitterStats{}},
 		{"short DTX gap is silence", jitterScript{arrivals: map[int][]int{0: {0}, 1: {1}, 4: {2}, 5: {3}, 6: {4}}, gap: map[int]int{2: 2}, steps: 9}, ". . 0 1 . . 2 3 4", JitterStats{}},
+		{"DTX: the background goes on", jitterScript{arrivals: map[int][]int{0: {0}, 1: {1}, 6: {2}, 7: {3}, 8: {4}}, dtx: map[int]bool{1: true}, gap: map[int]int{2: 4}, steps: 11}, ". . 0 1 ~ ~ ~ ~ 2 3 4", JitterStats{Comfort: 4}},
+		{"DTX: a sign of life between two silences", jitterScript{arrivals: map[int][]int{0: {0}, 1: {1}, 6: {2}, 7: {3}}, dtx: map[int]bool{1: true, 3: true}, gap: map[int]int{2: 4}, steps: 13}, ". . 0 1 ~ ~ ~ ~ 2 3 ~ ~ ~", JitterStats{Comfort: 7}},
+		{"DTX whose beginning is lost is concealed and then silent", jitterScript{arrivals: map[int][]int{0: {0}, 10: {2}, 11: {3}}, gap: map[int]int{2: 8}, dtx: map[int]bool{1: true}, steps: 13}, ". . 0 c c c c c . . . . 2!", JitterStats{Lost: 1, Concealed: 5}},
 		{"lost marker resets all the same", jitterScript{arrivals: map[int][]int{0: {0}, 1: {1}, 4: {3}, 5: {4}, 6: {5}}, gap: map[int]int{2: 1}, steps: 8}, ". . 0 1 c c 3! 4", JitterStats{Lost: 1, Concealed: 2}},
 		{"a heap after a stall is cut to 200 ms", jitterScript{arrivals: map[int][]int{0: {0}, 1: {1}, 2: {2}, 20: {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}}, steps: 23}, ". . 0 1 2 c c c c c . . . . . . . . . . 3 10 11", JitterStats{Concealed: 5, Dropped: 6}},
 		{"a stray number is left out", jitterScript{arrivals: onTime(0, 9, 0), steps: 8, seqOf: func(i int) uint16 {

@@ -28,7 +28,9 @@ func TestMixer(t *testing.T) {
 		{"two soft ones add", []int16{1000, -300}, []int{100, 100}, func(v int16) bool { return v == 700 }},
 		{"half volume", []int16{1000}, []int{50}, func(v int16) bool { return v == 500 }},
 		{"volume 0 is not there", []int16{1000, 5}, []int{0, 100}, func(v int16) bool { return v == 5 }},
-		{"volume above 100 is 100", []int16{1000}, []int{900}, func(v int16) bool { return v == 1000 }},
+		{"louder", []int16{1000}, []int{150}, func(v int16) bool { return v == 1500 }},
+		{"as loud as it goes", []int16{1000}, []int{900}, func(v int16) bool { return v == 4000 }},
+		{"never torn", []int16{30000}, []int{400}, func(v int16) bool { return v > 30000 }},
 		{"loud ones are limited, not wrapped", []int16{30000, 30000, 30000}, []int{100, 100, 100}, func(v int16) bool { return v > 30000 }},
 		{"loud negative ones", []int16{-30000, -30000}, []int{100, 100}, func(v int16) bool { return v < -30000 && v > -32768 }},
 	} {
@@ -86,10 +88,47 @@ func TestLevel(t *testing.T) {
 	require.Equal(t, uint8(90), Level(constant(1)))
 }
 
-func TestVolume(t *testing.T) {
-	for level, want := range map[uint8]int{0: 100, 15: 100, 25: 75, 45: VolumeSpeaking, 46: 23, 55: 0, 127: 0, 255: 0} {
-		require.Equal(t, want, Volume(level), level)
+func TestAmplify(t *testing.T) {
+	for _, tt := range []struct {
+		sample int16
+		volume int
+		want   int16
+	}{
+		{1000, 100, 1000}, {-32768, 100, -32768}, {1000, 0, 0}, {-1000, 150, -1500}, {1000, 900, 4000}, {1000, -5, 0},
+		{30000, 150, limit(45000)}, {-30000, 150, limit(-45000)},
+	} {
+		f := constant(tt.sample)
+		Amplify(f, tt.volume)
+		require.Equal(t, constant(tt.want), f, "%d at %d %%", tt.sample, tt.volume)
 	}
+}
+
+func TestConvert(t *testing.T) {
+	mono, stereo := NewFrame(1), NewFrame(2)
+	for i := range mono {
+		mono[i], stereo[2*i], stereo[2*i+1] = int16(i), int16(i), int16(i+10)
+	}
+	got := NewFrame(2)
+	require.NoError(t, Convert(got, mono))
+	require.Equal(t, []int16{0, 0, 1, 1, 2, 2}, []int16(got[:6]))
+	require.NoError(t, Convert(got, stereo))
+	require.Equal(t, stereo, got)
+	half := NewFrame(1)
+	require.NoError(t, Convert(half, stereo))
+	require.Equal(t, []int16{5, 6, 7}, []int16(half[:3]))
+	require.NoError(t, Convert(half, mono))
+	require.Equal(t, mono, half)
+	loud := NewFrame(2)
+	for i := range loud {
+		loud[i] = -32768
+	}
+	require.NoError(t, Convert(half, loud))
+	require.Equal(t, constant(-32768), half)
+	for _, wrong := range []Frame{nil, mono[:959], make(Frame, 3*FrameSamples)} {
+		require.ErrorIs(t, Convert(half, wrong), ErrFrameSize)
+		require.ErrorIs(t, Convert(wrong, half), ErrFrameSize)
+	}
+	require.Zero(t, testing.AllocsPerRun(100, func() { Amplify(loud, 120); _ = Convert(half, loud) }))
 }
 
 func TestMuLaw(t *testing.T) {

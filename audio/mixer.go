@@ -26,14 +26,17 @@ func NewMixer(channels int) *Mixer {
 // Channels returns the number of channels of the result.
 func (m *Mixer) Channels() int { return len(m.sum) / FrameSamples }
 
-// Add adds f at a volume in percent, 0 (nothing) to 100 (as it is); values outside are brought inside. f may have one
+// MaxVolume is how much louder a mixer makes a frame, in percent: 12 dB.
+const MaxVolume = 400
+
+// Add adds f at a volume in percent, 0 (nothing), 100 (as it is), up to [MaxVolume]; values outside are brought inside. f may have one
 // channel or two: mono goes to both sides, stereo is halved into one. Another length is [ErrFrameSize].
 func (m *Mixer) Add(f Frame, volume int) error {
 	from, to := f.Channels(), m.Channels()
 	if from != 1 && from != 2 {
 		return fmt.Errorf("%w: %d samples", ErrFrameSize, len(f))
 	}
-	gain := int32(min(max(volume, 0), 100))
+	gain := int32(min(max(volume, 0), MaxVolume))
 	if gain == 0 {
 		return nil
 	}
@@ -97,4 +100,37 @@ func limit(v int32) int16 {
 		return int16(-mixKnee - over*mixHeadway/(over+mixHeadway))
 	}
 	return int16(v)
+}
+
+// Amplify makes f louder or softer by a volume in percent, as [Mixer.Add] does, and limits it as a mixer does.
+func Amplify(f Frame, volume int) {
+	gain := int32(min(max(volume, 0), MaxVolume))
+	if gain == 100 {
+		return
+	}
+	for i, s := range f {
+		f[i] = limit(int32(s) * gain / 100)
+	}
+}
+
+// Convert copies src to dst in the number of channels that dst has: mono goes to both sides, stereo is halved into one.
+// Lengths that are no frame's are [ErrFrameSize].
+func Convert(dst, src Frame) error {
+	to, from := dst.Channels(), src.Channels()
+	if to < 1 || to > 2 || from < 1 || from > 2 {
+		return fmt.Errorf("%w: from %d samples to %d", ErrFrameSize, len(src), len(dst))
+	}
+	switch {
+	case from == to:
+		copy(dst, src)
+	case from == 1:
+		for i, s := range src {
+			dst[2*i], dst[2*i+1] = s, s
+		}
+	default:
+		for i := range dst {
+			dst[i] = int16((int32(src[2*i]) + int32(src[2*i+1])) / 2)
+		}
+	}
+	return nil
 }

@@ -57,6 +57,9 @@ func (muEncoder) Encode(f Frame, dst []byte) (int, error) {
 // SetBitrate changes nothing: µ-law has one rate.
 func (muEncoder) SetBitrate(int) error { return nil }
 
+// SetMaxBandwidth changes nothing: µ-law keeps what the samples hold.
+func (muEncoder) SetMaxBandwidth(int) error { return nil }
+
 // SetExpectedLoss changes nothing: µ-law has no redundancy.
 func (muEncoder) SetExpectedLoss(int) error { return nil }
 

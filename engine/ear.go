@@ -11,12 +11,21 @@ import (
 type ear struct {
 	buffer *audio.JitterBuffer
 	meter  meter
-	active atomic.Bool // a packet has come: before that there is nothing to decode
-	asked  []uint16    // scratch of the goroutine that receives
+	user   atomic.Pointer[UserID] // who is heard; nil: nobody, or nobody has said yet
+	active atomic.Bool            // a packet has come: before that there is nothing to decode
+	asked  []uint16               // scratch of the goroutine that receives
 
 	// Of the player's goroutine:
 	decoder audio.Decoder
 	frame   audio.Frame
+}
+
+// speaker returns who is heard, "" when that is not known.
+func (e *ear) speaker() UserID {
+	if u := e.user.Load(); u != nil {
+		return *u
+	}
+	return ""
 }
 
 // next decodes 20 ms; nil is silence.
@@ -44,7 +53,7 @@ func (e *ear) next(codec audio.Codec, channels int, now time.Time) (audio.Frame,
 		err = e.decoder.Decode(payload, e.frame)
 	case audio.FEC:
 		err = e.decoder.DecodeFEC(payload, e.frame)
-	case audio.Conceal:
+	case audio.Conceal, audio.Comfort:
 		err = e.decoder.Conceal(e.frame)
 	}
 	if err != nil {

@@ -20,10 +20,11 @@ const slots = 10
 // media is one room's media session: the microphone, and the line to the server, which is a new one after a return to
 // another server.
 type media struct {
-	room *Room
-	mic  *Microphone
-	line atomic.Pointer[line]
-	next atomic.Pointer[line] // while it is being negotiated
+	room  *Room
+	mic   *Microphone
+	gains gains
+	line  atomic.Pointer[line]
+	next  atomic.Pointer[line] // while it is being negotiated
 
 	begun bool // the server has answered the offer; set and read by Enter only
 	gone  bool // it is not to be played any more; guarded by the player's turn
@@ -48,8 +49,8 @@ type line struct {
 
 func newMedia(r *Room) (*media, error) {
 	m := &media{room: r, connected: make(chan struct{})}
-	m.mic = &Microphone{media: m, turn: make(chan struct{}, 1)}
-	m.mic.expected.Store(int32(firstExpectation.percent))
+	m.mic = newMicrophone(m)
+	m.gains.playout.Store(100)
 	l, err := m.newLine()
 	if err != nil {
 		return nil, err
@@ -209,10 +210,15 @@ func (l *line) setSlots(list []signaling.Slot, notified bool) {
 	}
 	l.told = notified
 	clear(l.heard)
+	users := make([]*UserID, len(l.ears))
 	for _, s := range list {
 		if i, known := mids[s.MID]; known && s.UserID != "" && i < len(l.ears) {
 			l.heard[s.UserID] = l.ears[i]
+			users[i] = &s.UserID
 		}
+	}
+	for i, e := range l.ears {
+		e.user.Store(users[i])
 	}
 }
 

@@ -24,6 +24,9 @@ type Microphone struct {
 	// publishing is read with each frame. It is set after the server has agreed, and cleared before it is asked.
 	publishing atomic.Bool
 	meter      meter                             // of what is published
+	monitor    monitor                           // of what is published, for this user's own ear
+	volume     atomic.Int32                      // of what is captured, in per cent
+	quality    atomic.Int32                      // an AudioQuality
 	effects    atomic.Pointer[effects.Processor] // nil until somebody asks for it
 	expected   atomic.Int32                      // loss, in per cent, that the encoder prepares for
 
@@ -40,6 +43,15 @@ type Microphone struct {
 type capture struct {
 	cancel context.CancelFunc
 	freed  chan struct{} // closed when the device is free again
+}
+
+func newMicrophone(media *media) *Microphone {
+	m := &Microphone{media: media, turn: make(chan struct{}, 1)}
+	m.expected.Store(int32(firstExpectation.percent))
+	m.quality.Store(int32(AudioQualityDefault))
+	m.volume.Store(100)
+	m.monitor.volume.Store(100)
+	return m
 }
 
 // Microphone returns this user's microphone in the room. Without a codec there is none: nil.
@@ -65,9 +77,6 @@ func (m *Microphone) Effects() (*effects.Processor, error) {
 	m.effects.CompareAndSwap(nil, p) // the first one stays
 	return m.effects.Load(), nil
 }
-
-// voice is how the microphone is encoded until the quality can be chosen: the documents' AudioQuality Default.
-var voice = audio.EncoderConfig{Bitrate: 50_000, FEC: true, Voice: true}
 
 // Open opens the device and publishes, unless muted. Opening an open microphone publishes
 // what an audio lock has silenced and released since, and else does nothing.
@@ -95,10 +104,7 @@ func (m *Microphone) Open(ctx context.Context) error {
 	if err := ending.wait(ctx); err != nil {
 		return err
 	}
-	voice := voice
-	voice.Channels = cfg.Microphone.Channels()
-	voice.ExpectedLoss = int(m.expected.Load())
-	enc, err := cfg.Codec.NewEncoder(voice)
+	enc, err := newEncoder(cfg.Codec, m.AudioQuality(), int(m.expected.Load()))
 	if err != nil {
 		return &Error{Code: signaling.ErrMicStartFailed.Code, Err: err}
 	}
@@ -137,7 +143,7 @@ func notOpened(err error) error {
 }
 
 // begin captures from a source that has been started, or stops it: the seat or the room may have gone meanwhile.
-func (m *Microphone) begin(src audio.Source, enc audio.Encoder) error {
+func (m *Microphone) begin(src audio.Source, enc encoder) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &capture{cancel: cancel, freed: make(chan struct{})}
 	r := m.media.room
@@ -314,7 +320,7 @@ func (c *capture) wait(ctx context.Context) error {
 }
 
 // capture runs until it is cancelled or the source ends, and frees the device.
-func (m *Microphone) capture(ctx context.Context, c *capture, src audio.Source, enc audio.Encoder) {
+func (m *Microphone) capture(ctx context.Context, c *capture, src audio.Source, enc encoder) {
 	m.run(ctx, src, enc)
 	m.stop(src)
 	m.mu.Lock()
@@ -360,7 +366,7 @@ func (m *Microphone) stop(src audio.Source) {
 }
 
 // run captures and sends until its context or the source ends.
-func (m *Microphone) run(ctx context.Context, src audio.Source, enc audio.Encoder) {
+func (m *Microphone) run(ctx context.Context, src audio.Source, enc encoder) {
 	frame := audio.NewFrame(src.Channels())
 	s := newSender(m, enc)
 	for {

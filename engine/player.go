@@ -143,16 +143,21 @@ type output struct {
 	broken   bool // an error has been logged: a wrong codec would fill the log
 }
 
-// add mixes in 20 ms of everybody who is heard in a room.
+// add mixes in 20 ms of everybody who is heard in a room, and of this user's own voice if that is wanted.
 func (o *output) add(m *media, now time.Time) {
 	for _, e := range m.line.Load().ears {
 		f, err := e.next(o.codec, o.channels, now)
 		if err == nil && f != nil {
-			err = o.mixer.Add(f, 100)
+			err = o.mixer.Add(f, m.gains.of(e.speaker()))
 		}
-		if err != nil && !o.broken {
-			o.broken = true
-			o.log.Warn("received audio cannot be decoded; do both ends use the same codec?", "error", err)
-		}
+		o.failed("received audio cannot be decoded; do both ends use the same codec?", err)
+	}
+	o.failed("ear monitor", m.mic.monitor.mix(o.mixer))
+}
+
+func (o *output) failed(what string, err error) {
+	if err != nil && !o.broken {
+		o.broken = true
+		o.log.Warn(what, "error", err)
 	}
 }

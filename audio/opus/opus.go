@@ -23,6 +23,12 @@ const (
 	defaultComplexity = 9
 )
 
+// bandwidths has RFC 6716's names for the highest frequency in Hz (section 2).
+var bandwidths = map[int]libopus.Bandwidth{
+	0: libopus.Fullband, 4000: libopus.Narrowband, 6000: libopus.Mediumband, 8000: libopus.Wideband,
+	12000: libopus.SuperWideband, 20000: libopus.Fullband,
+}
+
 type codec struct{}
 
 func (codec) NewEncoder(cfg audio.EncoderConfig) (audio.Encoder, error) {
@@ -50,6 +56,7 @@ func (codec) NewEncoder(cfg audio.EncoderConfig) (audio.Encoder, error) {
 	}{
 		{"bitrate", enc.SetBitrate(cfg.Bitrate)},
 		{"complexity", enc.SetComplexity(cfg.Complexity)},
+		{"bandwidth", enc.SetMaxBandwidth(bandwidths[cfg.MaxBandwidth])},
 		{"expected loss", enc.SetPacketLossPerc(cfg.ExpectedLoss)},
 		{"FEC", enc.SetInBandFEC(cfg.FEC)},
 		{"DTX", enc.SetDTX(cfg.DTX)},
@@ -98,6 +105,17 @@ func (e *encoder) Encode(f audio.Frame, dst []byte) (int, error) {
 func (e *encoder) SetBitrate(bitrate int) error {
 	if err := e.enc.SetBitrate(bitrate); err != nil {
 		return fmt.Errorf("opus: set bitrate %d: %w", bitrate, err)
+	}
+	return nil
+}
+
+func (e *encoder) SetMaxBandwidth(hz int) error {
+	bandwidth, known := bandwidths[hz]
+	if !known {
+		return fmt.Errorf("opus: bandwidth %d Hz, want 4000, 6000, 8000, 12000 or 20000", hz)
+	}
+	if err := e.enc.SetMaxBandwidth(bandwidth); err != nil {
+		return fmt.Errorf("opus: set bandwidth %d Hz: %w", hz, err)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ type call struct {
 
 // figures is what came of a call, from the moment when the loss began.
 type figures struct {
-	concealed float64       // per cent of the time in which no frame of the speaker's was played: made up, or silence
+	concealed float64       // per cent of the time in which no frame of the speaker's was played: made up, or silence where something was said
 	fec       float64       // per cent of the time in which a coarse copy was played (in-band FEC)
 	lost      float64       // per cent of the packets that did not reach the listener
 	late      uint64        // packets that came after they were due
@@ -94,7 +94,7 @@ func (c call) run(t *testing.T) (f figures) {
 		frames := float64(c.talk / audio.FrameDuration)
 		slices.Sort(delays)
 		f = figures{
-			concealed: 100 * (1 - float64(after.Played-before.Played+after.FEC-before.FEC)/frames),
+			concealed: 100 * (1 - float64(after.Played-before.Played+after.FEC-before.FEC+after.Comfort-before.Comfort)/frames),
 			fec:       100 * float64(after.FEC-before.FEC) / frames,
 			late:      after.Late - before.Late,
 			down:      float64(down.Bytes-downBefore.Bytes) * 8 / c.talk.Seconds() / 1000,

@@ -63,6 +63,9 @@ func (s *Server) NewUserOn(t testing.TB, i int, id engine.UserID) *User {
 	return u
 }
 
+// Tone returns what the user's microphone hums, in Hz.
+func (u *User) Tone() float64 { return u.tone }
+
 // Start starts a voice room with this user as its owner, seated and with an open microphone.
 func (u *User) Start(t testing.TB, id engine.RoomID) {
 	t.Helper()
