@@ -15,6 +15,9 @@ var (
 	// ErrChannels reports a number of channels that is not supported.
 	ErrChannels = errors.New("audio: unsupported number of channels")
 
+	// ErrPacketsOnly reports that a source of packets cannot give frames, for nothing decodes them.
+	ErrPacketsOnly = errors.New("audio: this source gives Opus packets only")
+
 	// ErrPacket reports a packet that the codec cannot decode: damaged, or not of 20 ms.
 	ErrPacket = errors.New("audio: bad packet")
 

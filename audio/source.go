@@ -127,6 +127,16 @@ func (s *ToneSource) Stop() error { return s.stop() }
 // NewSilenceSource returns a source that is silent for ever, in mono: a bot's microphone.
 func NewSilenceSource() *PCMSource { return NewPCMSource(nil, PCMOptions{Silence: true}) }
 
+// PacketSource is a [Source] whose sound has been encoded already, such as an Ogg Opus file's. It is sent as it is, so
+// neither a codec nor cgo is needed for it, and nothing can be done to it: no volume, no effect, no music.
+type PacketSource interface {
+	Source
+	// ReadPacket writes the next 20 ms, one Opus packet, to dst, which has at least [MaxPacket] bytes, and returns its
+	// length and its level in -dBov (RFC 6464), which is a guess where nothing was decoded. A length of 0 is silence.
+	// All else is as for ReadFrame, which such a source may refuse.
+	ReadPacket(ctx context.Context, dst []byte) (n int, level uint8, err error)
+}
+
 // device is what paced sources and sinks share: started or not, and since when.
 type device struct {
 	pacer *Pacer

@@ -12,6 +12,7 @@ type ear struct {
 	buffer *audio.JitterBuffer
 	meter  meter
 	user   atomic.Pointer[UserID] // who is heard; nil: nobody, or nobody has said yet
+	ssrc   atomic.Uint32          // of the newest packet
 	active atomic.Bool            // a packet has come: before that there is nothing to decode
 	asked  []uint16               // scratch of the goroutine that receives
 

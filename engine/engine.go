@@ -29,12 +29,15 @@ type Config struct {
 	// RenewUserSig is called in time.
 	TokenSource TokenSource
 
-	// Codec is opus.Codec, unless both ends are tests. Without one there is no media: a moderator's bot.
+	// Codec is opus.Codec, unless both ends are tests. Without one nothing is encoded or decoded, and there is no media (a
+	// moderator's bot) unless the Microphone is an audio.PacketSource or Packets is set.
 	Codec audio.Codec
-	// Microphone is what is said; nil: this user only listens.
+	// Microphone is what is said; nil: this user only listens. The packets of an audio.PacketSource are sent as they are.
 	Microphone audio.Source
 	// Speaker is where everybody else is heard, in all rooms of this login; nil: what they say is not decoded.
 	Speaker audio.Sink
+	// Packets asks for media without a Codec, for what taps packets ([Room.TapPackets]).
+	Packets bool
 
 	// GiveUp is how long to try to come back when the connection is lost; 0 means 90 s, less than 0 not at all. Seats
 	// and requests wait for the server's grace period, 30 s unless it is set otherwise.
@@ -64,7 +67,7 @@ func (c Config) validate() error {
 	if c.UserSig == "" && c.TokenSource == nil {
 		add("Config.UserSig is missing, and there is no TokenSource; package usersig and the command voiceroom usersig make one")
 	}
-	if c.Codec == nil && (c.Microphone != nil || c.Speaker != nil) {
+	if c.Codec == nil && (c.Microphone != nil && !c.packets() || c.Speaker != nil) {
 		add("Config.Codec is missing, and Microphone and Speaker need one: use opus.Codec")
 	}
 	if c.Microphone != nil && c.Microphone.Channels() != 1 && c.Microphone.Channels() != 2 {
@@ -75,6 +78,15 @@ func (c Config) validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// packets tells whether the microphone encodes by itself.
+func (c Config) packets() bool {
+	_, encodes := c.Microphone.(audio.PacketSource)
+	return encodes
+}
+
+// media tells whether rooms have media.
+func (c Config) media() bool { return c.Codec != nil || c.Packets || c.packets() }
 
 // Observer is told about the login. Every function is optional.
 type Observer struct {

@@ -20,11 +20,13 @@ const slots = 10
 // media is one room's media session: the microphone, and the line to the server, which is a new one after a return to
 // another server.
 type media struct {
-	room  *Room
-	mic   *Microphone
-	gains gains
-	line  atomic.Pointer[line]
-	next  atomic.Pointer[line] // while it is being negotiated
+	room      *Room
+	mic       *Microphone
+	gains     gains
+	taps      taps
+	listeners listeners
+	line      atomic.Pointer[line]
+	next      atomic.Pointer[line] // while it is being negotiated
 
 	begun bool // the server has answered the offer; set and read by Enter only
 	gone  bool // it is not to be played any more; guarded by the player's turn
@@ -41,6 +43,7 @@ type media struct {
 type line struct {
 	peer *rtc.Peer
 	ears []*ear // by slot
+	taps *taps
 
 	mu    sync.Mutex // protects what follows
 	heard map[UserID]*ear
@@ -59,9 +62,12 @@ func newMedia(r *Room) (*media, error) {
 	return m, nil
 }
 
+// self is this user, for taps.
+func (m *media) self() UserID { return m.room.eng.cfg.UserID }
+
 // newLine makes an offer for a connection.
 func (m *media) newLine() (*line, error) {
-	l := &line{heard: map[UserID]*ear{}}
+	l := &line{heard: map[UserID]*ear{}, taps: &m.taps}
 	var buffer audio.JitterConfig
 	if c, ok := m.room.eng.cfg.Codec.(interface{ HasFEC(packet []byte) bool }); ok {
 		buffer.HasFEC = c.HasFEC
@@ -125,6 +131,7 @@ func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
 	if slot < len(l.ears) && len(payload) > 0 {
 		e := l.ears[slot]
 		now := time.Now()
+		e.ssrc.Store(h.SSRC)
 		e.buffer.Push(h.SequenceNumber, h.Timestamp, h.Marker, payload, now)
 		// What is missing comes, if asked for, with the packet after the next round trip.
 		if trip := l.peer.RoundTrip(); trip > 0 {
@@ -132,6 +139,7 @@ func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
 				l.peer.Ask(slot, e.asked)
 			}
 		}
+		l.taps.show(e.speaker, h.SSRC, h.Timestamp, payload)
 		if level, ok := l.peer.Level(h); ok {
 			e.meter.add(level)
 		}
@@ -141,7 +149,9 @@ func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
 
 func (l *line) copied(slot int, ts, age uint32, payload []byte) {
 	if slot < len(l.ears) {
-		l.ears[slot].buffer.PushCopy(ts, age, payload, time.Now())
+		e := l.ears[slot]
+		e.buffer.PushCopy(ts, age, payload, time.Now())
+		l.taps.show(e.speaker, e.ssrc.Load(), ts, payload)
 	}
 }
 
@@ -263,6 +273,7 @@ func (r *Room) AudioStats(u UserID) (stats audio.JitterStats, ok bool) {
 func (m *media) close() {
 	m.mic.shut()
 	m.room.eng.player.remove(m)
+	m.listeners.end()
 	m.mu.Lock()
 	m.over = true
 	l := m.line.Load()

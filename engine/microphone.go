@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/audio/effects"
@@ -54,7 +55,7 @@ func newMicrophone(media *media) *Microphone {
 	return m
 }
 
-// Microphone returns this user's microphone in the room. Without a codec there is none: nil.
+// Microphone returns this user's microphone in the room. Without media there is none: nil (see [Config.Codec]).
 func (r *Room) Microphone() *Microphone {
 	if r.media == nil {
 		return nil
@@ -69,6 +70,9 @@ func (m *Microphone) Effects() (*effects.Processor, error) {
 	src := m.media.room.eng.cfg.Microphone
 	if src == nil {
 		return nil, signaling.ErrNoMic
+	}
+	if _, encodes := src.(audio.PacketSource); encodes {
+		return nil, signaling.WithOp("Effects", signaling.Errorf(ErrInvalidParameter.Code, "this microphone gives packets that are encoded already; decode them first"))
 	}
 	p, err := effects.New(src.Channels())
 	if err != nil {
@@ -104,9 +108,12 @@ func (m *Microphone) Open(ctx context.Context) error {
 	if err := ending.wait(ctx); err != nil {
 		return err
 	}
-	enc, err := newEncoder(cfg.Codec, m.AudioQuality(), int(m.expected.Load()))
-	if err != nil {
-		return &Error{Code: signaling.ErrMicStartFailed.Code, Err: err}
+	var enc encoder
+	if _, encodes := cfg.Microphone.(audio.PacketSource); !encodes {
+		var err error
+		if enc, err = newEncoder(cfg.Codec, m.AudioQuality(), int(m.expected.Load())); err != nil {
+			return &Error{Code: signaling.ErrMicStartFailed.Code, Err: err}
+		}
 	}
 	if err := cfg.Microphone.Start(ctx); err != nil {
 		return notOpened(err)
@@ -337,9 +344,17 @@ func (m *Microphone) capture(ctx context.Context, c *capture, src audio.Source, 
 	}
 }
 
+// lastWords is how long the last packets have to arrive: what is announced to the server may overtake them.
+const lastWords = 200 * time.Millisecond
+
 // ended tells the others that nothing more comes, unless the microphone has been opened again meanwhile.
 func (m *Microphone) ended() {
 	r := m.media.room
+	select {
+	case <-time.After(lastWords):
+	case <-r.done:
+		return
+	}
 	select {
 	case m.turn <- struct{}{}:
 	case <-r.done:
@@ -367,15 +382,30 @@ func (m *Microphone) stop(src audio.Source) {
 
 // run captures and sends until its context or the source ends.
 func (m *Microphone) run(ctx context.Context, src audio.Source, enc encoder) {
-	frame := audio.NewFrame(src.Channels())
-	s := newSender(m, enc)
-	for {
-		if err := src.ReadFrame(ctx, frame); err != nil {
-			if ctx.Err() == nil && !errors.Is(err, io.EOF) {
-				m.media.room.log.Warn("the microphone failed; StartMicrophone tries again", "error", err)
+	var err error
+	if packets, encodes := src.(audio.PacketSource); encodes {
+		err = m.runPackets(ctx, packets)
+	} else {
+		frame := audio.NewFrame(src.Channels())
+		s := newSender(m, enc)
+		for err == nil {
+			if err = src.ReadFrame(ctx, frame); err == nil {
+				s.frame(frame)
 			}
-			return
 		}
-		s.frame(frame)
+	}
+	if ctx.Err() == nil && !errors.Is(err, io.EOF) {
+		m.media.room.log.Warn("the microphone failed; StartMicrophone tries again", "error", err)
+	}
+}
+
+func (m *Microphone) runPackets(ctx context.Context, src audio.PacketSource) error {
+	s := newPacketSender(m)
+	for {
+		n, level, err := src.ReadPacket(ctx, s.packet)
+		if err != nil {
+			return err
+		}
+		s.encoded(n, level)
 	}
 }

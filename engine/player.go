@@ -111,7 +111,7 @@ func (p *player) stop() {
 // play makes frames as late as possible: the speaker asks for one every 20 ms.
 func (p *player) play(ctx context.Context, codec audio.Codec) {
 	channels := p.sink.Channels()
-	o := &output{log: p.log, codec: codec, channels: channels, mixer: audio.NewMixer(channels)}
+	o := &output{log: p.log, codec: codec, channels: channels, mixer: audio.NewMixer(channels), silence: audio.NewFrame(channels)}
 	frame := audio.NewFrame(channels)
 	for ctx.Err() == nil {
 		p.mu.Lock()
@@ -140,6 +140,7 @@ type output struct {
 	codec    audio.Codec
 	channels int
 	mixer    *audio.Mixer
+	silence  audio.Frame
 	broken   bool // an error has been logged: a wrong codec would fill the log
 }
 
@@ -148,10 +149,13 @@ func (o *output) add(m *media, now time.Time) {
 	for _, e := range m.line.Load().ears {
 		f, err := e.next(o.codec, o.channels, now)
 		if err == nil && f != nil {
-			err = o.mixer.Add(f, m.gains.of(e.speaker()))
+			user := e.speaker()
+			m.listeners.feed(user, f)
+			err = o.mixer.Add(f, m.gains.of(user))
 		}
 		o.failed("received audio cannot be decoded; do both ends use the same codec?", err)
 	}
+	m.listeners.rest(o.silence)
 	o.failed("ear monitor", m.mic.monitor.mix(o.mixer))
 }
 

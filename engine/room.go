@@ -20,7 +20,7 @@ type Room struct {
 	events *dispatch.Queue // the engine's: a login has one order of callbacks
 
 	observers dispatch.Observers[RoomObserver]
-	media     *media // nil without a codec
+	media     *media // nil where Config asks for none
 
 	mu     sync.Mutex // protects what follows; nothing is called while it is held
 	known  bool       // the server has let this user in, and view is its snapshot: from then on a return concerns the room
@@ -68,7 +68,7 @@ func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver) (*Room, 
 	if o != nil {
 		r.observers.Add(o, r.events.Inside)
 	}
-	if e.cfg.Codec != nil { // before the room can be found: what ends it ends its media
+	if e.cfg.media() { // before the room can be found: what ends it ends its media
 		m, err := newMedia(r)
 		if err != nil {
 			return nil, &Error{Code: signaling.ErrMediaNotNegotiated.Code, Op: "Enter", Err: err}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"log/slog"
+	"math/rand/v2"
 
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/internal/rtc"
@@ -19,25 +20,56 @@ type sender struct {
 	talking bool // the frame before this one was sent
 	silent  int  // packets in a row that say nothing but that there is silence (DTX)
 	broken  bool // an error has been logged: there are 50 frames a second
+
+	stream uint32 // for taps
+	clock  uint32
 }
 
 func newSender(m *Microphone, enc encoder) *sender {
 	return &sender{
 		mic: m, log: m.media.room.log, encoder: enc, out: audio.NewFrame(enc.channels), packet: make([]byte, audio.MaxPacket),
+		stream: rand.Uint32(),
 	}
+}
+
+// newPacketSender returns a sender of packets that are encoded already.
+func newPacketSender(m *Microphone) *sender {
+	return &sender{mic: m, log: m.media.room.log, packet: make([]byte, audio.MaxPacket), stream: rand.Uint32()}
 }
 
 // frame takes the next 20 ms from the device; f is changed.
 func (s *sender) frame(f audio.Frame) {
-	peer := s.mic.media.line.Load().peer // another one after a return to another server
-	if !s.mic.publishing.Load() {
-		peer.Skip(audio.FrameSamples)
-		s.talking = false
+	peer, ok := s.begin()
+	if !ok {
 		return
 	}
 	s.adapt()
 	s.process(f)
-	s.send(peer)
+	n, err := s.enc.Encode(s.out, s.packet)
+	if err != nil {
+		s.failed("a frame could not be encoded", err)
+		n = 0
+	}
+	s.send(peer, n, audio.Level(s.out))
+}
+
+// encoded takes the next 20 ms from a device that encodes by itself: a packet of n bytes lies in s.packet.
+func (s *sender) encoded(n int, level uint8) {
+	if peer, ok := s.begin(); ok {
+		s.send(peer, n, level)
+	}
+}
+
+// begin is false for 20 ms that nobody is to hear.
+func (s *sender) begin() (peer *rtc.Peer, ok bool) {
+	s.clock += audio.FrameSamples
+	peer = s.mic.media.line.Load().peer // another one after a return to another server
+	if !s.mic.publishing.Load() {
+		peer.Skip(audio.FrameSamples)
+		s.talking = false
+		return nil, false
+	}
+	return peer, true
 }
 
 // process makes of what was captured what the others hear.
@@ -54,22 +86,17 @@ func (s *sender) process(f audio.Frame) {
 	}
 }
 
-func (s *sender) send(peer *rtc.Peer) {
-	n, err := s.enc.Encode(s.out, s.packet)
-	if err != nil {
-		s.failed("a frame could not be encoded", err)
-		peer.Skip(audio.FrameSamples)
-		return
-	}
-	level := audio.Level(s.out)
+// send sends a packet of n bytes.
+func (s *sender) send(peer *rtc.Peer, n int, level uint8) {
 	s.mic.meter.add(level)
-	if s.saysSilence(n) {
+	if n == 0 || s.saysSilence(n) {
 		peer.Skip(audio.FrameSamples)
 		return
 	}
 	if err := peer.WriteAudio(s.packet[:n], audio.FrameSamples, level, !s.talking); err != nil {
 		s.log.Debug("a frame could not be sent", "error", err)
 	}
+	s.mic.media.taps.show(s.mic.media.self, s.stream, s.clock, s.packet[:n])
 	s.talking = true
 }
 
