@@ -36,7 +36,7 @@ func NewOggSource(r io.Reader, opts OggOptions) (*OggSource, error) {
 		return nil, err
 	}
 	for i, p := range ogg.Packets {
-		if d := packetDuration(p); d != FrameDuration || len(p) > MaxPacket {
+		if d := PacketDuration(p); d != FrameDuration || len(p) > MaxPacket {
 			return nil, fmt.Errorf("%w: packet %d has %v and %d bytes; only packets of 20 ms can be sent as they are, such as opusenc --framesize 20 makes", ErrFormat, i, d, len(p))
 		}
 	}
@@ -103,8 +103,8 @@ func (s *OggSource) Started() time.Time { return s.startedAt() }
 // Stop ends the play.
 func (s *OggSource) Stop() error { return s.stop() }
 
-// packetDuration returns how long an Opus packet sounds (RFC 6716 section 3.1), 0 for what is none.
-func packetDuration(p []byte) time.Duration {
+// PacketDuration returns how long an Opus packet sounds (RFC 6716 section 3.1), 0 for what is none.
+func PacketDuration(p []byte) time.Duration {
 	if len(p) == 0 {
 		return 0
 	}

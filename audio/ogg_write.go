@@ -68,6 +68,9 @@ func (o *OggWriter) WritePacket(packet []byte) error {
 	return nil
 }
 
+// WriteSilence appends 20 ms of silence.
+func (o *OggWriter) WriteSilence() error { return o.WritePacket(opusSilence) }
+
 // Close ends the stream.
 func (o *OggWriter) Close() error {
 	if err := o.w.Close(); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"sync/atomic"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -43,9 +44,7 @@ func (g *gains) of(u UserID) int {
 func with(m *map[UserID]int, u UserID, value int, is bool) *map[UserID]int {
 	next := map[UserID]int{}
 	if m != nil {
-		for k, v := range *m {
-			next[k] = v
-		}
+		maps.Copy(next, *m)
 	}
 	delete(next, u)
 	if is {

@@ -1,0 +1,188 @@
+package voiceroom
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/seatgrid"
+)
+
+// EventType says what an [Event] is about.
+type EventType string
+
+// The types of events.
+const (
+	EventEntered       EventType = "entered"       // User has come
+	EventLeft          EventType = "left"          // User has gone
+	EventSeated        EventType = "seated"        // User sits on Seat, perhaps after another one
+	EventUnseated      EventType = "unseated"      // User has left Seat
+	EventAudioOn       EventType = "audioOn"       // User is heard
+	EventAudioOff      EventType = "audioOff"      // User is not heard any more
+	EventSeatLocked    EventType = "seatLocked"    // nobody can take Seat
+	EventSeatUnlocked  EventType = "seatUnlocked"  // Seat can be taken
+	EventAudioLocked   EventType = "audioLocked"   // nobody is heard on Seat
+	EventAudioUnlocked EventType = "audioUnlocked" // whoever sits on Seat may speak
+	EventRequest       EventType = "request"       // User applies for Seat, or invites to it: Request is its id
+	EventRequestOver   EventType = "requestOver"   // Request needs no answer any more
+	EventRole          EventType = "role"          // User is Value: owner, administrator or member
+	EventRenamed       EventType = "renamed"       // User is called Name
+	EventRoomName      EventType = "roomName"      // the room is called Value
+	EventSeatMode      EventType = "seatMode"      // seats are taken by Value: freely or on application
+	EventDismissed     EventType = "dismissed"     // the room has ended
+	EventKickedOut     EventType = "kickedOut"     // this user is out of the room; Value says why
+)
+
+// Event is something that has happened in a room, for logs and for bots that read text. Its JSON keeps its names.
+type Event struct {
+	Time    time.Time           `json:"time"`
+	Type    EventType           `json:"type"`
+	User    engine.UserID       `json:"user,omitempty"`
+	Name    string              `json:"name,omitempty"` // under which User is shown, where that is known
+	Seat    *engine.SeatIndex   `json:"seat,omitempty"`
+	Request string              `json:"request,omitempty"`
+	Value   string              `json:"value,omitempty"`
+	Kind    *engine.RequestType `json:"kind,omitempty"` // of a request: 0 an application, 1 an invitation
+}
+
+// String returns the event as a line of text.
+func (e Event) String() string {
+	var b strings.Builder
+	b.WriteString(string(e.Type))
+	if e.User != "" {
+		fmt.Fprintf(&b, " %s", e.User)
+		if e.Name != "" && e.Name != string(e.User) {
+			fmt.Fprintf(&b, " (%s)", e.Name)
+		}
+	}
+	if e.Seat != nil {
+		fmt.Fprintf(&b, " seat %d", *e.Seat)
+	}
+	if e.Value != "" {
+		fmt.Fprintf(&b, " %s", e.Value)
+	}
+	return b.String()
+}
+
+// Watch tells f of everything that happens in the grid's room, in order and never two at once, until remove is called or
+// the room is over. It begins with who sits where, so that f knows the room.
+func Watch(grid *seatgrid.Grid, f func(Event)) (remove func(), err error) {
+	room := grid.Room()
+	if room == nil {
+		return nil, engine.ErrNotInRoom
+	}
+	w := &watcher{f: f}
+	remove = room.AddObserver(w.observer())
+	w.mu.Lock() // callbacks that come meanwhile wait
+	defer w.mu.Unlock()
+	w.seatsChanged(room.Seats())
+	return remove, nil
+}
+
+// watcher turns callbacks into events.
+type watcher struct {
+	f func(Event)
+
+	mu    sync.Mutex // held while f is called: the first events come from Watch, the others from callbacks
+	seats []engine.SeatInfo
+}
+
+func (w *watcher) observer() *engine.RoomObserver {
+	tell := func(t EventType, u engine.UserInfo, value string) { w.locked(func() { w.tell(t, u, nil, value) }) }
+	request := func(t EventType, r engine.Request) {
+		w.locked(func() {
+			e := Event{Type: t, User: r.From.UserID, Name: r.From.UserName, Request: r.RequestID, Kind: &r.Type}
+			if r.Index >= 0 {
+				e.Seat = &r.Index
+			}
+			w.send(e)
+		})
+	}
+	return &engine.RoomObserver{
+		OnRoomDismissed: func(engine.RoomID, engine.DismissedReason) { tell(EventDismissed, engine.UserInfo{}, "") },
+		OnKickedOutOfRoom: func(_ engine.RoomID, reason engine.KickedOutReason, message string) {
+			tell(EventKickedOut, engine.UserInfo{}, strings.TrimSpace(fmt.Sprintf("%v %s", reason, message)))
+		},
+		OnRoomNameChanged: func(_ engine.RoomID, name string) { tell(EventRoomName, engine.UserInfo{}, name) },
+		OnRoomSeatModeChanged: func(_ engine.RoomID, mode engine.SeatMode) {
+			tell(EventSeatMode, engine.UserInfo{}, map[engine.SeatMode]string{engine.FreeToTake: "free", engine.ApplyToTake: "apply"}[mode])
+		},
+		OnUserRoleChanged: func(_ engine.RoomID, u engine.UserID, role engine.Role) {
+			tell(EventRole, engine.UserInfo{UserID: u}, map[engine.Role]string{
+				engine.RoomOwner: "owner", engine.Administrator: "administrator", engine.GeneralUser: "member",
+			}[role])
+		},
+		OnUserInfoChanged:     func(_ engine.RoomID, u engine.UserInfo) { tell(EventRenamed, u, "") },
+		OnRemoteUserEnterRoom: func(_ engine.RoomID, u engine.UserInfo) { tell(EventEntered, u, "") },
+		OnRemoteUserLeaveRoom: func(_ engine.RoomID, u engine.UserInfo) { tell(EventLeft, u, "") },
+		OnSeatListChanged: func(seats []engine.SeatInfo, _, _ []engine.UserInfo) {
+			w.locked(func() { w.seatsChanged(seats) })
+		},
+		OnUserAudioStateChanged: func(u engine.UserInfo, on bool, _ engine.ChangeReason) {
+			t := EventAudioOff
+			if on {
+				t = EventAudioOn
+			}
+			tell(t, u, "")
+		},
+		OnRequestReceived:  func(r engine.Request) { request(EventRequest, r) },
+		OnRequestCancelled: func(r engine.Request, _ engine.UserInfo) { request(EventRequestOver, r) },
+		OnRequestProcessed: func(r engine.Request, _ engine.UserInfo) { request(EventRequestOver, r) },
+	}
+}
+
+func (w *watcher) locked(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+func (w *watcher) tell(t EventType, u engine.UserInfo, seat *engine.SeatIndex, value string) {
+	w.send(Event{Type: t, User: u.UserID, Name: u.UserName, Seat: seat, Value: value})
+}
+
+func (w *watcher) send(e Event) {
+	e.Time = time.Now()
+	w.f(e)
+}
+
+// seatsChanged tells how a seat list differs from the one before: first who has left a seat, then the rest.
+func (w *watcher) seatsChanged(seats []engine.SeatInfo) {
+	before := func(i int) engine.SeatInfo {
+		if i < len(w.seats) {
+			return w.seats[i]
+		}
+		return engine.SeatInfo{}
+	}
+	for i, s := range seats {
+		if old := before(i); old.UserID != "" && old.UserID != s.UserID {
+			w.tell(EventUnseated, engine.UserInfo{UserID: old.UserID, UserName: old.UserName}, &s.Index, "")
+		}
+	}
+	for i, s := range seats {
+		old := before(i)
+		if s.UserID != "" && s.UserID != old.UserID {
+			w.tell(EventSeated, engine.UserInfo{UserID: s.UserID, UserName: s.UserName}, &s.Index, "")
+			if s.Mic == engine.MicOn && w.seats == nil {
+				w.tell(EventAudioOn, engine.UserInfo{UserID: s.UserID, UserName: s.UserName}, &s.Index, "")
+			}
+		}
+		for _, lock := range []struct {
+			was, is bool
+			on, off EventType
+		}{
+			{old.Locked, s.Locked, EventSeatLocked, EventSeatUnlocked},
+			{old.AudioLocked, s.AudioLocked, EventAudioLocked, EventAudioUnlocked},
+		} {
+			switch {
+			case lock.is && !lock.was:
+				w.tell(lock.on, engine.UserInfo{}, &s.Index, "")
+			case lock.was && !lock.is:
+				w.tell(lock.off, engine.UserInfo{}, &s.Index, "")
+			}
+		}
+	}
+	w.seats = seats
+}
