@@ -40,14 +40,19 @@ func openStores(t testing.TB) (first, second *natsstore.Store) {
 // startNode serves on loopback and returns where.
 func startNode(t testing.TB, st store.Store) (url string) {
 	t.Helper()
+	return startNodeWith(t, st, func(*server.Config) {})
+}
+
+func startNodeWith(t testing.TB, st store.Store, change func(*server.Config)) (url string) {
+	t.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	url = "ws://" + l.Addr().String()
-	srv, err := server.New(t.Context(), server.Config{
-		Apps: map[signaling.AppID]string{app: secret}, Store: st, UDP: udp, URL: url,
-	})
+	cfg := server.Config{Apps: map[signaling.AppID]string{app: secret}, Store: st, UDP: udp, URL: url}
+	change(&cfg)
+	srv, err := server.New(t.Context(), cfg)
 	require.NoError(t, err)
 	web := &http.Server{Handler: srv.Handler()}
 	served := make(chan struct{})
