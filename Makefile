@@ -19,7 +19,7 @@ TOOL      := go tool -modfile=internal/tools/go.mod
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install what Opus and the sound card need (libopus, libopusfile, PortAudio, a C compiler), if it is missing
+setup: ## install what Opus and the sound card need (libopus, libopusfile, PortAudio, SpeexDSP, a C compiler), if it is missing
 	@internal/tools/setup.sh
 
 demo: setup ## a whole call on this machine, with one command

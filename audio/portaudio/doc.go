@@ -7,6 +7,8 @@
 //	}})
 //	eng, err := engine.Login(ctx, engine.Config{Codec: opus.Codec, Microphone: mic, Speaker: speaker, ...})
 //
+// Without a headset the microphone hears the speaker: package audio/speex takes that out, as Config.VoiceProcessor.
+//
 // [Devices] lists what there is. A device is chosen by its id, its name or a part of its name, and may be changed while
 // it runs: [Microphone.SetDevice], [Speaker.SetDevice].
 //

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the Opus codec and the sound card are built with: libopus, libopusfile and PortAudio with their headers,
-# pkg-config and a C compiler. Where all of it is there already, it does nothing. It never asks: where it may not
+# Installs what the Opus codec, the sound card and the voice processor are built with: libopus, libopusfile, PortAudio and
+# SpeexDSP with their headers, pkg-config and a C compiler. Where all of it is there already, it does nothing. It never asks: where it may not
 # install, it says what to run.
 #
 # On a CI it also installs PulseAudio, whose null sinks are the sound cards of the tests. Elsewhere that is left to the
@@ -9,7 +9,7 @@ set -eu
 
 complete() {
 	cc=$(go env CC)
-	command -v "${cc%% *}" >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists opus opusfile portaudio-2.0 && test_cards
+	command -v "${cc%% *}" >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists opus opusfile portaudio-2.0 speexdsp && test_cards
 }
 
 # The sound cards of the tests are there, or not asked for.
@@ -22,7 +22,7 @@ test_cards() {
 if complete; then
 	exit 0
 fi
-echo "setup: some of libopus, libopusfile, PortAudio, pkg-config and a C compiler is missing (on a CI also: PulseAudio)" >&2
+echo "setup: some of libopus, libopusfile, PortAudio, SpeexDSP, pkg-config and a C compiler is missing (on a CI also: PulseAudio)" >&2
 
 give_up() {
 	echo "setup: run this, and then the same make again:" >&2
@@ -31,7 +31,7 @@ give_up() {
 }
 
 if command -v apt-get >/dev/null; then
-	packages="gcc libc6-dev pkg-config libopus-dev libopusfile-dev portaudio19-dev"
+	packages="gcc libc6-dev pkg-config libopus-dev libopusfile-dev portaudio19-dev libspeexdsp-dev"
 	if [ "${CI:-}" = true ]; then
 		packages="$packages pulseaudio pulseaudio-utils libasound2-plugins"
 	fi
@@ -47,15 +47,15 @@ if command -v apt-get >/dev/null; then
 	$as_root DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
 elif command -v brew >/dev/null; then
 	command -v cc >/dev/null || give_up "xcode-select --install"
-	brew install opus opusfile portaudio pkg-config
+	brew install opus opusfile portaudio speexdsp pkg-config
 elif command -v dnf >/dev/null; then
-	give_up "sudo dnf install gcc pkgconf-pkg-config opus-devel opusfile-devel portaudio-devel"
+	give_up "sudo dnf install gcc pkgconf-pkg-config opus-devel opusfile-devel portaudio-devel speexdsp-devel"
 elif command -v pacman >/dev/null; then
-	give_up "sudo pacman -S gcc pkgconf opus opusfile portaudio"
+	give_up "sudo pacman -S gcc pkgconf opus opusfile portaudio speexdsp"
 elif command -v apk >/dev/null; then
-	give_up "apk add gcc musl-dev pkgconf opus-dev opusfile-dev portaudio-dev"
+	give_up "apk add gcc musl-dev pkgconf opus-dev opusfile-dev portaudio-dev speexdsp-dev"
 else
-	give_up "(your system's package manager): a C compiler, pkg-config, and the development files of opus, opusfile and portaudio"
+	give_up "(your system's package manager): a C compiler, pkg-config, and the development files of opus, opusfile, portaudio and speexdsp"
 fi
 
-complete || give_up "go env CC; pkg-config --exists --print-errors opus opusfile portaudio-2.0 # one of these still fails"
+complete || give_up "go env CC; pkg-config --exists --print-errors opus opusfile portaudio-2.0 speexdsp # one of these still fails"
