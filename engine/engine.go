@@ -36,6 +36,9 @@ type Config struct {
 	Microphone audio.Source
 	// Speaker is where everybody else is heard, in all rooms of this login; nil: what they say is not decoded.
 	Speaker audio.Sink
+	// VoiceProcessor takes echo and noise out of what the microphone hears, as speex.New does; nil: nothing does. It has
+	// the microphone's channels, and belongs to this login alone.
+	VoiceProcessor audio.VoiceProcessor
 	// Packets asks for media without a Codec, for what taps packets ([Room.TapPackets]).
 	Packets bool
 
@@ -75,6 +78,12 @@ func (c Config) validate() error {
 	}
 	if c.Speaker != nil && c.Speaker.Channels() != 1 && c.Speaker.Channels() != 2 {
 		add("Config.Speaker has %d channels; 1 and 2 work", c.Speaker.Channels())
+	}
+	switch vp := c.VoiceProcessor; {
+	case vp != nil && (c.Microphone == nil || c.packets()):
+		add("Config.VoiceProcessor has nothing to process: Config.Microphone is missing, or gives packets that are encoded already")
+	case vp != nil && vp.Channels() != c.Microphone.Channels():
+		add("Config.VoiceProcessor is for %d channels, and Config.Microphone has %d; make them the same", vp.Channels(), c.Microphone.Channels())
 	}
 	return errors.Join(errs...)
 }
@@ -151,7 +160,7 @@ func Login(ctx context.Context, cfg Config) (*Engine, error) {
 		naming: make(chan struct{}, 1),
 		self:   UserInfo{UserID: cfg.UserID, UserName: cfg.UserName, AvatarURL: cfg.AvatarURL, Role: GeneralUser},
 	}
-	e.player = newPlayer(cfg.Speaker, e.log)
+	e.player = newPlayer(cfg.Speaker, cfg.VoiceProcessor, e.log)
 	e.events = dispatch.New(e.log) // before the server can send anything
 	e.credential = newCredential(cfg)
 	link, err := signaling.OpenSession(ctx, signaling.SessionConfig{

@@ -12,8 +12,9 @@ import (
 // player mixes everything that this login hears and gives it to the speaker, which sets the pace. It runs while there
 // is a room.
 type player struct {
-	sink audio.Sink // nil: nothing is decoded
-	log  *slog.Logger
+	sink  audio.Sink           // nil: nothing is decoded
+	voice audio.VoiceProcessor // nil: nobody wants to know what is played
+	log   *slog.Logger
 
 	turn   chan struct{} // capacity one: one add or remove at a time, since starting and stopping a device takes time
 	cancel context.CancelFunc
@@ -25,8 +26,8 @@ type player struct {
 	rooms []*media
 }
 
-func newPlayer(sink audio.Sink, log *slog.Logger) *player {
-	return &player{sink: sink, log: log, turn: make(chan struct{}, 1)}
+func newPlayer(sink audio.Sink, voice audio.VoiceProcessor, log *slog.Logger) *player {
+	return &player{sink: sink, voice: voice, log: log, turn: make(chan struct{}, 1)}
 }
 
 func (p *player) add(ctx context.Context, m *media) error {
@@ -124,6 +125,9 @@ func (p *player) play(ctx context.Context, codec audio.Codec) {
 		if err := o.mixer.Mix(frame); err != nil {
 			p.log.Error("mix", "error", err)
 			return
+		}
+		if p.voice != nil {
+			o.failed("what is played cannot be taken out of what the microphone hears", p.voice.Played(frame))
 		}
 		if err := p.sink.WriteFrame(ctx, frame); err != nil {
 			if ctx.Err() == nil {

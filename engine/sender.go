@@ -39,6 +39,11 @@ func newPacketSender(m *Microphone) *sender {
 
 // frame takes the next 20 ms from the device; f is changed.
 func (s *sender) frame(f audio.Frame) {
+	if vp := s.mic.media.room.eng.cfg.VoiceProcessor; vp != nil { // also while muted: it goes on learning the echo
+		if err := vp.Process(f); err != nil {
+			s.failed("what the microphone hears is sent as it is, with echo and noise", err)
+		}
+	}
 	peer, ok := s.begin()
 	if !ok {
 		return
