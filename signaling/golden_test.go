@@ -132,6 +132,9 @@ func messages() []message {
 		{signaling.MethodRestartMedia, "result", signaling.RestartResult{Answer: "v=0\r\n"}},
 		{signaling.NotifyRoomEvents, "notification", signaling.RoomEvents{RoomID: room.RoomID, Version: 13, Prev: 12, Events: events()[:1]}},
 		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
+		{signaling.NotifyNetwork, "notification", signaling.NetworkChanged{RoomID: room.RoomID, Users: []signaling.NetworkInfo{
+			{UserID: "denny", Quality: signaling.NetworkPoor, UpLoss: 5, DownLoss: 1, Delay: 48},
+		}}},
 		{signaling.NotifyNodes, "notification", signaling.NodesChanged{Nodes: []string{"wss://voice2.example.org"}}},
 		{signaling.NotifySigExpired, "notification", signaling.UserSigExpired{GraceMS: 30000}},
 		{signaling.NotifyKickedOff, "notification", signaling.KickedOffLine{Message: "the same user has logged in elsewhere"}},
@@ -236,6 +239,7 @@ func TestGoldenEnums(t *testing.T) {
 	list("RequestResultType", 4, func(v int) string { return signaling.RequestResultType(v).String() })
 	list("MoveSeatPolicy", 2, func(v int) string { return signaling.MoveSeatPolicy(v).String() })
 	list("MicStatus", 2, func(v int) string { return signaling.MicStatus(v).String() })
+	list("NetworkQuality", 6, func(v int) string { return signaling.NetworkQuality(v).String() })
 	list("ConnState", 4, func(v int) string { return signaling.ConnState(v).String() })
 	list("SessionState", 3, func(v int) string { return signaling.SessionState(v).String() })
 	goldenText(t, "enums.txt", out.String())

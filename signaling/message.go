@@ -44,6 +44,7 @@ const (
 const (
 	NotifyRoomEvents = "room.events"            // RoomEvents
 	NotifySlots      = "media.slots"            // SlotsChanged
+	NotifyNetwork    = "media.network"          // NetworkChanged
 	NotifyKickedOff  = "session.kickedOffLine"  // KickedOffLine
 	NotifyNodes      = "session.nodes"          // NodesChanged
 	NotifySigExpired = "session.userSigExpired" // UserSigExpired
@@ -282,6 +283,13 @@ type RoomEvents struct {
 type SlotsChanged struct {
 	RoomID RoomID `json:"roomId"`
 	Slots  []Slot `json:"slots"`
+}
+
+// NetworkChanged lists the lines of those on the seats, as far as they are known: whoever is not in it is unknown. It comes
+// every 2 s at most, and only when one of them is another quality than before.
+type NetworkChanged struct {
+	RoomID RoomID        `json:"roomId"`
+	Users  []NetworkInfo `json:"users"`
 }
 
 // UserSigExpired says that the session ends when GraceMS have passed, unless a newer UserSig is shown before that.

@@ -135,6 +135,35 @@ func (s MicStatus) String() string {
 	return name(int(s), map[int]string{0: "MicOff", 1: "MicOn", 2: "MicOffByAdmin"})
 }
 
+// NetworkQuality is how good somebody's line to the server is.
+type NetworkQuality int
+
+// The network qualities, with the documents' numbers.
+const (
+	NetworkUnknown   NetworkQuality = 0 // nothing has been measured, or not of late
+	NetworkExcellent NetworkQuality = 1
+	NetworkGood      NetworkQuality = 2
+	NetworkPoor      NetworkQuality = 3
+	NetworkBad       NetworkQuality = 4
+	NetworkVeryBad   NetworkQuality = 5
+	NetworkDown      NetworkQuality = 6 // nothing gets through
+)
+
+func (q NetworkQuality) String() string {
+	return name(int(q), map[int]string{
+		0: "Unknown", 1: "Excellent", 2: "Good", 3: "Poor", 4: "Bad", 5: "VeryBad", 6: "Down",
+	})
+}
+
+// NetworkInfo describes the line between a user and the server.
+type NetworkInfo struct {
+	UserID   UserID         `json:"userId"`
+	Quality  NetworkQuality `json:"quality,omitempty"`
+	UpLoss   int            `json:"upLoss,omitempty"`   // per cent of the user's packets that do not reach the server
+	DownLoss int            `json:"downLoss,omitempty"` // per cent of the server's packets that do not reach the user
+	Delay    int            `json:"delay,omitempty"`    // milliseconds to the server and back; 0 is unknown
+}
+
 // name returns the name of an enumeration's value, or the number for one that this version does not know: values
 // from a newer server pass through.
 func name(v int, names map[int]string) string {
