@@ -73,10 +73,15 @@ type JitterStats struct {
 	Played    uint64        // frames answered with Packet
 	Concealed uint64        // frames answered with Conceal
 	Comfort   uint64        // frames answered with Comfort
+	Gaps      uint64        // runs of them: frames concealed in a row are one
 	FEC       uint64        // frames answered with FEC
 	Copies    uint64        // packets that were lost and came as a copy (PushCopy)
 	Delay     time.Duration // smoothed time from a packet's arrival to its play-out
 	Target    time.Duration // the delay aimed at
+	Jitter    time.Duration // how irregularly packets come: the mean deviation of RFC 3550 section 6.4.1
+	// Drift is by how many parts in a million the sender's clock is faster than the one here; 0 until it is known, after
+	// about a minute of talk.
+	Drift float64
 }
 
 const (
@@ -157,6 +162,7 @@ type JitterBuffer struct {
 	leastLeft int           // fewest packets left after a Pop in this window
 	longest   time.Duration // that a packet has waited in this window
 	copies    copyReach
+	clock     clock
 	named     int64 // up to here Missing has named what is missing
 }
 
@@ -171,7 +177,10 @@ func NewJitterBuffer(cfg JitterConfig) *JitterBuffer {
 func (b *JitterBuffer) Stats() JitterStats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.stats
+	s := b.stats
+	s.Jitter = time.Duration(b.clock.jitter * float64(time.Second))
+	s.Drift = b.clock.drift()
+	return s
 }
 
 // Quiet tells whether the frame last decoded was too soft to hear, so that leaving out the one after it goes

@@ -158,6 +158,9 @@ func (b *JitterBuffer) nothing() ([]byte, Kind, bool) {
 
 func (b *JitterBuffer) answer(kind Kind) ([]byte, Kind, bool) {
 	if kind == Conceal {
+		if b.run == 0 {
+			b.stats.Gaps++
+		}
 		b.run++
 		b.stats.Concealed++
 	}

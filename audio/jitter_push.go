@@ -18,6 +18,7 @@ func (b *JitterBuffer) Push(seq uint16, ts uint32, marker bool, payload []byte, 
 		b.stats.Late++
 		return
 	}
+	b.clock.packet(ts, marker || b.stored == 0 && b.fresh, now)
 	if ext <= b.played {
 		b.missed(ext)
 		return
