@@ -16,13 +16,16 @@ type reports struct {
 	schedule report.Schedule
 	slots    []reception // by slot
 	toldLost uint32
+	up       report.Counts // of the microphone, as the server has reported them
 }
 
 // reception is one slot's.
 type reception struct {
 	report.Reception
-	ssrc  uint32
-	fresh bool // something has come since the last report
+	ssrc   uint32
+	fresh  bool // something has come since the last report
+	echo   report.Echo
+	origin report.Origin
 }
 
 // received counts a packet of a slot and reports to the server when it is time.
@@ -34,12 +37,12 @@ func (p *Peer) received(slot int, ssrc uint32, seq uint16, now time.Time) {
 	s.Add(seq)
 	var packets []rtcp.Packet
 	if r.schedule.Due(now, func() bool { return r.counts().Lost != r.toldLost }) {
-		packets = r.make(p.mic.SSRC())
+		packets = r.make(p.mic.SSRC(), now)
 	}
 	r.mu.Unlock()
 	if packets != nil {
 		p.writeRTCP(packets)
-		p.measureTrip()
+		p.MeasureRoundTrip()
 	}
 }
 
@@ -52,12 +55,14 @@ func (r *reports) counts() (c report.Counts) {
 
 // make returns a report of what has come since the last one. A receiver report has room for 31 streams; of more, the rest
 // is in the totals only. The lock is held.
-func (r *reports) make(from uint32) []rtcp.Packet {
+func (r *reports) make(from uint32, now time.Time) []rtcp.Packet {
 	rr := &rtcp.ReceiverReport{SSRC: from}
 	for i := range r.slots {
 		if s := &r.slots[i]; s.fresh && len(rr.Reports) < 31 {
 			s.fresh = false
-			rr.Reports = append(rr.Reports, s.Report(s.ssrc))
+			b := s.Report(s.ssrc)
+			s.echo.Fill(&b, now)
+			rr.Reports = append(rr.Reports, b)
 		}
 	}
 	c := r.counts()
@@ -65,11 +70,41 @@ func (r *reports) make(from uint32) []rtcp.Packet {
 	return []rtcp.Packet{rr, report.Packet{Counts: c}.RTCP(from)}
 }
 
+// sent takes what the server says that it has sent on a slot.
+func (p *Peer) sent(sr *rtcp.SenderReport, now time.Time) {
+	r := &p.reports
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.slots {
+		if s := &r.slots[i]; s.ssrc == sr.SSRC && s.ssrc != 0 {
+			s.echo.Take(sr.NTPTime, now)
+			s.origin.Take(sr.PacketCount, s.Counts())
+		}
+	}
+}
+
+// Received returns what has come on a slot since the connection began, and where the rest was lost; known is false while the
+// server has not said so.
+func (p *Peer) Received(slot int) (c report.Counts, where report.Split, known bool) {
+	p.reports.mu.Lock()
+	defer p.reports.mu.Unlock()
+	s := &p.reports.slots[slot]
+	where, known = s.origin.Split()
+	return s.Counts(), where, known
+}
+
+// Sent returns what the server has received of the microphone since the connection began, as of its last report.
+func (p *Peer) Sent() report.Counts {
+	p.reports.mu.Lock()
+	defer p.reports.mu.Unlock()
+	return p.reports.up
+}
+
 // RoundTrip returns how long a packet takes to the server and back, 0 until it is known.
 func (p *Peer) RoundTrip() time.Duration { return time.Duration(p.trip.Load()) }
 
-// measureTrip asks ICE, whose checks every 2 s know it.
-func (p *Peer) measureTrip() {
+// MeasureRoundTrip asks ICE, whose checks every 2 s know it.
+func (p *Peer) MeasureRoundTrip() {
 	if s, ok := p.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats(); ok {
 		p.trip.Store(int64(s.CurrentRoundTripTime * float64(time.Second)))
 	}
@@ -103,11 +138,17 @@ func (p *Peer) takeRTCP(_ uint32, packet []byte) {
 		if own, ok := report.Read(packet); ok {
 			p.own = true
 			p.up.Add(own.Counts, report.Counts{})
+			p.reports.mu.Lock()
+			p.reports.up = own.Counts
+			p.reports.mu.Unlock()
 			loss := p.up.Loss()
 			if p.mic.adapt(p.up.Rising(), p.up.Burst()) {
 				loss *= loss // what is left: that a packet and its copy are lost
 			}
 			p.cfg.OnLoss(max(loss, own.Worst))
+		}
+		if sr, ok := packet.(*rtcp.SenderReport); ok {
+			p.sent(sr, time.Now())
 		}
 		rr, ok := packet.(*rtcp.ReceiverReport)
 		if !ok || p.own {

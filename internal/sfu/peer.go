@@ -47,6 +47,7 @@ type Peer struct {
 	answer string
 	slots  []*slot // in the order of the m-lines
 	in     atomic.Uint64
+	up     way
 	down   downlink
 
 	superseded atomic.Bool // the user has a newer connection

@@ -18,6 +18,9 @@ type RoomConfig struct {
 	// Relay gets the packets of the room's local speakers for the other nodes, which hand them to [Room.FromRelay]. It must
 	// not block and must not keep batch, and is not called concurrently. Nil: there are no other nodes.
 	Relay func(batch []byte)
+	// OnReport is called when there is news of the lines of those who speak ([Room.Network]): while anybody does, a few times
+	// a second, from several goroutines. It must not block. May be nil.
+	OnReport func()
 	// Logger gets the log; nil means the SFU's.
 	Logger *slog.Logger
 }
@@ -28,6 +31,8 @@ type Room struct {
 	log     *slog.Logger
 	forward *forwarder
 	relay   *relay // nil without other nodes
+
+	onReport func()
 
 	mu       sync.Mutex // guards the following; not taken on the packet path
 	closed   bool
@@ -41,7 +46,7 @@ type Room struct {
 // NewRoom makes a room without members and speakers. Close it, or the SFU.
 func (s *SFU) NewRoom(cfg RoomConfig) *Room {
 	r := &Room{
-		sfu: s, log: s.log, forward: newForwarder(&s.count),
+		sfu: s, log: s.log, forward: newForwarder(&s.count), onReport: cfg.OnReport,
 		peers: map[*Peer]struct{}{}, newest: map[signaling.UserID]*Peer{},
 	}
 	if cfg.Logger != nil {

@@ -24,6 +24,9 @@ type downlink struct {
 	counts   report.Counts // summed up from receiver reports
 	copies   redundancy.Level
 	asking   bucket
+	answered time.Time // when sender reports were sent last
+	trip     time.Duration
+	at, seen time.Time // of the last figures of loss, and of the round trip
 }
 
 // uplink is what is known of the losses on the way from one member's microphone. The goroutine that reads it uses it.
@@ -44,14 +47,17 @@ func (p *Peer) takeRTCP(ssrc uint32, packet []byte) {
 		return
 	}
 	s := p.slotOf(ssrc)
+	now := time.Now()
 	for _, packet := range packets {
 		switch r := packet.(type) {
 		case *rtcp.ReceiverReport:
 			p.reported(s, r.Reports)
+			p.answerReports(r.Reports, now)
 		case *rtcp.SenderReport: // of a client that speaks as well
 			p.reported(s, r.Reports)
+			p.answerReports(r.Reports, now)
 		case *rtcp.TransportLayerNack:
-			p.ask(s, r, time.Now())
+			p.ask(s, r, now)
 		default:
 			if own, ok := report.Read(packet); ok {
 				p.down.mu.Lock()
@@ -103,6 +109,7 @@ func (p *Peer) reported(s *slot, reports []rtcp.ReceptionReport) {
 // update takes new totals, and lets as many copies go along as the losses ask for. The down-link's lock is held.
 func (p *Peer) update(c report.Counts) {
 	d := &p.down
+	d.at = time.Now()
 	d.estimate.Add(c, p.holes())
 	loss := d.estimate.Loss()
 	d.loss.Store(uint32(loss * shareOf))
@@ -139,6 +146,7 @@ func (p *Peer) report(up *uplink, ssrc uint32, now time.Time) {
 	c := up.reception.Counts()
 	up.toldLost, up.toldWorst = c.Lost, worst
 	up.estimate.Add(c, report.Counts{})
+	p.measured(up.estimate.Loss(), now)
 	block := up.reception.Report(ssrc)
 	block.FractionLost = uint8(min(255, max(uint32(up.estimate.Loss()*256), worst*256/shareOf)))
 	from := uint32(1)

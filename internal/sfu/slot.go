@@ -57,6 +57,7 @@ type slot struct {
 	lastAt  time.Time // when
 	asked   []uint16  // numbers of packets that the receiver misses, to go along with the next one
 	sent    uint64
+	octets  uint32        // of the payloads sent
 	holes   report.Counts // numbers that were never sent: what is lost of them is not the receiver's loss
 
 	reported struct { // guarded by down.mu: what its receiver has last reported
@@ -122,6 +123,7 @@ func (s *slot) write(from *speaker, p *packet, now time.Time) (drop, bool) {
 	}
 	s.advance(seq, now)
 	s.sent++
+	s.octets += uint32(len(payload))
 	return 0, true
 }
 
