@@ -151,6 +151,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	}
 	res.Snapshot.Room.MemberCount = max(res.Snapshot.Room.MemberCount, entry.Members) // the entry counts this one already
 	ses.joined(p.RoomID, m, old)
+	r.network.newcomer()
 	if old != nil {
 		old.end()
 	}

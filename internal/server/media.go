@@ -23,13 +23,17 @@ func (r *replica) relay() func(batch []byte) {
 	}
 }
 
-// relayed takes the speakers of another node.
+// relayed takes the speakers of another node, and what it says of their lines.
 func (r *replica) relayed(data []byte) {
 	if len(data) < 1 || len(data) < 1+int(data[0]) {
 		return
 	}
 	from, batch := store.NodeID(data[1:1+data[0]]), data[1+data[0]:]
-	if from != r.srv.id {
+	switch {
+	case from == r.srv.id:
+	case len(batch) > 0 && batch[0] == linesVersion:
+		r.network.heard(from, batch[1:])
+	default:
 		r.media.FromRelay(batch)
 	}
 }
@@ -68,6 +72,7 @@ func (m *membership) onSlots(list []sfu.Slot) {
 
 // retellSlots tells a client that was away who is heard where now.
 func (m *membership) retellSlots() {
+	m.replica.network.newcomer()
 	m.slotMu.Lock()
 	defer m.slotMu.Unlock()
 	if m.peer != nil && m.tellSlots {

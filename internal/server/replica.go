@@ -22,6 +22,8 @@ type replica struct {
 	await func(context.Context, uint64) error // until a version has been delivered
 	stops []func()
 
+	network network
+
 	refs  int           // guarded by srv.mu
 	ready chan struct{} // closed when it is open, or err is set
 	err   error
@@ -44,6 +46,7 @@ type membership struct {
 	active bool   // gets events; guarded by replica.mu
 	out    bool   // was taken out of the room; guarded by replica.mu
 	prev   uint64 // the version it was told last; guarded by replica.mu
+	lines  uint64 // the version of the lines that it was told last; guarded by replica.mu
 
 	// Guarded by replica.mu, for [Config.MultiLogin]:
 	entered  time.Time                  // when this stay began
@@ -64,6 +67,7 @@ func (s *Server) acquire(ctx context.Context, key store.Key) (*replica, error) {
 	first := r == nil
 	if first {
 		r = &replica{srv: s, key: key, ready: make(chan struct{}), members: map[*membership]struct{}{}}
+		r.network.replica, r.network.others = r, map[store.NodeID]*lines{}
 		s.replicas[key] = r
 	}
 	r.refs++
@@ -120,7 +124,7 @@ func (s *Server) closeReplicas() {
 }
 
 func (r *replica) open(ctx context.Context) error {
-	r.media = r.srv.media.NewRoom(sfu.RoomConfig{Relay: r.relay(), Logger: r.srv.log})
+	r.media = r.srv.media.NewRoom(sfu.RoomConfig{Relay: r.relay(), OnReport: r.network.arm, Logger: r.srv.log})
 	stopMedia, err := r.srv.cfg.Store.Subscribe(store.Topic{Kind: store.KindMedia, App: r.key.App, Room: r.key.Room}, r.relayed)
 	if err != nil {
 		return &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
@@ -142,6 +146,7 @@ func (r *replica) close() {
 	for _, stop := range r.stops {
 		stop()
 	}
+	r.network.close()
 	r.media.Close()
 }
 
