@@ -22,6 +22,8 @@ type (
 	MoveSeatPolicy    = signaling.MoveSeatPolicy
 	SeatLock          = signaling.SeatLock
 	LockFlag          = signaling.LockFlag
+	NetworkInfo       = signaling.NetworkInfo
+	NetworkQuality    = signaling.NetworkQuality
 	Code              = signaling.Code
 	Error             = signaling.Error
 )
@@ -59,6 +61,14 @@ const (
 	Cancelled = signaling.Cancelled
 	Timeout   = signaling.Timeout
 	Failed    = signaling.Failed
+
+	NetworkUnknown   = signaling.NetworkUnknown
+	NetworkExcellent = signaling.NetworkExcellent
+	NetworkGood      = signaling.NetworkGood
+	NetworkPoor      = signaling.NetworkPoor
+	NetworkBad       = signaling.NetworkBad
+	NetworkVeryBad   = signaling.NetworkVeryBad
+	NetworkDown      = signaling.NetworkDown
 
 	LockFlagSeat  = signaling.LockFlagSeat
 	LockFlagVideo = signaling.LockFlagVideo

@@ -16,6 +16,10 @@ type ear struct {
 	active atomic.Bool            // a packet has come: before that there is nothing to decode
 	asked  []uint16               // scratch of the goroutine that receives
 
+	// Guarded by the line's lock:
+	owner UserID // who is heard, or was last
+	seen  sample // at the last look
+
 	// Of the player's goroutine:
 	decoder audio.Decoder
 	frame   audio.Frame

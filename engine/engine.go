@@ -268,6 +268,12 @@ func (e *Engine) notified(method string, params json.RawMessage) {
 				r.slotsChanged(p.Slots)
 			}
 		}
+	case signaling.NotifyNetwork:
+		if p, ok := decode[signaling.NetworkChanged](e, method, params); ok {
+			if r := e.room(p.RoomID); r != nil && r.media != nil {
+				r.media.networkChanged(p.Users)
+			}
+		}
 	case signaling.NotifySigExpired:
 		e.sigExpired()
 	case signaling.NotifyKickedOff: // the session ends by it

@@ -35,6 +35,8 @@ type media struct {
 	connectOnce sync.Once
 	restarting  atomic.Bool
 
+	watch watch
+
 	mu   sync.Mutex // protects over and the change of line
 	over bool       // no line may follow
 }
@@ -105,6 +107,7 @@ func (m *media) begin(ctx context.Context, res signaling.JoinResult) error {
 	}
 	m.room.mu.Lock()
 	m.room.spawn(m.reportVolumes)
+	m.room.spawn(m.watchNetwork)
 	m.room.mu.Unlock()
 	return m.room.eng.player.add(ctx, m)
 }
@@ -121,6 +124,7 @@ func (m *media) change(ctx context.Context, l *line, res signaling.JoinResult) e
 	old := l
 	if !over && err == nil {
 		old = m.line.Swap(l)
+		m.networkChanged(nil) // another server says it anew
 	}
 	m.mu.Unlock()
 	old.close(m.room.log)
@@ -225,6 +229,7 @@ func (l *line) setSlots(list []signaling.Slot, notified bool) {
 		if i, known := mids[s.MID]; known && s.UserID != "" && i < len(l.ears) {
 			l.heard[s.UserID] = l.ears[i]
 			users[i] = &s.UserID
+			l.occupied(i, s.UserID)
 		}
 	}
 	for i, e := range l.ears {

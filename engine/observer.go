@@ -34,6 +34,12 @@ type RoomObserver struct {
 	// [VolumeInterval] while anybody is loud, and once more when nobody is. Who is above [Speaking] speaks.
 	OnUserVoiceVolumeChanged func(volumes map[UserID]int)
 
+	// OnUserNetworkQualityChanged: how good the lines to the server are, this user's first and then those on the seats of
+	// whom something is known. It is called every [NetworkInterval] while anybody is heard or this user is, and when
+	// something has changed. Whoever is not in it any more is unknown. Losses are those on the way, most of which are
+	// repaired; a round trip is known of those who hear somebody.
+	OnUserNetworkQualityChanged func(infos []NetworkInfo)
+
 	// OnRequestReceived: somebody applies (for managers) or invites this user.
 	OnRequestReceived func(Request)
 	// OnRequestCancelled: a received request has ended without an answer; by is who cancelled, or the sender when it

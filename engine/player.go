@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/audio"
@@ -21,6 +22,8 @@ type player struct {
 	wg     sync.WaitGroup
 
 	over bool // the login is; guarded by turn
+
+	frames atomic.Uint64 // that the speaker has taken
 
 	mu    sync.Mutex // protects what follows
 	rooms []*media
@@ -135,6 +138,7 @@ func (p *player) play(ctx context.Context, codec audio.Codec) {
 			}
 			return
 		}
+		p.frames.Add(1)
 	}
 }
 

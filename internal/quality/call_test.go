@@ -150,8 +150,16 @@ func newWorld(t *testing.T, c call) *world {
 
 func (w *world) login(t *testing.T, id engine.UserID, cfg engine.Config) (*engine.Engine, string) {
 	t.Helper()
-	host, ip, err := w.net.Host()
+	e, ip, _ := w.irregularLogin(t, id, cfg)
+	return e, ip
+}
+
+// irregularLogin is login with the host's network, which can be made to deliver irregularly.
+func (w *world) irregularLogin(t *testing.T, id engine.UserID, cfg engine.Config) (*engine.Engine, string, *irregular) {
+	t.Helper()
+	inner, ip, err := w.net.Host()
 	require.NoError(t, err)
+	host := newIrregular(inner, 1)
 	cfg.URL, cfg.SDKAppID, cfg.UserID, cfg.UserName = "ws://"+w.addr, app, id, string(id)
 	cfg.UserSig, err = usersig.Mint(app, secret, id, 24*time.Hour, time.Now())
 	require.NoError(t, err)
@@ -163,5 +171,5 @@ func (w *world) login(t *testing.T, id engine.UserID, cfg engine.Config) (*engin
 		defer cancel()
 		require.NoError(t, e.Logout(ctx))
 	})
-	return e, ip
+	return e, ip, host
 }
