@@ -49,8 +49,9 @@ func (e *Echo) Fill(b *rtcp.ReceptionReport, now time.Time) {
 // counts from the first sender report on. The zero value is ready.
 type Origin struct {
 	any   bool
-	sent  uint32 // at the first report, as are the following
-	first Counts
+	sent  uint32 // at the first report
+	first Counts // then
+	last  Counts // at the last report
 	now   Split
 }
 
@@ -69,11 +70,20 @@ func (s Split) Plus(t Split) Split {
 // Take notes the sender's count of packets, beside what has come of the stream so far.
 func (o *Origin) Take(sent uint32, c Counts) {
 	if !o.any {
-		o.any, o.sent, o.first = true, sent, c
+		o.any, o.sent, o.first, o.last = true, sent, c, c
 	}
 	o.now.Expected = c.Expected - o.first.Expected
-	o.now.Never = uint32(max(0, int32(o.now.Expected-(sent-o.sent))))
+	// A report and packets that are sent in the same moment pass each other, so that the count may be off by some. Where
+	// nothing is missing that was not missing before, it says nothing; and no more than what is.
+	never := uint32(max(0, int32(o.now.Expected-(sent-o.sent))))
+	switch more := int32(c.Lost - o.last.Lost); {
+	case more > 0:
+		o.now.Never = min(max(never, o.now.Never), o.now.Never+uint32(more))
+	case more < 0:
+		o.now.Never = never
+	}
 	o.now.Lost = uint32(max(0, int32(c.Lost-o.first.Lost-o.now.Never)))
+	o.last = c
 }
 
 // Split returns what is known since the last report; false before there was one.
