@@ -74,6 +74,7 @@ type JitterStats struct {
 	Concealed uint64        // frames answered with Conceal
 	Comfort   uint64        // frames answered with Comfort
 	Gaps      uint64        // runs of them: frames concealed in a row are one
+	Faded     uint64        // of those concealed: after the last packet, as far as is known; nothing was lost there
 	FEC       uint64        // frames answered with FEC
 	Copies    uint64        // packets that were lost and came as a copy (PushCopy)
 	Delay     time.Duration // smoothed time from a packet's arrival to its play-out
@@ -178,6 +179,7 @@ func (b *JitterBuffer) Stats() JitterStats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.stats
+	s.Faded += uint64(b.waited)
 	s.Jitter = time.Duration(b.clock.jitter * float64(time.Second))
 	s.Drift = b.clock.drift()
 	return s

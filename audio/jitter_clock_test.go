@@ -129,6 +129,35 @@ func TestGaps(t *testing.T) {
 	require.Equal(t, uint64(4), s.Concealed)
 }
 
+// What is made up behind the last packet of a talk is no loss, unless the talk turns out to go on.
+func TestFaded(t *testing.T) {
+	b := NewJitterBuffer(JitterConfig{})
+	now, seq := epoch, uint16(0)
+	run := func(frames int, come bool) JitterStats {
+		for range frames {
+			if come {
+				b.Push(seq, uint32(now.Sub(epoch)/FrameDuration)*FrameSamples, false, []byte{1}, now)
+				seq++
+			}
+			b.Pop(now)
+			now = now.Add(FrameDuration)
+		}
+		return b.Stats()
+	}
+	require.Zero(t, run(20, true).Faded)
+	s := run(4, false) // two packets are left
+	require.Equal(t, []uint64{2, 2}, []uint64{s.Concealed, s.Faded}, "it may be the end")
+	seq += 4 // it is not
+	s = run(20, true)
+	require.Equal(t, uint64(0), s.Faded)
+	require.GreaterOrEqual(t, s.Concealed, uint64(2))
+	made := s.Concealed
+	s = run(50, false)
+	require.Equal(t, []uint64{made + 5, 5}, []uint64{s.Concealed, s.Faded}, "the end")
+	s = run(20, true)
+	require.Equal(t, []uint64{made + 5, 5}, []uint64{s.Concealed, s.Faded})
+}
+
 func TestClockAllocatesNothing(t *testing.T) {
 	b := NewJitterBuffer(JitterConfig{})
 	seq, payload := uint16(0), []byte{1}

@@ -69,6 +69,7 @@ func (b *JitterBuffer) starve() ([]byte, Kind, bool) {
 	if b.dtx || b.run >= b.cfg.MaxConceal {
 		b.state = jitterIdle
 		b.lastLost = false
+		b.stats.Faded += uint64(b.waited)
 		b.waited = 0
 		return b.nothing()
 	}

@@ -159,7 +159,7 @@ func TestJitterBuffer(t *testing.T) {
 			got, stats := tt.s.run()
 			require.Equal(t, tt.want, got)
 			stats.Received, stats.Played, stats.Delay, stats.Target = 0, 0, 0, 0
-			stats.Gaps, stats.Jitter = 0, 0 // see TestGaps and TestJitterIsMeasured
+			stats.Gaps, stats.Faded, stats.Jitter = 0, 0, 0 // see TestGaps, TestFaded and TestJitterIsMeasured
 			require.Equal(t, tt.stats, stats)
 		})
 	}

@@ -86,7 +86,7 @@ type heardSpan struct {
 func (h *heardSpan) start() time.Time { return h.begin }
 
 func newHeard(was, is sample) (h hearing) {
-	n := func(a, b uint64) float64 { return float64(b - a) }
+	n := func(a, b uint64) float64 { return float64(int64(b - a)) }
 	h.expected = grown(was.got.Expected, is.got.Expected)
 	if is.known {
 		h.never, h.lost = grown(was.where.Never, is.where.Never), grown(was.where.Lost, is.where.Lost)
@@ -96,8 +96,8 @@ func newHeard(was, is sample) (h hearing) {
 	a, b := &was.stats, &is.stats
 	h.late, h.copies, h.fec = n(a.Late, b.Late), n(a.Copies, b.Copies), n(a.FEC, b.FEC)
 	h.played, h.gaps = n(a.Played, b.Played), n(a.Gaps, b.Gaps)
-	// What is lost and neither copied nor made up was silence.
-	h.missing = max(n(a.Concealed, b.Concealed), n(a.Lost, b.Lost)-h.fec)
+	// What is lost and neither copied nor made up was silence; what fades after the last packet is no loss.
+	h.missing = max(0, n(a.Concealed, b.Concealed)-n(a.Faded, b.Faded), n(a.Lost, b.Lost)-h.fec)
 	h.weight = max(h.played, 1)
 	h.delay, h.jitter, h.drift = b.Delay.Seconds()*h.weight, b.Jitter.Seconds()*h.weight, b.Drift
 	return h

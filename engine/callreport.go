@@ -109,8 +109,8 @@ func (r row) public() LineRow {
 		Begin: r.begin.Round(0), Seconds: r.length.Seconds(), Down: r.down, RoundTrip: milliseconds(r.trip.Seconds()),
 		Sent: int(r.sent), UpLoss: percentOf(r.sentLost, r.sent),
 	}
-	// One frame more or less is a matter of the moment of the look, of which a short row has nothing else.
-	if missing := r.framesDue - r.frames; missing > 1 && r.length >= NetworkInterval/2 {
+	// One frame more or less is a matter of the moment of the look.
+	if missing := r.framesDue - r.frames; missing > 1 {
 		l.Unplayed = percentOf(missing, r.framesDue)
 	}
 	return l

@@ -22,6 +22,10 @@ const (
 	wordBuffer   = 80.0
 	wordDelay    = 300.0
 	wordPackets  = 25 // fewer say nothing
+
+	// What explains a gap that nothing else does.
+	hintUnplayed = 1.0 // per cent
+	hintJitter   = 5.0 // ms
 )
 
 // cause is what went wrong.
@@ -117,7 +121,7 @@ func (t *trouble) add(n, percent float64) { t.packets, t.lost = t.packets+n, t.l
 
 // moment is what was heard at one time, of all speakers.
 type moment struct {
-	unplayed bool
+	unplayed float64
 	gone     bool // this user had no path, or has just got it back
 	users    []UserID
 	rows     []SpeakerRow
@@ -142,7 +146,7 @@ func (r CallReport) moments() []moment {
 	gone := false
 	for _, l := range r.Line {
 		if m := at[index(l.Begin)]; m != nil {
-			m.unplayed, m.gone = l.Unplayed >= wordUnplayed, l.Down || gone
+			m.unplayed, m.gone = l.Unplayed, l.Down || gone
 		}
 		gone = l.Down
 	}
@@ -169,7 +173,8 @@ func (m moment) judge(note func(c cause, who UserID, begin time.Time, seconds fl
 	lossy := packets >= wordPackets && 100*lost/packets >= wordLoss
 	all := uneven > 1 && uneven == len(m.rows)
 	for i, row := range m.rows {
-		u, explained := m.users[i], m.unplayed
+		slow := m.unplayed >= wordUnplayed
+		u, explained := m.users[i], slow
 		say := func(c cause, who UserID) *trouble {
 			explained = true
 			t := note(c, who, row.Begin, row.Seconds)
@@ -186,7 +191,7 @@ func (m moment) judge(note func(c cause, who UserID, begin time.Time, seconds fl
 		// What the server has repaired comes late: it looks irregular.
 		case row.Packets >= wordPackets && theirs && max(row.SpeakerLoss, 2*row.UpLoss) >= wordLoss:
 			say(theirUp, u).add(float64(row.Packets), max(row.SpeakerLoss, row.UpLoss))
-		case row.uneven() && m.unplayed: // whoever does not play in time is late himself, and not the packets
+		case row.uneven() && slow: // whoever does not play in time is late himself, and not the packets
 		case row.uneven() && all:
 			say(ownIrregular, "").add(float64(row.Packets), row.Late)
 		case row.uneven():
@@ -195,7 +200,15 @@ func (m moment) judge(note func(c cause, who UserID, begin time.Time, seconds fl
 			t := say(far, u)
 			t.worst = max(t.worst, row.Delay)
 		}
-		if !explained && row.Concealed >= wordMadeUp && row.Packets >= wordPackets {
+		if explained || row.Concealed < wordMadeUp || row.Packets < wordPackets {
+			continue
+		}
+		switch {
+		case m.unplayed >= hintUnplayed:
+			say(ownDevice, "").add(row.Seconds, m.unplayed)
+		case row.Jitter >= hintJitter:
+			say(irregular, u).add(float64(row.Packets), row.Late)
+		default:
 			say(unexplained, u)
 		}
 	}

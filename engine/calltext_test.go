@@ -129,6 +129,15 @@ func TestCallReportInWords(t *testing.T) {
 			head + alice + "10:02:06-10:02:08: 4.0 % of what alice said was made up, and no loss, delay or slowness says why.\n",
 		},
 		{
+			"nothing but a little slowness", own(3, 4, func(l *LineRow) { l.Unplayed = 2 }),
+			speakers{"alice": between(3, 4, func(r *SpeakerRow) { r.Concealed = 4 })},
+			head + alice + "10:02:06-10:02:08: this device was too slow: for 2.0 % of the time it had nothing ready to play.\n",
+		},
+		{
+			"nothing but a little jitter", nothing, speakers{"alice": between(3, 4, func(r *SpeakerRow) { r.Concealed, r.Jitter = 4, 7 })},
+			head + alice + "10:02:06-10:02:08: packets from alice came irregularly, by 7 ms: up to 45 ms were waited for them; 4.0 % of what alice said was made up.\n",
+		},
+		{
 			"too little to say", func(i int, l *LineRow) { l.Sent, l.UpLoss = 3, 33.33 },
 			speakers{"alice": between(0, 30, func(r *SpeakerRow) { r.Packets, r.DownLoss, r.Concealed, r.Late = 4, 25, 25, 25 })},
 			head + alice + "Nothing was wrong.\n",

@@ -87,6 +87,7 @@ func (m *media) watchNetwork() {
 				})
 			}
 		case <-m.room.done:
+			o.frames = 0       // the player may have stopped already
 			o.look(time.Now()) // what the report still lacks
 			m.watch.finish(time.Now())
 			return

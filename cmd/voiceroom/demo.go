@@ -35,6 +35,7 @@ type demoCmd struct {
 	SpeechB   string `name:"speech-b" help:"What the guest says, likewise." type:"path" placeholder:"FILE"`
 	RecordDir string `help:"Keep what was said and heard there, as WAV." type:"path" placeholder:"DIR"`
 	JSON      bool   `name:"json" help:"Print one JSON object and nothing else."`
+	Report    bool   `help:"Print each user's report of the call too: how the other was heard, and why where it went badly."`
 	Once      bool   `help:"End after the scenario; without it the server stays up."`
 	Verbose   bool   `short:"v" help:"Log what server and clients do, to standard error."`
 }
@@ -82,6 +83,12 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	fmt.Fprintln(out)
 	for _, d := range report.Directions {
 		fmt.Fprintln(out, d)
+	}
+	if !c.Report {
+		report.Calls = nil
+	}
+	for _, call := range report.Calls {
+		fmt.Fprintf(out, "\n%s", call)
 	}
 	if c.RecordDir != "" {
 		if err := c.record(cfg); err != nil {

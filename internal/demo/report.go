@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/internal/hearing"
 )
 
@@ -12,6 +13,8 @@ type Report struct {
 	OK         bool        `json:"ok"`
 	Steps      []Step      `json:"steps"`
 	Directions []Direction `json:"directions"`
+
+	Calls []engine.CallReport `json:"calls,omitempty"` // of those who got into the room
 }
 
 // Step is one thing that was done or waited for.

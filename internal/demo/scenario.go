@@ -38,6 +38,11 @@ func Run(ctx context.Context, cfg Config) Report {
 	if err := s.play(); err != nil {
 		s.report.OK = false
 	}
+	for _, p := range []*person{s.host, s.guest} {
+		if p != nil && p.room != nil {
+			s.report.Calls = append(s.report.Calls, p.room.CallReport())
+		}
+	}
 	s.end()
 	return s.report
 }
@@ -54,6 +59,7 @@ type person struct {
 	name  string
 	eng   *engine.Engine
 	grid  *seatgrid.Grid
+	room  *engine.Room // once it has been entered
 	says  []int16
 	mic   *audio.PCMSource
 	heard *audio.Recorder
@@ -134,6 +140,7 @@ func (s *scenario) play() error {
 				},
 			})
 			_, err := s.host.grid.StartVoiceRoom(ctx, seatgrid.RoomInfo{RoomID: cfg.Room, SeatMode: seatgrid.ApplyToTake})
+			s.host.room = s.host.grid.Room()
 			return err
 		}),
 		s.do("host StartMicrophone", func(ctx context.Context) error { return s.host.grid.StartMicrophone(ctx) }),
@@ -141,6 +148,7 @@ func (s *scenario) play() error {
 		s.do("guest JoinVoiceRoom", func(ctx context.Context) error {
 			s.guest.grid.AddObserver(&seatgrid.Observer{OnRoomDismissed: func(seatgrid.RoomID) { close(dismissed) }})
 			_, err := s.guest.grid.JoinVoiceRoom(ctx, cfg.Room)
+			s.guest.room = s.guest.grid.Room()
 			return err
 		}),
 		s.do("guest is connected", func(ctx context.Context) error { return s.guest.grid.Room().Connected(ctx) }),

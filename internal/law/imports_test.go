@@ -68,6 +68,12 @@ var imports = []struct {
 		why:   "audio is arithmetic on frames, and usable without a room",
 	},
 	{
+		name:  "what rates a line is arithmetic",
+		who:   []string{"internal/emodel/...", "internal/netquality/..."},
+		never: []string{"github.com/pion/...", "audio/...", "engine/...", "internal/server/...", "internal/sfu/...", "internal/rtc/..."},
+		why:   "server and SDK rate by the same tables, so these lean on neither",
+	},
+	{
 		name:  "the rules and the homes do not know the database",
 		who:   []string{"internal/room/...", "internal/home/...", "internal/server/...", "internal/store", "internal/store/memstore/..."},
 		never: []string{"internal/store/natsstore/...", "github.com/nats-io/nats.go/...", "github.com/nats-io/nats-server/v2/..."},

@@ -64,7 +64,7 @@ type slowSink struct {
 
 func (s *slowSink) WriteFrame(ctx context.Context, f audio.Frame) error {
 	if s.slow.Load() {
-		time.Sleep(25 * time.Millisecond) // virtual
+		<-time.After(25 * time.Millisecond)
 	}
 	return s.Sink.WriteFrame(ctx, f)
 }
