@@ -113,13 +113,16 @@ func TestJitterIsMeasured(t *testing.T) {
 	require.InDelta(t, 0.010, sum/float64(n), 0.0005)
 }
 
+// speechPacket is larger than what says that silence begins.
+var speechPacket = make([]byte, 40)
+
 // Runs of made-up frames are counted once each.
 func TestGaps(t *testing.T) {
 	b := NewJitterBuffer(JitterConfig{HasFEC: func([]byte) bool { return false }})
 	now := epoch
 	for i := range uint16(100) {
 		if i != 20 && i != 40 && i != 41 && i != 42 {
-			b.Push(i, uint32(i)*FrameSamples, false, []byte{1}, now)
+			b.Push(i, uint32(i)*FrameSamples, false, speechPacket, now)
 		}
 		b.Pop(now)
 		now = now.Add(FrameDuration)
@@ -136,7 +139,7 @@ func TestFaded(t *testing.T) {
 	run := func(frames int, come bool) JitterStats {
 		for range frames {
 			if come {
-				b.Push(seq, uint32(now.Sub(epoch)/FrameDuration)*FrameSamples, false, []byte{1}, now)
+				b.Push(seq, uint32(now.Sub(epoch)/FrameDuration)*FrameSamples, false, speechPacket, now)
 				seq++
 			}
 			b.Pop(now)

@@ -96,6 +96,11 @@ func TestCallReportInWords(t *testing.T) {
 			both + "10:02:10-10:02:40: packets from alice came irregularly, by 61 ms: up to 180 ms were waited for them; 2.0 % of what alice said was made up.\n",
 		},
 		{
+			"so irregular that it looks like a loss", nothing,
+			speakers{"alice": between(5, 20, func(r *SpeakerRow) { r.SpeakerLoss, r.UpLoss, r.Jitter, r.Buffer, r.Concealed = 3, 1, 61, 120, 2 })},
+			head + alice + "10:02:10-10:02:40: packets from alice came irregularly, by 61 ms: up to 120 ms were waited for them; 2.0 % of what alice said was made up.\n",
+		},
+		{
 			"everybody irregular", nothing,
 			speakers{"alice": between(5, 20, func(r *SpeakerRow) { r.Jitter, r.Buffer = 40, 150 }), "carl": between(5, 20, func(r *SpeakerRow) { r.Jitter, r.Buffer = 44, 140 })},
 			both + "10:02:10-10:02:40: packets came irregularly from everybody, by 44 ms, so probably on your own line: up to 150 ms were waited for them; nothing was made up.\n",

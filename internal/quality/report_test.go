@@ -127,15 +127,18 @@ func TestWhyWasItChoppy(t *testing.T) {
 				}
 				slices.Sort(said)
 				require.Equal(t, tt.want, said)
+				begun := false
 				for _, line := range regexp.MustCompile(`(?m)^(\d\d:\d\d:\d\d)-(\d\d:\d\d:\d\d): `).FindAllStringSubmatch(text, -1) {
 					day := func(clock string) time.Time {
 						at, err := time.ParseInLocation(time.DateTime, from.Format(time.DateOnly)+" "+clock, time.Local)
 						require.NoError(t, err)
 						return at
 					}
-					assert.WithinDuration(t, from, day(line[1]), 10*time.Second)
-					assert.WithinDuration(t, to, day(line[2]), 14*time.Second)
+					assert.True(t, day(line[1]).After(from.Add(-4*time.Second)), "before it began")
+					assert.True(t, day(line[2]).Before(to.Add(14*time.Second)), "after its end")
+					begun = begun || day(line[1]).Before(from.Add(10*time.Second))
 				}
+				assert.True(t, begun || tt.want[0] == "nothing was wrong", "soon after it began")
 				require.Len(t, r.Speakers, 2)
 				for _, sp := range r.Speakers {
 					if way := sp.Total.Delay - sp.Total.Buffer - 26.5; tt.want[0] != "irregular host" {

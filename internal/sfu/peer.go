@@ -272,7 +272,11 @@ func (p *Peer) read(t *webrtc.TrackRemote, levelID, redPT uint8) {
 				p.room.ingest(p, &copies[i], now)
 			}
 		}
-		p.room.ingest(p, &pkt, now)
+		if up.recovery.twice {
+			p.room.sfu.count.drop(dropStale) // sent again it would have the number, and so the nonce, of its copy
+		} else {
+			p.room.ingest(p, &pkt, now)
+		}
 		p.report(&up, pkt.stream, now)
 	}
 	p.room.log.Warn("microphone given up: its packets cannot be read", "user", p.user)

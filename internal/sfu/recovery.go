@@ -15,6 +15,7 @@ type recovery struct {
 	marks     [known]mark
 	copies    []red.Copy
 	recovered []packet
+	twice     bool // the packet taken last is there already: it was late, and a copy of it came first
 }
 
 // mark is a packet that is there.
@@ -46,6 +47,7 @@ func (r *recovery) take(p *packet, copies bool) (lost []packet, ok bool) {
 		r.high = seq
 	}
 	r.high = max(r.high, seq)
+	_, r.twice = r.timestamp(seq)
 	r.mark(seq, p.ts)
 	r.recovered = r.recovered[:0]
 	for _, c := range r.copies {
