@@ -224,7 +224,7 @@ func (r SpeakerRow) lostBefore() bool {
 	if max(r.SpeakerLoss, 2*r.UpLoss) < wordLoss {
 		return false
 	}
-	return !r.uneven() || r.Jitter <= repairJitter*max(r.SpeakerLoss, r.UpLoss)
+	return r.Jitter <= max(hintJitter, repairJitter*max(r.SpeakerLoss, r.UpLoss))
 }
 
 // uneven reports whether packets came irregularly enough to be heard, or waited for.
