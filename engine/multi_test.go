@@ -75,3 +75,39 @@ func TestSecondLoginTakesTheStayAlong(t *testing.T) {
 		})
 	}
 }
+
+// A computer whose node has died comes back to the other one, where the same user's phone has entered the room meanwhile:
+// the phone stays. When the phone has gone by then, the computer goes on.
+func TestReturnElsewhereDoesNotTakeTheRoom(t *testing.T) {
+	for name, phoneStays := range map[string]bool{"the phone is there": true, "the phone has left": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := voiceroomtest.Config{Nodes: 2, Multi: true}.NewServer(t)
+				host, computer := srv.NewUserOn(t, 1, "host"), srv.NewUserOn(t, 0, "user")
+				host.Start(t, "room")
+				computer.Join(t, "room")
+				reasons := make(chan engine.KickedOutReason, 2)
+				computer.AddObserver(&seatgrid.Observer{OnKickedOutOfRoom: func(_ engine.RoomID, r engine.KickedOutReason, _ string) { reasons <- r }})
+				computer.SetOffline(true)
+				phone := srv.NewUserOn(t, 1, "user")
+				phone.Join(t, "room")
+				phoneReasons := make(chan engine.KickedOutReason, 2)
+				phone.AddObserver(&seatgrid.Observer{OnKickedOutOfRoom: func(_ engine.RoomID, r engine.KickedOutReason, _ string) { phoneReasons <- r }})
+				srv.KillNode(t, 0)
+				if !phoneStays {
+					require.NoError(t, phone.LeaveVoiceRoom(t.Context()))
+				}
+				computer.SetOffline(false)
+				if phoneStays {
+					require.Equal(t, engine.KickedByLoginOnOtherDevice, <-reasons)
+					phone.Hears(t, host)
+				} else {
+					computer.Hears(t, host)
+					require.Empty(t, reasons)
+				}
+				require.NoError(t, computer.Engine.Err(), "the login lasts")
+				require.Empty(t, phoneReasons)
+			})
+		})
+	}
+}

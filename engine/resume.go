@@ -126,6 +126,11 @@ func (r *Room) rejoin(ctx context.Context, call signaling.CallFunc) {
 			r.dismissed(DismissedByServer)
 			r.mu.Unlock()
 			return
+		case errors.Is(err, signaling.ErrKickedOffLine): // from this room, by another device of this user
+			r.mu.Lock()
+			r.kickedOut(KickedByLoginOnOtherDevice, messageOf(err))
+			r.mu.Unlock()
+			return
 		case signaling.CodeOf(err).Retryable(), errors.Is(err, context.DeadlineExceeded), // no answer is no refusal
 			errors.Is(err, signaling.ErrMediaNotNegotiated): // the network is only coming back, here or there
 			r.log.Info("not back in the room yet", "error", err)

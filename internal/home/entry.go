@@ -21,6 +21,9 @@ type Entry struct {
 	Events  []room.Event `json:"events,omitempty"`
 	State   room.State   `json:"state"`   // after the events
 	Members int          `json:"members"` // how many are present
+
+	// Sessions are those by which the user is present who has just entered: of the answer to Enter alone.
+	Sessions []string `json:"sessions,omitempty"`
 }
 
 // Done is a command that the entry carried out.

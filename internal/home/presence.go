@@ -54,6 +54,9 @@ func (h *home) enter(t *turn, c call, m Member) {
 	h.arrive(t, m, c.Seq, true)
 	t.add(c, func(e Entry) reply {
 		e.Events, e.Done, e.Members = nil, nil, len(h.present)
+		for _, s := range h.present[m.User.UserID].sessions {
+			e.Sessions = append(e.Sessions, s.id)
+		}
 		return reply{Entry: &e}
 	})
 }

@@ -140,7 +140,13 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	if err != nil {
 		return res, err
 	}
-	if err = r.await(ctx, entry.Version); err == nil {
+	if p.Since > 0 {
+		err = ses.overtaken(p.RoomID, entry.Sessions)
+	}
+	if err == nil {
+		err = r.await(ctx, entry.Version)
+	}
+	if err == nil {
 		res.Snapshot, res.Missed, err = r.admit(ctx, m, p.Since)
 	}
 	if err != nil {

@@ -178,6 +178,7 @@ func (s *Server) remember(app signaling.AppID, n loginNotice) {
 	now, keep := time.Now(), max(2*s.grace(), 2*signaling.GiveUpAfter)
 	if now.Sub(s.swept) > keep {
 		maps.DeleteFunc(s.latest, func(_ userKey, l lastLogin) bool { return now.Sub(l.heard) > keep })
+		maps.DeleteFunc(s.stays, func(_ stayKey, l lastLogin) bool { return now.Sub(l.heard) > keep })
 		s.swept = now
 	}
 	key := userKey{app, n.User}

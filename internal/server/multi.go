@@ -39,11 +39,35 @@ func (m *membership) onlyStay(ctx context.Context, fresh bool) {
 func (s *Server) enteredElsewhere(app signaling.AppID, n loginNotice) {
 	s.mu.Lock()
 	r := s.replicas[store.Key{App: app, Room: n.Room}]
+	if key := (stayKey{userKey{app, n.User}, n.Room}); s.cfg.MultiLogin && s.stays[key].at <= n.At {
+		s.stays[key] = lastLogin{session: n.Session, at: n.At, heard: time.Now()}
+	}
 	s.mu.Unlock()
 	if r != nil {
 		r.endOtherStays(n)
 	}
 }
+
+// stayKey is a user in a room.
+type stayKey struct {
+	user userKey
+	room signaling.RoomID
+}
+
+// overtaken refuses a client that comes back to a room, at another node than before, when the user has entered it with
+// another device meanwhile and is there still: present are the sessions that the room's home knows of.
+func (ses *session) overtaken(id signaling.RoomID, present []string) error {
+	s := ses.srv
+	s.mu.Lock()
+	last, known := s.stays[stayKey{ses.key(), id}]
+	s.mu.Unlock()
+	if !known || last.session == ses.id || last.session == ses.resumes || !slices.Contains(present, last.session) {
+		return nil
+	}
+	return signaling.Errorf(signaling.ErrKickedOffLine.Code, "%s", enteredElsewhere)
+}
+
+const enteredElsewhere = "the same user has entered this room with another login"
 
 // endOtherStays ends the stays that began before that of the notice. Only the sessions concerned are told: for everybody
 // else the user never left.
@@ -55,7 +79,7 @@ func (r *replica) endOtherStays(n loginNotice) {
 			continue
 		}
 		m.lastWord = &signaling.KickedOutOfRoom{
-			Reason: signaling.KickedByLoginOnOtherDevice, Message: "the same user has entered this room with another login",
+			Reason: signaling.KickedByLoginOnOtherDevice, Message: enteredElsewhere,
 		}
 		if m.active {
 			// Nothing follows for this session, so the version after the last one that it was told is free.

@@ -60,10 +60,11 @@ type Server struct {
 	sessions map[string]*session  // by id, those whose client is away too
 	users    map[userKey]*session // the one session that counts
 	latest   map[userKey]lastLogin
+	stays    map[stayKey]lastLogin // with MultiLogin: the newest stay of a user in a room, at any node
 	replicas map[store.Key]*replica
 
 	loginTime time.Time // of the newest login here
-	swept     time.Time // when latest was last freed of old logins
+	swept     time.Time // when latest and stays were last freed of old ones
 }
 
 type userKey struct {
@@ -79,7 +80,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, id: store.NodeID(rand.Text()),
 		links: map[*link]struct{}{}, sessions: map[string]*session{}, users: map[userKey]*session{},
-		latest: map[userKey]lastLogin{}, replicas: map[store.Key]*replica{},
+		latest: map[userKey]lastLogin{}, stays: map[stayKey]lastLogin{}, replicas: map[store.Key]*replica{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
