@@ -14,6 +14,7 @@ import (
 
 type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run a server and two users in this process, who talk to each other, and compare what was heard with what was said."`
+	Join    joinCmd    `cmd:"" help:"Enter a room and talk there, in this terminal."`
 	Devices devicesCmd `cmd:"" help:"List the sound cards: microphones and speakers, and what to call them."`
 	UserSig userSigCmd `cmd:"" name:"usersig" help:"Make or check the signature that a user logs in with."`
 }

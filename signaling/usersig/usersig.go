@@ -60,15 +60,24 @@ func (p *payload) verified(sig []byte, app signaling.AppID, secret string, user 
 	if p.User != string(user) {
 		return Claims{}, ErrMismatch
 	}
-	c := Claims{
-		App: app, User: user,
-		Issued: time.Unix(p.Time, 0), Expires: time.Unix(p.Time+p.Expire, 0),
+	c, err := p.claims()
+	if err != nil {
+		return Claims{}, err
 	}
 	if c.Issued.After(now.Add(maxSkew)) {
 		return Claims{}, ErrFuture
 	}
 	if c.Expires.Before(now) {
 		return Claims{}, ErrExpired
+	}
+	return c, nil
+}
+
+// claims is what the token says, whether it is true or not.
+func (p *payload) claims() (Claims, error) {
+	c := Claims{
+		App: signaling.AppID(p.App), User: signaling.UserID(p.User),
+		Issued: time.Unix(p.Time, 0), Expires: time.Unix(p.Time+p.Expire, 0),
 	}
 	if p.UserBuf != "" {
 		var err error

@@ -1,0 +1,77 @@
+package tui
+
+import (
+	"context"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/openvoiceroom/openvoiceroom/seatgrid"
+)
+
+// verb is what a key makes the session do.
+type verb int
+
+const (
+	takeSeat verb = iota + 1 // or apply for it
+	moveSeat
+	leaveSeat
+	openMic
+	muteMic
+	answer // a request of user
+	withdraw
+	invite
+	takeOff
+	takeOut
+	lockSeat
+	lockAudio
+	seatMode
+	endRoom
+	leaveRoom
+)
+
+// action is a verb with what it is about.
+type action struct {
+	verb verb
+	seat seatgrid.SeatIndex
+	user seatgrid.UserID
+	on   bool   // to agree, to lock, to let everybody sit
+	tell string // what to say at once; empty for what events tell soon enough
+}
+
+// doneMsg is how an action ended.
+type doneMsg struct {
+	action action
+	said   string
+	err    error
+}
+
+// membersMsg is whom one may invite.
+type membersMsg struct {
+	list []seatgrid.UserInfo
+	err  error
+}
+
+// backend carries out what the model wants; a session does, and in tests of screens nobody.
+type backend interface {
+	do(ctx context.Context, a action) (said string, err error)
+	members(ctx context.Context) ([]seatgrid.UserInfo, error)
+}
+
+// act starts an action.
+func (m *model) act(a action) tea.Cmd {
+	if a.tell != "" {
+		m.say(a.tell)
+	}
+	return func() tea.Msg {
+		said, err := m.backend.do(m.ctx, a)
+		return doneMsg{a, said, err}
+	}
+}
+
+// listMembers asks who can be invited.
+func (m *model) listMembers() tea.Cmd {
+	return func() tea.Msg {
+		list, err := m.backend.members(m.ctx)
+		return membersMsg{list, err}
+	}
+}

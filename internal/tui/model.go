@@ -1,0 +1,235 @@
+package tui
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/seatgrid"
+)
+
+// model is what is on the screen. Update and View touch nothing else, except for starting actions and asking the time.
+type model struct {
+	ctx     context.Context
+	backend backend
+	silent  bool           // there is no microphone
+	muted   bool           // do not open the microphone by itself
+	want    int            // the seat to take at the beginning, counted from 1; 0: none
+	zone    *time.Location // of the log
+
+	width, height int
+
+	room    roomMsg
+	seats   []seatgrid.SeatInfo
+	volumes []int // by seat
+	away    bool
+	log     []saidMsg
+	scroll  int  // lines of the log below the window
+	sat     bool // this user had a seat when the room was last told of
+
+	layout seatgrid.LayoutMode
+	chosen int // the selected seat
+	page   page
+	helped int // lines of the help that have been read
+	list   chooser
+	sure   question
+	turn   int // which request y and n are about
+
+	outcome *Outcome // set when it is over
+}
+
+// page is what lies over the log.
+type page int
+
+const (
+	roomPage page = iota
+	helpPage
+	invitePage
+	questionPage
+)
+
+// chooser is the list of those who can be invited.
+type chooser struct {
+	seat  seatgrid.SeatIndex
+	users []seatgrid.UserInfo
+	at    int
+}
+
+// question is asked before what cannot be undone.
+type question struct {
+	text    string
+	yes, no *action // nil: nothing happens
+	quit    Outcome // after no, when noQuits
+	noQuits bool
+}
+
+// maxLog is how many lines are kept.
+const maxLog = 500
+
+func newModel(ctx context.Context, b backend) *model {
+	return &model{ctx: ctx, backend: b, zone: time.Local, width: 80, height: 24, layout: seatgrid.LayoutGrid}
+}
+
+// Init does nothing: the first messages are in the queue already.
+func (m *model) Init() tea.Cmd { return nil }
+
+// Update takes a message.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case tea.KeyPressMsg:
+		return m, m.pressed(msg.String())
+	case batchMsg:
+		var cmds []tea.Cmd
+		for _, one := range msg {
+			_, cmd := m.Update(one)
+			cmds = append(cmds, cmd)
+		}
+		return m, tea.Batch(cmds...)
+	case roomMsg:
+		return m, m.roomChanged(msg)
+	case seatMsg:
+		m.seatChanged(msg.seat)
+	case volumeMsg:
+		if i := int(msg.index); i >= 0 && i < len(m.volumes) {
+			m.volumes[i] = msg.volume
+		}
+	case saidMsg:
+		m.add(msg)
+	case awayMsg:
+		m.away = bool(msg)
+	case doneMsg:
+		return m, m.done(msg)
+	case membersMsg:
+		m.choose(msg)
+	case quitMsg:
+		return m, m.end(gone(m))
+	case endMsg:
+		return m, m.end(msg.outcome)
+	}
+	return m, nil
+}
+
+// batchMsg is several messages of the queue at once, so that the screen is drawn once for them.
+type batchMsg []any
+
+// roomChanged takes the room, after all the seats that have changed with it. Who sits down is heard from then on, unless
+// they have asked for a closed microphone.
+func (m *model) roomChanged(msg roomMsg) tea.Cmd {
+	if m.room.info.RoomID == "" {
+		m.room = msg
+		m.say("You are in the room: " + m.headline() + ".")
+	}
+	m.room = msg
+	m.turn = min(m.turn, max(len(m.answerable())-1, 0))
+	sat, mine := m.sat, m.mySeat()
+	m.sat = mine != nil
+	want := m.want
+	m.want = 0
+	switch {
+	case mine != nil && !sat && !m.muted && !m.silent && !mine.AudioLocked && mine.Mic != engine.MicOn:
+		return m.act(action{verb: openMic})
+	case mine == nil && want > 0:
+		return m.takeNow(seatgrid.SeatIndex(want - 1))
+	}
+	return nil
+}
+
+// seatChanged takes a seat. At the beginning they come in their order.
+func (m *model) seatChanged(seat seatgrid.SeatInfo) {
+	switch i := int(seat.Index); {
+	case i == len(m.seats):
+		m.seats, m.volumes = append(m.seats, seat), append(m.volumes, 0)
+	case i >= 0 && i < len(m.seats):
+		if m.seats[i].UserID != seat.UserID || seat.Mic != engine.MicOn {
+			m.volumes[i] = 0
+		}
+		m.seats[i] = seat
+	}
+}
+
+func (m *model) done(msg doneMsg) tea.Cmd {
+	switch {
+	case m.outcome != nil:
+		return nil
+	case msg.action.verb == leaveRoom: // also when the server could not be told: it notices
+		return m.end(Outcome{Text: "You have left the room."})
+	case msg.err != nil && m.ctx.Err() == nil:
+		m.say("That did not work: " + Problem(msg.err) + ".")
+	case msg.err == nil && msg.action.verb == endRoom:
+		return m.end(Outcome{Text: "You have ended the room."})
+	case msg.said != "":
+		m.say(msg.said)
+	}
+	return nil
+}
+
+func (m *model) say(text string) { m.add(saidMsg{time.Now(), text}) }
+
+func (m *model) add(s saidMsg) {
+	m.log = append(m.log, s)
+	if m.scroll > 0 {
+		m.scroll++ // what is being read stays where it is
+	}
+	if len(m.log) > maxLog {
+		m.log = slices.Delete(m.log, 0, len(m.log)-maxLog)
+	}
+}
+
+// end ends the program.
+func (m *model) end(o Outcome) tea.Cmd {
+	if m.outcome == nil {
+		m.outcome = &o
+	}
+	if o == dismissed(engine.DismissedByOwner) && m.room.self.Role == engine.RoomOwner && m.room.self.UserID != "" {
+		m.outcome.Text = "You have ended the room."
+	}
+	return tea.Quit
+}
+
+// mySeat returns this user's seat, nil without one.
+func (m *model) mySeat() *seatgrid.SeatInfo {
+	for i := range m.seats {
+		if m.seats[i].UserID != "" && m.seats[i].UserID == m.room.self.UserID {
+			return &m.seats[i]
+		}
+	}
+	return nil
+}
+
+func (m *model) manages() bool { return m.room.self.UserID != "" && m.room.self.Role.Manages() }
+
+// here returns the selected seat; ok is false when there are no seats.
+func (m *model) here() (seat seatgrid.SeatInfo, ok bool) {
+	if m.chosen < 0 || m.chosen >= len(m.seats) {
+		return seat, false
+	}
+	return m.seats[m.chosen], true
+}
+
+// answerable returns the requests that wait for this user.
+func (m *model) answerable() []seatgrid.Request {
+	var list []seatgrid.Request
+	for _, q := range m.room.requests {
+		self := m.room.self.UserID
+		if q.From.UserID != self && (q.To == self || q.Type == seatgrid.ApplyToTakeSeat && m.manages()) {
+			list = append(list, q)
+		}
+	}
+	return list
+}
+
+// mine returns this user's own requests.
+func (m *model) mine() []seatgrid.Request {
+	var list []seatgrid.Request
+	for _, q := range m.room.requests {
+		if q.From.UserID == m.room.self.UserID {
+			list = append(list, q)
+		}
+	}
+	return list
+}
