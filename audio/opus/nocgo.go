@@ -10,6 +10,9 @@ var Codec audio.Codec = noCodec{}
 // Available says whether this build can encode and decode.
 const Available = false
 
+// Version names libopus with its version; without cgo it is empty.
+func Version() string { return "" }
+
 type noCodec struct{}
 
 func (noCodec) NewEncoder(audio.EncoderConfig) (audio.Encoder, error) { return nil, ErrNoCgo }

@@ -16,6 +16,9 @@ var Codec audio.Codec = codec{}
 // Available says whether this build can encode and decode.
 const Available = true
 
+// Version names libopus with its version; without cgo it is empty.
+func Version() string { return libopus.Version() }
+
 const (
 	// The codec's choices. 32 kbit/s is where mono speech becomes transparent (RFC 7587 section 3.1.1 gives 28 to 40
 	// for fullband speech); complexity 9 is libopus's own default.

@@ -1,5 +1,5 @@
-// Command voiceroom is the client side in a terminal: a demonstration of the whole, the list of sound cards, and UserSigs
-// for trying things out.
+// Command voiceroom is the client side in a terminal: rooms to talk in, a doctor for when there is no sound, a
+// demonstration of the whole, the list of sound cards, and UserSigs for trying things out.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run a server and two users in this process, who talk to each other, and compare what was heard with what was said."`
 	Join    joinCmd    `cmd:"" help:"Enter a room and talk there, in this terminal."`
+	Doctor  doctorCmd  `cmd:"" help:"Find out why there is no sound: sound card, codec, server, UserSig and media, in plain words."`
 	Devices devicesCmd `cmd:"" help:"List the sound cards: microphones and speakers, and what to call them."`
 	UserSig userSigCmd `cmd:"" name:"usersig" help:"Make or check the signature that a user logs in with."`
 }
@@ -22,11 +23,19 @@ type cli struct {
 // errReported ends the program with status 1 where everything has been said already.
 var errReported = errors.New("failed")
 
+// exitWith ends the program. kong's status for flags that it cannot read is 80; 2 is what people know.
+func exitWith(status int) {
+	if status == 80 {
+		status = 2
+	}
+	os.Exit(status)
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE) // a reader that has had enough must not keep the demo from cleaning up
-	k := kong.Parse(&cli{}, kong.Name("voiceroom"), kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)),
+	k := kong.Parse(&cli{}, kong.Name("voiceroom"), kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)), kong.Exit(exitWith),
 		kong.Description("OpenVoiceRoom: voice chat rooms with seats. The server is the command voiceroomd."))
 	err := k.Run()
 	if errors.Is(err, errReported) {
