@@ -56,10 +56,22 @@ var imports = []struct {
 	},
 	{
 		name:   "nothing but a command chooses the codec, the sound card and what cleans voices",
-		who:    []string{"voiceroom/...", "seatgrid/...", "engine/...", "audio/...", "signaling/...", "internal/server/...", "internal/sfu/...", "internal/home/...", "cmd/voiceroomd"},
+		who:    []string{"voiceroom/...", "seatgrid/...", "engine/...", "audio/...", "signaling/...", "internal/server/...", "internal/sfu/...", "internal/home/...", "cmd/voiceroomd", "internal/tui", "internal/doctor"},
 		except: []string{"audio/opus/...", "audio/portaudio/...", "audio/speex/...", "voiceroom/voiceroomtest/..."},
 		never:  []string{"audio/opus/...", "audio/portaudio/...", "audio/speex/...", "github.com/hraban/opus/...", "github.com/gordonklaus/portaudio/..."},
 		why:    "they need cgo and C libraries; a silent bot and the plain server build without",
+	},
+	{
+		name:  "the terminal and the doctor are clients",
+		who:   []string{"internal/tui", "internal/doctor"},
+		never: []string{"internal/server/...", "internal/home/...", "internal/room/...", "internal/store/...", "internal/sfu/...", "github.com/alecthomas/kong"},
+		why:   "what they find must be what every client finds, over the wire; flags are the commands' own",
+	},
+	{
+		name:  "nobody needs a terminal but who draws on one",
+		who:   []string{"voiceroom/...", "seatgrid/...", "engine/...", "audio/...", "signaling/...", "internal/server/...", "cmd/voiceroomd", "internal/doctor"},
+		never: []string{"charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "internal/tui"},
+		why:   "the SDK and the server run where there is none",
 	},
 	{
 		name:  "audio takes only the containers from pion",
@@ -166,6 +178,7 @@ var owners = []struct {
 	{"github.com/nats-io/nats-server/v2/server", []string{"internal/store/natsstore"}, "one package knows the database", false},
 	{"github.com/nats-io/nats.go", []string{"internal/store/natsstore"}, "one package knows the database", false},
 	{"github.com/alecthomas/kong", []string{"cmd/voiceroomd", "cmd/voiceroom"}, "flags are the commands' own", false},
+	{"charm.land/bubbletea/v2", []string{"internal/tui"}, "one package draws on a terminal", false},
 	{"log", []string{"examples/..."}, "the log is a *slog.Logger that the caller hands over", true},
 	{"encoding/json/v2", nil, "it is an experiment of Go 1.26", true},
 	{"math/rand", nil, "use math/rand/v2", true},

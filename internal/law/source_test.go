@@ -215,6 +215,7 @@ func called(s source, f *ast.FuncDecl) map[string]bool {
 // spawners start a goroutine without a WaitGroup, and say who waits for it.
 var spawners = map[string]string{
 	"internal/dispatch/dispatch.go New":     "Close waits for it by a channel, and may be called from inside it",
+	"internal/doctor/doctor.go check":       "a driver may never come back, and the checks go on without it",
 	"cmd/voiceroom/demo.go startDemoServer": "the demo's own undo waits for it by a channel",
 }
 

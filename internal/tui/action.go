@@ -34,8 +34,10 @@ type action struct {
 	verb verb
 	seat seatgrid.SeatIndex
 	user seatgrid.UserID
-	on   bool   // to agree, to lock, to let everybody sit
-	tell string // what to say at once; empty for what events tell soon enough
+	on   bool // to agree, to lock, to let everybody sit
+
+	tell  string // what to say at once; empty for what events tell soon enough
+	waits bool   // for somebody's answer
 }
 
 // doneMsg is how an action ended.
@@ -61,6 +63,9 @@ type backend interface {
 func (m *model) act(a action) tea.Cmd {
 	if a.tell != "" {
 		m.say(a.tell)
+	}
+	if a.waits {
+		m.asking = append(m.asking, a)
 	}
 	return func() tea.Msg {
 		said, err := m.backend.do(m.ctx, a)

@@ -39,13 +39,12 @@ var keys = []key{
 		return "leave seat"
 	}, func(m *model) tea.Cmd { return m.act(action{verb: leaveSeat}) }},
 	{[]string{"c"}, "c", "withdraw what you have asked for", func(m *model) string {
-		if len(m.mine()) == 0 {
+		if len(m.asking) == 0 {
 			return ""
 		}
 		return "withdraw"
 	}, func(m *model) tea.Cmd {
-		q := m.mine()[0]
-		return m.act(action{verb: withdraw, user: q.To})
+		return m.act(action{verb: withdraw, user: m.asking[0].user})
 	}},
 	{[]string{"i"}, "i", "invite somebody to the selected seat", func(m *model) string {
 		if seat, ok := m.here(); !ok || !m.manages() || seat.UserID != "" {
@@ -157,7 +156,7 @@ func (m *model) canTake() string {
 		return ""
 	case mine != nil:
 		return "move here"
-	case slices.ContainsFunc(m.mine(), func(q seatgrid.Request) bool { return q.To == "" }):
+	case slices.ContainsFunc(m.asking, func(a action) bool { return a.verb == takeSeat }):
 		return "" // one application at a time
 	case m.room.info.SeatMode == seatgrid.FreeToTake || m.manages():
 		return "take seat"
@@ -176,7 +175,7 @@ func (m *model) takeNow(index seatgrid.SeatIndex) tea.Cmd {
 	}
 	a := action{verb: takeSeat, seat: index}
 	if m.room.info.SeatMode != seatgrid.FreeToTake && !m.manages() {
-		a.tell = fmt.Sprintf("You have asked for %s; the host answers.", seatName(index))
+		a.tell, a.waits = fmt.Sprintf("You have asked for %s; the host answers.", seatName(index)), true
 	}
 	return m.act(a)
 }
@@ -300,7 +299,10 @@ func (m *model) chooserKey(press string) tea.Cmd {
 	case "enter", "i":
 		m.page = roomPage
 		u := c.users[c.at]
-		return m.act(action{verb: invite, seat: c.seat, user: u.UserID, tell: fmt.Sprintf("You have invited %s to %s.", person(u), seatName(c.seat))})
+		return m.act(action{
+			verb: invite, seat: c.seat, user: u.UserID, waits: true,
+			tell: fmt.Sprintf("You have invited %s to %s.", person(u), seatName(c.seat)),
+		})
 	case "esc", "q":
 		m.page = roomPage
 	}

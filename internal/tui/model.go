@@ -27,8 +27,9 @@ type model struct {
 	volumes []int // by seat
 	away    bool
 	log     []saidMsg
-	scroll  int  // lines of the log below the window
-	sat     bool // this user had a seat when the room was last told of
+	scroll  int      // lines of the log below the window
+	asking  []action // of this user, waiting for somebody's answer
+	sat     bool     // this user had a seat when the room was last told of
 
 	layout seatgrid.LayoutMode
 	chosen int // the selected seat
@@ -153,6 +154,9 @@ func (m *model) seatChanged(seat seatgrid.SeatInfo) {
 }
 
 func (m *model) done(msg doneMsg) tea.Cmd {
+	if i := slices.Index(m.asking, msg.action); i >= 0 {
+		m.asking = slices.Delete(m.asking, i, i+1)
+	}
 	switch {
 	case m.outcome != nil:
 		return nil
@@ -217,17 +221,6 @@ func (m *model) answerable() []seatgrid.Request {
 	for _, q := range m.room.requests {
 		self := m.room.self.UserID
 		if q.From.UserID != self && (q.To == self || q.Type == seatgrid.ApplyToTakeSeat && m.manages()) {
-			list = append(list, q)
-		}
-	}
-	return list
-}
-
-// mine returns this user's own requests.
-func (m *model) mine() []seatgrid.Request {
-	var list []seatgrid.Request
-	for _, q := range m.room.requests {
-		if q.From.UserID == m.room.self.UserID {
 			list = append(list, q)
 		}
 	}

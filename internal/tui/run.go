@@ -13,10 +13,14 @@ import (
 // Run shows the room on a terminal until it is over for this user. When ctx ends, the user has gone. The terminal is put
 // back as it was in any case, also after a panic of the screen's own.
 func (s *Session) Run(ctx context.Context, in io.Reader, out io.Writer, env []string) (Outcome, error) {
+	return s.run(ctx, tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(env))
+}
+
+func (s *Session) run(ctx context.Context, opts ...tea.ProgramOption) (Outcome, error) {
 	work, stop := context.WithCancel(ctx)
 	defer stop()
 	m := s.model(work)
-	p := tea.NewProgram(m, tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(env), tea.WithoutSignalHandler())
+	p := tea.NewProgram(m, append(opts, tea.WithoutSignalHandler())...)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {

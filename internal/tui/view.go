@@ -104,14 +104,16 @@ func (m *model) requestLines(limit int) []string {
 		if len(list) > 1 {
 			more = fmt.Sprintf(" [%d of %d]", m.turn+1, len(list))
 		}
-		lines = append(lines, warning.Bold(true).Render(fit(" ?"+more+" "+asks(list[m.turn])+" y accepts, n declines.", m.width)))
+		how := ""
+		if m.width >= 60 { // else the hints say it
+			how = " y accepts, n declines."
+		}
+		lines = append(lines, warning.Bold(true).Render(fit(" ?"+more+" "+asks(list[m.turn])+how, m.width)))
 	}
-	for _, q := range m.mine() {
-		text := " ... you wait for an answer"
-		if q.Type == seatgrid.InviteToTakeSeat {
-			text = " ... you wait for " + clean(string(q.To))
-		} else if q.Index >= 0 {
-			text += " about " + seatName(q.Index)
+	for _, a := range m.asking {
+		text := " ... you wait for an answer about " + seatName(a.seat)
+		if a.verb == invite {
+			text = " ... you wait for " + clean(string(a.user))
 		}
 		lines = append(lines, fit(text+"; c withdraws.", m.width))
 	}
