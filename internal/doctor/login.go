@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -54,7 +55,7 @@ func judge(u User, now time.Time, server *time.Time) Result {
 		r.Figures["clock_skew_s"] = skew.Round(time.Second).Seconds()
 	}
 	fail := func(text, do string) { r.Status, r.Says, r.Do = Failed, text, do }
-	ahead := fmt.Sprintf("This machine's clock is %s away from the server's.", max(skew, -skew).Round(time.Second))
+	ahead := fmt.Sprintf("this machine's clock is %s away from the server's.", max(skew, -skew).Round(time.Second))
 	switch {
 	case u.Secret != "" && !madeWith(u, c):
 		fail("The UserSig was not made with this app's secret.", "Compare the secret with the server's --app. "+getAnother)
@@ -64,15 +65,15 @@ func judge(u User, now time.Time, server *time.Time) Result {
 		fail(fmt.Sprintf("The UserSig is for app %d, and not for %d.", c.App, u.App), getAnother)
 	case c.Expires.Before(now):
 		fail(fmt.Sprintf("The UserSig has expired %s ago, on %s.", now.Sub(c.Expires).Round(time.Second), c.Expires.Format("2006-01-02 15:04:05 MST")), getAnother)
-		if skew > skewWarn || skew < -skewWarn {
-			r.Do += " " + ahead
-		}
 	case c.Issued.After(now.Add(skewBad)):
 		fail(fmt.Sprintf("The UserSig begins at %s only, which is in the future.", c.Issued.Format("2006-01-02 15:04:05 MST")), "The clock of the machine that made it is wrong: set it by NTP.")
 	case skew > skewWarn || skew < -skewWarn:
-		r.Status, r.Says, r.Do = Warning, says+". "+ahead, "Set both clocks by NTP: UserSigs that are made here may be refused."
+		r.Status, r.Says, r.Do = Warning, says+"; "+ahead, "Set both clocks by NTP: UserSigs that are made here may be refused."
 	case c.Expires.Sub(now) < soon:
 		r.Status, r.Do = Warning, "That is soon. "+getAnother
+	}
+	if off := skew > skewWarn || skew < -skewWarn; off && r.Status == Failed {
+		r.Says = strings.TrimSuffix(r.Says, ".") + "; " + ahead
 	}
 	return r
 }
