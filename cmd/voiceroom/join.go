@@ -72,6 +72,14 @@ func (c *joinCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
+	loud := func() {}
+	if !c.Plain { // what sound libraries complain about does not belong on the screen
+		fmt.Fprintf(os.Stderr, "Connecting to %s ...\n", c.URL)
+		if loud, err = silenceStderr(); err != nil {
+			return err
+		}
+	}
+	defer func() { loud() }()
 	closeSound, err := c.sound(ctx, &cfg)
 	if err != nil {
 		return err
@@ -79,14 +87,15 @@ func (c *joinCmd) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, closeSound()) }()
 
 	end, err := c.show(ctx, cfg)
+	loud()
+	loud = func() {}
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(os.Stderr, end.Text)
 	if end.Failed {
-		fmt.Fprintln(os.Stderr, end.Text)
 		return errReported
 	}
-	fmt.Fprintln(os.Stderr, end.Text)
 	return nil
 }
 
@@ -115,14 +124,6 @@ func (c *joinCmd) check() error {
 
 // show opens the session and runs it on the screen or as lines.
 func (c *joinCmd) show(ctx context.Context, cfg tui.Config) (end tui.Outcome, err error) {
-	quiet := func() {}
-	if !c.Plain {
-		fmt.Fprintf(os.Stderr, "Connecting to %s ...\n", c.URL)
-		if quiet, err = silenceStderr(); err != nil {
-			return end, err
-		}
-	}
-	defer func() { quiet() }()
 	s, err := tui.Open(ctx, cfg)
 	if err != nil {
 		if ctx.Err() != nil {
