@@ -90,7 +90,7 @@ func DecodeMessage(b []byte) (Message, error) {
 func decode(b []byte) (Message, error) {
 	var w wireMessage
 	if err := json.Unmarshal(b, &w); err != nil {
-		return Message{}, &Error{Code: ErrMalformedJSON.Code, Err: err}
+		return Message{}, &Error{Code: ErrMalformedJSON.Code, Err: misfit(err)}
 	}
 	m := Message{Method: w.Method, Params: w.Params, Result: w.Result}
 	if w.ID != nil {
@@ -117,15 +117,21 @@ func DecodeParams(raw json.RawMessage, v any) error {
 		raw = []byte("{}")
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
-		e := &Error{Code: ErrBadRequest.Code, Message: "the parameters do not fit the method"}
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-			e.Message += fmt.Sprintf(": %q cannot be a %s", wrong.Field, wrong.Value)
-		} else {
-			e.Err = err
-		}
-		return e
+		return &Error{Code: ErrBadRequest.Code, Message: "the parameters do not fit the method", Err: misfit(err)}
 	}
 	return missing(raw, reflect.TypeOf(v).Elem())
+}
+
+// misfit says what is wrong with JSON without naming this program's types, which mean nothing to who sent it.
+func misfit(err error) error {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return err
+	case wrong.Field != "":
+		return fmt.Errorf("%q cannot be a %s", wrong.Field, wrong.Value)
+	}
+	return fmt.Errorf("an object is expected, and here is another thing: %s", wrong.Value)
 }
 
 // missing finds a required field that is not there. Where the zero value means something (seat 0, audio off), leaving

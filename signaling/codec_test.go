@@ -77,7 +77,14 @@ func TestDecodeParams(t *testing.T) {
 		err := signaling.DecodeParams([]byte(bad), &p)
 		assert.Equal(t, signaling.Code(100002), signaling.CodeOf(err), bad)
 	}
-	assert.ErrorContains(t, signaling.DecodeParams([]byte(`{"index":"3"}`), &p), "index", "it names the field")
+	assert.ErrorContains(t, signaling.DecodeParams([]byte(`{"index":"3"}`), &p), `"index" cannot be a string`)
+	assert.ErrorContains(t, signaling.DecodeParams([]byte(`[]`), &p), "an object is expected, and here is another thing: array")
+	for _, bad := range []string{`[]`, `{"jsonrpc":"2.0","id":"x"}`, `{"jsonrpc":2}`, `{`} {
+		_, err := signaling.DecodeMessage([]byte(bad))
+		require.ErrorIs(t, err, signaling.ErrMalformedJSON)
+		assert.NotContains(t, err.Error(), "Go ", "our types mean nothing to who sent it")
+		assert.NotContains(t, err.Error(), "wireMessage")
+	}
 }
 
 func TestWhatCannotBeEncodedIsAnError(t *testing.T) {

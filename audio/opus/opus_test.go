@@ -214,3 +214,5 @@ func BenchmarkDecode(b *testing.B) {
 		_ = dec.Decode(sent[i%len(sent)], f)
 	}
 }
+
+func TestVersionNamesTheLibrary(t *testing.T) { require.Contains(t, opus.Version(), "libopus ") }

@@ -31,7 +31,7 @@ const demoApp signaling.AppID = 1400000001
 type demoCmd struct {
 	Listen    string `help:"Address for the server's WebSocket; media uses a UDP port of the same host." default:"127.0.0.1:0" placeholder:"HOST:PORT"`
 	Data      string `help:"Folder for the server's data; a temporary one unless given." type:"path" placeholder:"DIR"`
-	SpeechA   string `name:"speech-a" help:"What the host says: WAV (8 to 48 kHz, mono or stereo) or Ogg Opus. A synthetic voice unless given." type:"path" placeholder:"FILE"`
+	SpeechA   string `name:"speech-a" help:"What the host says: WAV (8 to 192 kHz, up to 8 channels, 8 to 32 bits) or Ogg Opus. A synthetic voice unless given." type:"path" placeholder:"FILE"`
 	SpeechB   string `name:"speech-b" help:"What the guest says, likewise." type:"path" placeholder:"FILE"`
 	RecordDir string `help:"Keep what was said and heard there, as WAV." type:"path" placeholder:"DIR"`
 	JSON      bool   `name:"json" help:"Print one JSON object and nothing else."`

@@ -15,6 +15,8 @@ import (
 const (
 	// tryFrames is for how long the cards are tried, in frames: a second.
 	tryFrames = 50
+	// wakeFrames is how long a microphone may be silent before that is worth a word.
+	wakeFrames = 3 * tryFrames
 	// tryTone is what the speaker plays, quietly.
 	tryTone, tryAmplitude = 440.0, 0.05
 )
@@ -47,7 +49,7 @@ func (s *Sound) devices(ctx context.Context) (Result, struct{}) {
 	case len(speakers) == 0:
 		return warn(fmt.Sprintf("There is no speaker; %s.", listed("microphone", mics)), "You can speak and hear nobody. Plug in a speaker."), none
 	}
-	return fine("There is %s and %s.", listed("microphone", mics), listed("speaker", speakers)), none
+	return fine("Found %s and %s.", listed("microphone", mics), listed("speaker", speakers)), none
 }
 
 func listed(what string, names []string) string {
@@ -96,7 +98,7 @@ func (s *Sound) trySpeaker(ctx context.Context) (r Result, _ struct{}) {
 	return r, none
 }
 
-// tryMicrophone listens for a second.
+// tryMicrophone listens for a second, from the first sound on.
 func (s *Sound) tryMicrophone(ctx context.Context) (r Result, _ struct{}) {
 	none := struct{}{}
 	if err := s.Microphone.Start(ctx); err != nil {
@@ -107,13 +109,16 @@ func (s *Sound) tryMicrophone(ctx context.Context) (r Result, _ struct{}) {
 	frame := audio.NewFrame(channels)
 	var heard []int16
 	zero := true
-	for range tryFrames {
+	for heardFor := 0; heardFor < tryFrames && len(heard) < wakeFrames*audio.FrameSamples; heardFor++ {
 		if err := s.Microphone.ReadFrame(ctx, frame); err != nil {
 			return bad("The microphone opens and gives nothing: "+err.Error()+".", "Plug it out and in again, or choose another device."), none
 		}
 		for k := 0; k < len(frame); k += channels {
 			heard = append(heard, frame[k])
 			zero = zero && frame[k] == 0
+		}
+		if zero {
+			heardFor = 0 // some take a while to wake up
 		}
 	}
 	if zero {

@@ -62,7 +62,7 @@ type chooser struct {
 // question is asked before what cannot be undone.
 type question struct {
 	text    string
-	yes, no *action // nil: nothing happens
+	yes     *action
 	quit    Outcome // after no, when noQuits
 	noQuits bool
 }

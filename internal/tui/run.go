@@ -57,8 +57,7 @@ func (s *Session) Print(ctx context.Context, out io.Writer) (Outcome, error) {
 	var wg sync.WaitGroup
 	defer func() { stop(); wg.Wait() }()
 	m := s.model(work)
-	var do func(cmd tea.Cmd)
-	do = func(cmd tea.Cmd) {
+	do := func(cmd tea.Cmd) {
 		if cmd != nil {
 			wg.Go(func() {
 				if msg := cmd(); msg != nil {

@@ -331,6 +331,9 @@ func FuzzVerify(f *testing.F) {
 			if err != nil && (c.User != "" || c.App != 0) {
 				t.Fatal("claims beside an error")
 			}
+			if seen, broken := usersig.Inspect(tok); err == nil && (broken != nil || seen.User != "alice") {
+				t.Fatalf("%q is good and cannot be read: %v", tok, broken)
+			}
 		}
 	})
 }
@@ -345,5 +348,26 @@ func BenchmarkVerify(b *testing.B) {
 		if _, err := usersig.Verify(token, app, secret, "alice", now); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestInspectReadsWithoutTheSecret(t *testing.T) {
+	token, err := usersig.MintWithUserBuf(app, secret, "alice", time.Hour, now, []byte("room 7"))
+	require.NoError(t, err)
+	want, err := usersig.Verify(token, app, secret, "alice", now)
+	require.NoError(t, err)
+	got, err := usersig.Inspect(token)
+	require.NoError(t, err)
+	require.Equal(t, want, got, "also when it has expired, or is somebody else's")
+	for token, want := range map[string]error{
+		"":                             usersig.ErrMalformed,
+		token[:len(token)-8]:           usersig.ErrMalformed,
+		strings.Repeat("a", 5000):      usersig.ErrTooLarge,
+		pack(`{"TLS.ver":"1.0"}`):      usersig.ErrLegacy,
+		pack(strings.Repeat(" ", 9e3)): usersig.ErrTooLarge,
+	} {
+		c, err := usersig.Inspect(token)
+		require.ErrorIs(t, err, want, "%.20q", token)
+		require.Zero(t, c)
 	}
 }
