@@ -14,8 +14,10 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
 
+	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/audio/opus"
 	"github.com/openvoiceroom/openvoiceroom/audio/portaudio"
+	"github.com/openvoiceroom/openvoiceroom/audio/speex"
 	"github.com/openvoiceroom/openvoiceroom/internal/doctor"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -49,6 +51,13 @@ func (c *doctorCmd) Run(ctx context.Context) error {
 	}
 	cfg := doctor.Config{
 		URL: c.URL, Room: signaling.RoomID(c.Room), Limit: c.Limit, Codec: opus.Codec, CodecName: opus.Version(),
+		Voice: func() (audio.VoiceProcessor, func() error, error) {
+			p, err := speex.New(speex.Options{})
+			if err != nil {
+				return nil, nil, err
+			}
+			return p, p.Close, nil
+		},
 		Sound: c.sound(), NoSound: "You have said --no-sound-card.",
 	}
 	id, err := c.identity(signaling.UserID("doctor-" + strings.ToLower(rand.Text()[:8])))

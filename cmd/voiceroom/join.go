@@ -13,6 +13,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/audio/opus"
 	"github.com/openvoiceroom/openvoiceroom/audio/portaudio"
+	"github.com/openvoiceroom/openvoiceroom/audio/speex"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/internal/tui"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
@@ -37,6 +38,8 @@ type joinCmd struct {
 	NoSoundCard bool   `help:"Use no sound card: say nothing and play nothing, but for --mic-file and --record."`
 	MicFile     string `type:"path" placeholder:"FILE" help:"Say this instead of using the microphone: WAV or Ogg Opus, then silence."`
 	Record      string `type:"path" placeholder:"FILE" help:"Write what is heard to this WAV file instead of playing it."`
+
+	Raw bool `help:"Leave the microphone as it is: no echo cancellation, noise suppression and gain control. For headsets and music."`
 
 	Plain bool   `help:"No screen: print what happens as lines, until Ctrl-C."`
 	Log   string `type:"path" placeholder:"FILE" help:"Write a technical log there."`
@@ -187,6 +190,15 @@ func (c *joinCmd) sound(ctx context.Context, cfg *tui.Config) (end func() error,
 		if err := c.cards(ctx, login); err != nil {
 			return nil, errors.Join(err, end())
 		}
+	}
+	if !c.NoSoundCard && c.MicFile == "" && !c.Raw {
+		voice, err := speex.New(speex.Options{Channels: login.Microphone.Channels()})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("echo cannot be cancelled: %w; --raw does without", err), end())
+		}
+		login.VoiceProcessor = voice
+		before := end
+		end = func() error { return errors.Join(voice.Close(), before()) }
 	}
 	return end, nil
 }

@@ -49,6 +49,8 @@ type Config struct {
 	Codec   audio.Codec // nil: not looked at
 	// CodecName says which codec it is, in which version.
 	CodecName string
+	// Voice makes what cleans voices, and says how to end it; nil: not looked at.
+	Voice func() (p audio.VoiceProcessor, end func() error, err error)
 
 	Network  engine.Network // for tests
 	Limit    time.Duration  // of each check; 0 means 10 s
@@ -84,6 +86,7 @@ func Run(ctx context.Context, cfg Config) Report {
 	e := &exam{cfg: cfg, report: Report{OK: true}}
 	e.sound(ctx)
 	e.codec(ctx)
+	e.voice(ctx)
 	e.server(ctx)
 	return e.report
 }

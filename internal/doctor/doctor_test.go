@@ -33,7 +33,25 @@ func healthy(t *testing.T, srv *voiceroomtest.Server) Config {
 	login := srv.EngineConfig(t, 0, "me")
 	return Config{
 		URL: login.URL, User: User{login.SDKAppID, login.UserID, login.UserSig, voiceroomtest.Secret},
-		Sound: card(), Codec: audio.MuLaw, CodecName: "mu-law", Network: login.Network,
+		Sound: card(), Codec: audio.MuLaw, CodecName: "mu-law", Network: login.Network, Voice: voice(0, nil),
+	}
+}
+
+// canceller leaves a share of what it is given.
+type canceller struct{ left float64 }
+
+func (canceller) Channels() int            { return 1 }
+func (canceller) Played(audio.Frame) error { return nil }
+func (c canceller) Process(f audio.Frame) error {
+	for i := range f {
+		f[i] = int16(float64(f[i]) * c.left)
+	}
+	return nil
+}
+
+func voice(left float64, err error) func() (audio.VoiceProcessor, func() error, error) {
+	return func() (audio.VoiceProcessor, func() error, error) {
+		return canceller{left}, func() error { return nil }, err
 	}
 }
 
@@ -93,7 +111,7 @@ func find(t *testing.T, r Report, name string) Result {
 
 // every is all the checks; each run tells of each of them once, in this order.
 var every = []string{
-	"devices", "speaker", "microphone", "codec", "address", "name", "tcp", "tls", "server", "ready", "websocket",
+	"devices", "speaker", "microphone", "codec", "echo", "address", "name", "tcp", "tls", "server", "ready", "websocket",
 	"usersig", "login", "room", "media udp", "media loss", "media tcp",
 }
 
@@ -191,9 +209,11 @@ func TestWhatIsWrong(t *testing.T) {
 		"a check that panics": {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) {
 			c.Sound.List = func(context.Context) ([]string, []string, error) { panic("oops") }
 		}, "devices", Failed, "oops", "bug", "codec"},
-		"no codec":     {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) { c.Codec = noCodec{} }, "codec", Failed, "libopus-dev", "", "login"},
-		"a deaf codec": {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) { c.Codec = deaf{audio.MuLaw} }, "codec", Failed, "does not give back", "libopus", "login"},
-		"no address":   {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) { c.URL = "voice" }, "address", Failed, "is none", "ws://", "usersig"},
+		"no codec":              {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) { c.Codec = noCodec{} }, "codec", Failed, "libopus-dev", "", "login"},
+		"a deaf codec":          {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) { c.Codec = deaf{audio.MuLaw} }, "codec", Failed, "does not give back", "libopus", "login"},
+		"no echo cancellation":  {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) { c.Voice = voice(0, errors.New("no SpeexDSP")) }, "echo", Failed, "no SpeexDSP", "--raw", "codec"},
+		"one that does nothing": {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) { c.Voice = voice(1, nil) }, "echo", Failed, "as loud as it was", "--raw", "codec"},
+		"no address":            {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) { c.URL = "voice" }, "address", Failed, "is none", "ws://", "usersig"},
 		"a web address": {func(_ *testing.T, _ *voiceroomtest.Server, c *Config) { c.URL = "https://voice.example" },
 			"address", Failed, "https://", "Write wss://", "usersig"},
 		"the server is down": {func(t *testing.T, srv *voiceroomtest.Server, _ *Config) { srv.StopNode(t, 0) }, "tcp", Failed, "node0.test", "", "usersig"},

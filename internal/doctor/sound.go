@@ -148,6 +148,51 @@ func (e *exam) codec(ctx context.Context) {
 	check(ctx, e, "codec", func(context.Context) (Result, struct{}) { return tryCodec(e.cfg.CodecName, e.cfg.Codec), struct{}{} })
 }
 
+// voice has a voice cleaned.
+func (e *exam) voice(ctx context.Context) {
+	if e.cfg.Voice == nil {
+		e.skip("Nothing that cleans voices is looked at.", "echo")
+		return
+	}
+	check(ctx, e, "echo", func(context.Context) (Result, struct{}) { return tryVoice(e.cfg.Voice), struct{}{} })
+}
+
+// tryVoice shows a processor a voice that it plays itself: an echo. After a second, less of it must be left.
+func tryVoice(open func() (audio.VoiceProcessor, func() error, error)) (r Result) {
+	p, end, err := open()
+	if err != nil {
+		return bad("Echo and noise cannot be taken out: "+err.Error()+".", "voiceroom join --raw does without; use a headset then.")
+	}
+	defer func() { r = stopped(r, "echo cancellation", end()) }()
+	said, heard := audio.NewFrame(1), audio.NewFrame(p.Channels())
+	noise := uint32(1)
+	var left []int16
+	for range 2 * tryFrames {
+		for k := range said {
+			noise = noise*1664525 + 1013904223 // the same each time
+			said[k] = int16(int32(noise) >> 19)
+		}
+		for k := range heard {
+			heard[k] = said[k/p.Channels()]
+		}
+		if err = p.Played(said); err == nil {
+			err = p.Process(heard)
+		}
+		if err != nil {
+			return bad("Echo and noise cannot be taken out: "+err.Error()+".", "voiceroom join --raw does without; use a headset then.")
+		}
+		left = append(left[:0], heard...)
+	}
+	_, before := hearing.Silent(said)
+	_, after := hearing.Silent(left)
+	r = fine("An echo is %.0f dB softer after two seconds.", before-after)
+	r.Figures = map[string]float64{"echo_loss_db": before - after}
+	if before-after < 6 {
+		return bad("The echo cancellation does not work: an echo stays as loud as it was.", "Install SpeexDSP anew, or use voiceroom join --raw with a headset.")
+	}
+	return r
+}
+
 func tryCodec(name string, codec audio.Codec) Result {
 	const broken = "The codec does not work: "
 	enc, err := codec.NewEncoder(audio.EncoderConfig{Channels: 1})
