@@ -67,7 +67,10 @@ type Encoder interface {
 }
 
 // Decoder turns packets into frames. Each call fills exactly one frame of 20 ms; a packet of another duration is
-// [ErrPacket] for now. After an error f holds nothing of use, and the decoder can go on. It allocates nothing per frame.
+// [ErrPacket]. After an error f holds nothing of use, and the decoder can go on. It allocates nothing per frame.
+//
+// A decoder may have a method DecodePacket(packet []byte, pcm []int16) (samples int, err error) for the packets of
+// files, which last up to 120 ms: it returns the samples per channel. Without it files must have packets of 20 ms.
 type Decoder interface {
 	// Decode decodes the next packet in order.
 	Decode(packet []byte, f Frame) error

@@ -1,56 +1,53 @@
 package audio
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
-// loadMaxBytes bounds a file: 50 minutes of 48 kHz mono in 32 bits.
-const loadMaxBytes = 512 << 20
+// loadMax bounds what is kept in memory, in samples: an hour.
+const loadMax = 3600 * SampleRate
 
-// LoadFile reads a WAV or Ogg Opus file, told apart by content, as 48 kHz mono. codec is for Ogg Opus and may be nil if
-// only WAV is expected.
+// LoadFile reads a whole sound file as 48 kHz mono; see [Track] for the kinds. codec is for Ogg Opus and may be nil if
+// none is expected. A [Track] does not keep the file in memory.
 //
-// Errors name the file: fs.ErrNotExist and the like, [ErrNoAudio] for an empty file, [ErrFormat] for what is neither or
-// needs a codec that is not there. Each says what to do.
+// Errors name the file: fs.ErrNotExist and the like, [ErrNoAudio] for a file without sound, [ErrFormat] for what is
+// no such file, is damaged, longer than an hour, or needs a codec that is not there. Each says what to do.
 func LoadFile(path string, codec Codec) ([]int16, error) {
-	f, err := os.Open(path)
+	t, err := OpenTrack(path, codec)
 	if err != nil {
-		return nil, fmt.Errorf("audio: load: %w", err)
+		return nil, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, loadMaxBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("audio: load: %w", err)
-	}
-	if len(data) > loadMaxBytes {
-		return nil, fmt.Errorf("audio: load %s: %w: more than %d MB", path, ErrFormat, loadMaxBytes>>20)
-	}
-	samples, err := decodeFile(data, codec)
-	if err != nil {
+	samples, err := t.mono()
+	if err = errors.Join(err, t.Close()); err != nil {
 		return nil, fmt.Errorf("audio: load %s: %w", path, err)
 	}
 	return samples, nil
 }
 
-func decodeFile(data []byte, codec Codec) ([]int16, error) {
-	switch {
-	case len(data) == 0:
-		return nil, fmt.Errorf("%w: it is empty", ErrNoAudio)
-	case bytes.HasPrefix(data, []byte("RIFF")):
-		wav, err := ReadWAV(data)
-		if err != nil {
+func (t *Track) mono() ([]int16, error) {
+	channels := t.Channels()
+	in := make([]int16, 4096)
+	var out []int16
+	for {
+		n, err := t.Read(in)
+		for i := 0; i+channels <= n; i += channels {
+			sum := 0
+			for _, s := range in[i : i+channels] {
+				sum += int(s)
+			}
+			out = append(out, int16(sum/channels))
+		}
+		switch {
+		case len(out) > loadMax:
+			return nil, fmt.Errorf("%w: longer than an hour; read it as it plays, with OpenTrack", ErrFormat)
+		case err == io.EOF && len(out) == 0:
+			return nil, ErrNoAudio
+		case err == io.EOF:
+			return out, nil
+		case err != nil:
 			return nil, err
 		}
-		return Resample(wav.Mono(), wav.Rate, SampleRate)
-	case bytes.HasPrefix(data, []byte("OggS")):
-		ogg, err := ReadOggOpus(bytes.NewReader(data))
-		if err != nil {
-			return nil, err
-		}
-		return ogg.Decode(codec)
 	}
-	return nil, fmt.Errorf("%w: neither WAV nor Ogg Opus; convert it: ffmpeg -i IN -ar 48000 -ac 1 OUT.wav", ErrFormat)
 }

@@ -15,6 +15,8 @@ type toyDecoder struct{ Decoder }
 
 func (toyCodec) NewDecoder(int) (Decoder, error) { return toyDecoder{}, nil }
 
+func (toyDecoder) Reset() {}
+
 func (toyDecoder) Decode(p []byte, f Frame) error {
 	if p[0] != 0xf8 {
 		return ErrPacket

@@ -1,9 +1,11 @@
 package audio
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 )
 
@@ -50,47 +52,86 @@ func (w WAV) Mono() []int16 {
 	return out
 }
 
-// ReadWAV decodes a whole WAV file: PCM of 8, 16, 24 or 32 bits or 32-bit float, plain or WAVE_FORMAT_EXTENSIBLE, 8 to
+// ReadWAV decodes a whole WAV file: PCM of 8, 16, 24 or 32 bits or float of 32 or 64, plain or WAVE_FORMAT_EXTENSIBLE, 8 to
 // 192 kHz, 1 to 8 channels. It takes sizes in the file as a claim: a data chunk that ends early, or that says 0 or
 // 0xffffffff as streaming writers do, is what is there. Errors are [ErrNotWAV], [ErrFormat] and [ErrNoAudio].
 func ReadWAV(data []byte) (WAV, error) {
-	if len(data) < 12 || string(data[:4]) != "RIFF" || string(data[8:12]) != "WAVE" {
-		return WAV{}, ErrNotWAV
+	format, at, size, err := findWAV(bytes.NewReader(data))
+	if err != nil {
+		return WAV{}, err
 	}
-	var (
-		format wavFormat
-		known  bool
-	)
-	for rest := data[12:]; len(rest) >= 8; {
-		id, size := string(rest[:4]), int64(binary.LittleEndian.Uint32(rest[4:]))
-		rest = rest[8:]
-		body := rest[:min(size, int64(len(rest)))]
+	body := data[at : at+size]
+	out := make([]int16, len(body)/format.width())
+	format.decode(out, body)
+	return WAV{Rate: format.rate, Channels: format.channels, Samples: out}, nil
+}
+
+// wavMaxChunks bounds the search for the sound in a file that has none.
+const wavMaxChunks = 1000
+
+// findWAV returns what the samples are and where they lie: size bytes, whole samples of all channels, at least one.
+func findWAV(r io.ReadSeeker) (format wavFormat, at, size int64, err error) {
+	total, err := r.Seek(0, io.SeekEnd)
+	if err != nil {
+		return format, 0, 0, err
+	}
+	if _, err = r.Seek(0, io.SeekStart); err != nil {
+		return format, 0, 0, err
+	}
+	var head [40]byte
+	if _, err := io.ReadFull(r, head[:12]); err != nil || string(head[:4]) != "RIFF" || string(head[8:12]) != "WAVE" {
+		return format, 0, 0, ErrNotWAV
+	}
+	known := false
+	pos := int64(12)
+	for range wavMaxChunks {
+		if pos+8 > total {
+			return format, 0, 0, ErrNoAudio
+		}
+		if _, err := r.Seek(pos, io.SeekStart); err != nil {
+			return format, 0, 0, err
+		}
+		if _, err := io.ReadFull(r, head[:8]); err != nil {
+			return format, 0, 0, err
+		}
+		id, claim := string(head[:4]), int64(binary.LittleEndian.Uint32(head[4:]))
+		pos += 8
+		size := min(claim, total-pos)
 		switch id {
 		case "fmt ":
-			var err error
+			body := head[:min(size, int64(len(head)))]
+			if _, err := io.ReadFull(r, body); err != nil {
+				return format, 0, 0, err
+			}
 			if format, err = parseWAVFormat(body); err != nil {
-				return WAV{}, err
+				return format, 0, 0, err
 			}
 			known = true
 		case "data":
 			if !known {
-				return WAV{}, fmt.Errorf("%w: its data comes before its format", ErrNotWAV)
+				return format, 0, 0, fmt.Errorf("%w: its data comes before its format", ErrNotWAV)
 			}
-			if size == 0 {
-				body = rest
+			if claim == 0 {
+				size = total - pos
 			}
-			return format.decode(body)
+			if size -= size % int64(format.width()*format.channels); size == 0 {
+				return format, 0, 0, ErrNoAudio
+			}
+			return format, pos, size, nil
 		}
-		// Chunks are padded to even sizes (RIFF).
-		rest = rest[min(size+size&1, int64(len(rest))):]
+		pos += claim + claim&1 // chunks are padded to even sizes (RIFF)
 	}
-	return WAV{}, ErrNoAudio
+	return format, 0, 0, ErrNoAudio
 }
 
 type wavFormat struct {
 	tag, channels, bits int
 	rate                int
+	mask                uint32 // which loudspeakers the channels are for; 0 if the file does not say
 }
+
+// width is the number of bytes of a sample.
+func (f wavFormat) width() int { return f.bits / 8 }
 
 func parseWAVFormat(b []byte) (wavFormat, error) {
 	if len(b) < 16 {
@@ -102,12 +143,13 @@ func parseWAVFormat(b []byte) (wavFormat, error) {
 		if len(b) < 26 {
 			return f, fmt.Errorf("%w: its format is cut off", ErrNotWAV)
 		}
+		f.mask = le.Uint32(b[20:])
 		f.tag = int(le.Uint16(b[24:])) // the first two bytes of the sub-format's GUID
 	}
 	switch {
-	case f.tag == wavPCM && (f.bits == 8 || f.bits == 16 || f.bits == 24 || f.bits == 32), f.tag == wavFloat && f.bits == 32:
+	case f.tag == wavPCM && (f.bits == 8 || f.bits == 16 || f.bits == 24 || f.bits == 32), f.tag == wavFloat && (f.bits == 32 || f.bits == 64):
 	default:
-		return f, fmt.Errorf("%w: WAV format %#x with %d bits, want PCM or 32-bit float", ErrFormat, f.tag, f.bits)
+		return f, fmt.Errorf("%w: WAV format %#x with %d bits, want PCM of 8, 16, 24 or 32 bits or float of 32 or 64", ErrFormat, f.tag, f.bits)
 	}
 	if f.channels < 1 || f.channels > wavMaxChans {
 		return f, fmt.Errorf("%w: %d channels, want 1 to %d", ErrFormat, f.channels, wavMaxChans)
@@ -118,26 +160,23 @@ func parseWAVFormat(b []byte) (wavFormat, error) {
 	return f, nil
 }
 
-func (f wavFormat) decode(b []byte) (WAV, error) {
-	width := f.bits / 8
-	n := len(b) / (width * f.channels) * f.channels
-	if n == 0 {
-		return WAV{}, ErrNoAudio
-	}
+// decode converts as many samples as dst holds.
+func (f wavFormat) decode(dst []int16, b []byte) {
+	width := f.width()
 	le := binary.LittleEndian
-	out := make([]int16, n)
-	for i := range out {
+	for i := range dst {
 		s := b[i*width:]
 		switch {
+		case f.tag == wavFloat && width == 8:
+			dst[i] = fromFloat(math.Float64frombits(le.Uint64(s)) * (fullScale + 1))
 		case f.tag == wavFloat:
-			out[i] = fromFloat(float64(math.Float32frombits(le.Uint32(s))) * (fullScale + 1))
+			dst[i] = fromFloat(float64(math.Float32frombits(le.Uint32(s))) * (fullScale + 1))
 		case width == 1:
-			out[i] = int16(int(s[0])-128) << 8 // 8 bits are unsigned, all others signed
+			dst[i] = int16(int(s[0])-128) << 8 // 8 bits are unsigned, all others signed
 		default:
-			out[i] = int16(le.Uint16(s[width-2:])) // the two upper bytes
+			dst[i] = int16(le.Uint16(s[width-2:])) // the two upper bytes
 		}
 	}
-	return WAV{Rate: f.rate, Channels: f.channels, Samples: out}, nil
 }
 
 // fromFloat rounds and clips; what is not a number is silence.

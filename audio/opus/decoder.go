@@ -52,6 +52,20 @@ func (d *decoder) Decode(packet []byte, f audio.Frame) error {
 	return nil
 }
 
+// DecodePacket is for files, whose packets may last 2.5 to 120 ms: pcm takes the samples, all channels of up to 120 ms,
+// and their number for each channel is returned.
+func (d *decoder) DecodePacket(packet []byte, pcm []int16) (int, error) {
+	if len(packet) == 0 {
+		return 0, fmt.Errorf("%w: empty", audio.ErrPacket)
+	}
+	// The binding lets libopus write up to the capacity.
+	n, err := d.dec.Decode(packet, pcm[:len(pcm):len(pcm)])
+	if err != nil {
+		return 0, fmt.Errorf("%w: opus: %w", audio.ErrPacket, err)
+	}
+	return n, nil
+}
+
 func (d *decoder) DecodeFEC(next []byte, f audio.Frame) error {
 	pcm, err := d.frame(f)
 	if err != nil {
