@@ -75,7 +75,7 @@ var imports = []struct {
 	},
 	{
 		name:  "audio takes only the containers from pion",
-		who:   []string{"audio", "audio/effects"},
+		who:   []string{"audio", "audio/effects", "audio/music"},
 		never: []string{"github.com/pion/webrtc/v4", "github.com/pion/ice/v4/...", "github.com/pion/dtls/v3/...", "github.com/pion/srtp/v3/...", "github.com/pion/interceptor/...", "signaling/...", "internal/..."},
 		why:   "audio is arithmetic on frames, and usable without a room",
 	},
@@ -181,6 +181,7 @@ var owners = []struct {
 	{"charm.land/bubbletea/v2", []string{"internal/tui"}, "one package draws on a terminal", false},
 	{"log", []string{"examples/..."}, "the log is a *slog.Logger that the caller hands over", true},
 	{"encoding/json/v2", nil, "it is an experiment of Go 1.26", true},
+	{"github.com/hajimehoshi/go-mp3", []string{"audio"}, "it panics at garbage; audio catches that", false},
 	{"math/rand", nil, "use math/rand/v2", true},
 }
 
@@ -219,9 +220,10 @@ func TestAudioNeedsNoC(t *testing.T) {
 		why     string
 	}{
 		"audio": {
-			[]string{module + "/audio/red", "github.com/pion/rtp", "github.com/pion/webrtc/v4/pkg/media/oggreader", "github.com/pion/webrtc/v4/pkg/media/oggwriter"},
+			[]string{module + "/audio/red", "github.com/pion/rtp", "github.com/pion/webrtc/v4/pkg/media/oggwriter", "github.com/hajimehoshi/go-mp3"},
 			"it is arithmetic on frames",
 		},
+		"audio/music":   {[]string{module + "/audio"}, "it plays files into frames and knows nothing else"},
 		"audio/effects": {[]string{module + "/audio"}, "it changes frames and knows nothing else: a bot or a file can be changed without a room"},
 	} {
 		p, ok := all[module+"/"+pkg]
