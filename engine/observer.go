@@ -1,5 +1,7 @@
 package engine
 
+import "time"
+
 // RoomObserver is told what happens in a room, under the names of the documents' engine. Every function is optional.
 type RoomObserver struct {
 	// OnRoomDismissed: the room has ended for everybody; nobody gets a separate leave event.
@@ -39,6 +41,14 @@ type RoomObserver struct {
 	// something has changed. Whoever is not in it any more is unknown. Losses are those on the way, most of which are
 	// repaired; a round trip is known of those who hear somebody.
 	OnUserNetworkQualityChanged func(infos []NetworkInfo)
+
+	// OnMusicStarted: this user's music begins. OnMusicProgress is called every [MusicProgressInterval] while a long piece
+	// plays, with its place in the file and the file's length. OnMusicFinished is called once for each start: err is nil
+	// at the end, [ErrMusicStopped] when something has stopped it (Stop, another piece, the room's end), else why the
+	// file could not be read on.
+	OnMusicStarted  func(id MusicID)
+	OnMusicProgress func(id MusicID, position, duration time.Duration)
+	OnMusicFinished func(id MusicID, err error)
 
 	// OnRequestReceived: somebody applies (for managers) or invites this user.
 	OnRequestReceived func(Request)

@@ -152,7 +152,8 @@ type output struct {
 	broken   bool // an error has been logged: a wrong codec would fill the log
 }
 
-// add mixes in 20 ms of everybody who is heard in a room, and of this user's own voice if that is wanted.
+// add mixes in 20 ms of everybody who is heard in a room, of this user's own voice if that is wanted, and of
+// the music.
 func (o *output) add(m *media, now time.Time) {
 	for _, e := range m.line.Load().ears {
 		f, err := e.next(o.codec, o.channels, now)
@@ -165,6 +166,7 @@ func (o *output) add(m *media, now time.Time) {
 	}
 	m.listeners.rest(o.silence)
 	o.failed("ear monitor", m.mic.monitor.mix(o.mixer))
+	m.room.music.player.Local().Mix(o.mixer, now)
 }
 
 func (o *output) failed(what string, err error) {

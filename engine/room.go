@@ -20,6 +20,7 @@ type Room struct {
 	events *dispatch.Queue // the engine's: a login has one order of callbacks
 
 	observers dispatch.Observers[RoomObserver]
+	music     *Music
 	media     *media // nil where Config asks for none
 
 	mu     sync.Mutex // protects what follows; nothing is called while it is held
@@ -65,6 +66,7 @@ func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver) (*Room, 
 		eng: e, id: id, log: e.log.With("room", id), events: e.events, done: make(chan struct{}),
 		waiting: map[string]awaited{},
 	}
+	r.music = newMusic(r)
 	if o != nil {
 		r.observers.Add(o, r.events.Inside)
 	}
@@ -272,6 +274,7 @@ func (r *Room) finishLocked(cause error) bool {
 // close ends the media and waits for what the room has started. It is idempotent, and may run in a callback.
 func (r *Room) close() {
 	r.closing.Do(func() {
+		r.music.player.Close()
 		if r.media != nil {
 			r.media.close()
 		}

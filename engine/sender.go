@@ -15,6 +15,7 @@ type sender struct {
 	log *slog.Logger
 
 	encoder
+	music   sentMusic
 	out     audio.Frame // what the others hear, in the encoder's channels
 	packet  []byte
 	talking bool // the frame before this one was sent
@@ -27,14 +28,14 @@ type sender struct {
 
 func newSender(m *Microphone, enc encoder) *sender {
 	return &sender{
-		mic: m, log: m.media.room.log, encoder: enc, out: audio.NewFrame(enc.channels), packet: make([]byte, audio.MaxPacket),
+		mic: m, log: m.media.room.log, encoder: enc, music: m.media.room.music.sent(), out: audio.NewFrame(enc.channels), packet: make([]byte, audio.MaxPacket),
 		stream: rand.Uint32(),
 	}
 }
 
 // newPacketSender returns a sender of packets that are encoded already.
 func newPacketSender(m *Microphone) *sender {
-	return &sender{mic: m, log: m.media.room.log, packet: make([]byte, audio.MaxPacket), stream: rand.Uint32()}
+	return &sender{mic: m, log: m.media.room.log, music: m.media.room.music.sent(), packet: make([]byte, audio.MaxPacket), stream: rand.Uint32()}
 }
 
 // frame takes the next 20 ms from the device; f is changed.
@@ -72,6 +73,7 @@ func (s *sender) begin() (peer *rtc.Peer, ok bool) {
 	if !s.mic.publishing.Load() {
 		peer.Skip(audio.FrameSamples)
 		s.talking = false
+		s.music.skip()
 		return nil, false
 	}
 	return peer, true
@@ -88,6 +90,9 @@ func (s *sender) process(f audio.Frame) {
 	s.mic.monitor.put(f)
 	if err := audio.Convert(s.out, f); err != nil {
 		s.failed("a frame of the wrong size", err)
+	}
+	if err := s.music.add(s.out); err != nil {
+		s.failed("a frame without music", err)
 	}
 }
 

@@ -23,6 +23,7 @@ type CreateRoomParams struct {
 type Room struct {
 	*seatgrid.Grid
 	Members *engine.Members // who is here
+	Music   *engine.Music   // this user's background music and short sounds
 }
 
 // closeWait bounds what Close says to the server.
@@ -36,7 +37,7 @@ func CreateRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID, p Cre
 	if err != nil {
 		return nil, signaling.WithOp("CreateRoom", err)
 	}
-	r := &Room{Grid: grid, Members: grid.Room().Members()}
+	r := newRoom(grid)
 	err = grid.StartMicrophone(ctx)
 	if errors.Is(err, engine.ErrNoMic) && !errors.Is(err, audio.ErrNoDevice) { // none was configured, as against unplugged
 		err = nil
@@ -54,7 +55,11 @@ func EnterRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID) (*Room
 	if _, err := grid.JoinVoiceRoom(ctx, id); err != nil {
 		return nil, signaling.WithOp("EnterRoom", err)
 	}
-	return &Room{Grid: grid, Members: grid.Room().Members()}, nil
+	return newRoom(grid), nil
+}
+
+func newRoom(grid *seatgrid.Grid) *Room {
+	return &Room{Grid: grid, Members: grid.Room().Members(), Music: grid.Room().Music()}
 }
 
 // Close ends the owner's room, and leaves anybody else's. A room that is over already is no error. It waits for

@@ -199,7 +199,7 @@ func TestSentFollowsLocal(t *testing.T) {
 		w.hear(t, 20)
 		n, err := w.find(1)
 		require.NoError(t, err)
-		require.InDelta(t, n.local.at.Load(), n.sent.at.Load(), 960)
+		require.InDelta(t, n.local.at.Load(), n.sent.at.Load(), apart)
 		require.Zero(t, n.sent.underruns.Load())
 	})
 }
