@@ -305,11 +305,25 @@ func TestTrackErrors(t *testing.T) {
 	require.ErrorContains(t, err, "nowhere.wav")
 }
 
-func FuzzTrack(f *testing.F) {
-	for _, data := range small(f) {
+func FuzzWAVTrack(f *testing.F) {
+	f.Add(wavFile(wavFloat, 8, 96000, 64, true, make([]byte, 640)), int64(3))
+	f.Add(wavFile(wavPCM, 6, 44100, 24, false, make([]byte, 360)), int64(9))
+	fuzzTrack(f, "WAV", "WAV of 44.1 kHz")
+}
+
+func FuzzOggTrack(f *testing.F) { fuzzTrack(f, "Ogg Opus") }
+
+func FuzzMP3(f *testing.F) {
+	f.Add(slices.Concat([]byte("ID3\x04\x00\x00\x00\x00\x00\x04abcd"), testdata(f, "mono22.mp3")[:800]), int64(0))
+	fuzzTrack(f, "stereo44.mp3", "vbr48.mp3", "mono22.mp3")
+}
+
+// fuzzTrack reads whatever there is: it ends, with an error of ours if with any, and gives no more than it says.
+func fuzzTrack(f *testing.F, seeds ...string) {
+	for _, name := range seeds {
+		data := small(f)[name]
 		f.Add(data[:min(len(data), 2500)], int64(100)) // short, so that there are many tries a second
 	}
-	f.Add(wavFile(wavFloat, 8, 96000, 64, true, make([]byte, 640)), int64(3))
 	f.Fuzz(func(t *testing.T, data []byte, at int64) {
 		tr, err := NewTrack(bytes.NewReader(data), toyCodec{})
 		if err != nil {

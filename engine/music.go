@@ -13,7 +13,7 @@ import (
 // MusicID is how an app speaks of a piece of music.
 type MusicID int
 
-// MusicOptions say what is played, and how. The field's names in the documents: path, loopCount, publish, isShortFile,
+// MusicOptions say what is played, and how. Their names in the documents: id, path, loopCount, publish, isShortFile,
 // startTimeMS, endTimeMS.
 type MusicOptions struct {
 	ID      MusicID
@@ -63,11 +63,10 @@ func (r *Room) Music() *Music { return r.music }
 
 func newMusic(r *Room) *Music {
 	cfg := &r.eng.cfg
-	_, encodes := cfg.Microphone.(audio.PacketSource)
 	return &Music{room: r, player: music.New(music.Config{
 		Codec: cfg.Codec,
 		Local: cfg.Codec != nil && cfg.Speaker != nil,
-		Sent:  cfg.Codec != nil && cfg.Microphone != nil && !encodes,
+		Sent:  cfg.Codec != nil && cfg.Microphone != nil && !encodes(cfg.Microphone),
 		OnStart: func(id int) {
 			r.post("OnMusicStarted", func(o *RoomObserver) {
 				if o.OnMusicStarted != nil {
@@ -92,6 +91,12 @@ func newMusic(r *Room) *Music {
 	})}
 }
 
+// encodes tells whether a microphone gives packets, into which nothing can be mixed.
+func encodes(src audio.Source) bool {
+	_, ok := src.(audio.PacketSource)
+	return ok
+}
+
 // Start opens a file and begins to play it. A long piece stops the one before it, and any stops what has its id. A file
 // that cannot be opened or read is [ErrInvalidParameter] with the cause behind it, such as fs.ErrNotExist or
 // [audio.ErrFormat]. Publishing without a microphone is [signaling.ErrNoMic].
@@ -102,6 +107,9 @@ func (m *Music) Start(ctx context.Context, o MusicOptions) error {
 		return context.Cause(ctx)
 	case o.Publish && cfg.Microphone == nil:
 		return signaling.WithOp("Start", signaling.Errorf(signaling.ErrNoMic.Code, "music is published with the microphone; give engine.Config one, such as audio.NewSilenceSource()"))
+	}
+	if o.Publish && encodes(cfg.Microphone) {
+		return signaling.WithOp("Start", signaling.Errorf(ErrInvalidParameter.Code, "this microphone gives packets that are encoded already; music cannot be mixed in"))
 	}
 	return m.wrap("Start", m.player.Start(music.Options{
 		ID: int(o.ID), Path: o.Path, Loops: o.Loops, Send: o.Publish, Short: o.Short, Start: o.Start, End: o.End,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/openvoiceroom/openvoiceroom/audio/music"
 	"github.com/openvoiceroom/openvoiceroom/internal/dispatch"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -16,7 +17,8 @@ func offline(t *testing.T, o *RoomObserver) *Room {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	r := &Room{
-		eng: &Engine{rooms: map[RoomID]*Room{}}, log: log, id: "room", events: dispatch.New(log), joined: true,
+		music: &Music{player: music.New(music.Config{})},
+		eng:   &Engine{rooms: map[RoomID]*Room{}}, log: log, id: "room", events: dispatch.New(log), joined: true,
 		waiting: map[string]awaited{}, done: make(chan struct{}),
 	}
 	r.observers.Add(o, r.events.Inside)

@@ -47,10 +47,7 @@ func power(samples []int16, hz float64) float64 {
 }
 
 func TestPitch(t *testing.T) {
-	for semitones := -12.0; semitones <= 12; semitones += 2.4 {
-		if math.Abs(semitones) < 0.1 {
-			continue // 0 does not come here
-		}
+	for _, semitones := range []float64{-12, -5, -1, 4, 7.2, 12} {
 		pitch := semitones / 12
 		for _, hz := range []float64{110, 400, 3000} {
 			in := sine(2*audio.SampleRate, hz)
