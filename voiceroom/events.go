@@ -44,7 +44,7 @@ type Event struct {
 	Seat    *engine.SeatIndex   `json:"seat,omitempty"`
 	Request string              `json:"request,omitempty"`
 	Value   string              `json:"value,omitempty"`
-	Kind    *engine.RequestType `json:"kind,omitempty"` // of a request: 0 an application, 1 an invitation
+	Kind    *engine.RequestType `json:"kind,omitempty"` // of a request: 1 an application, 2 an invitation
 }
 
 // String returns the event as a line of text.
