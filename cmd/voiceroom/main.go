@@ -1,4 +1,4 @@
-// Command voiceroom is the client side in a terminal: rooms to talk in, a doctor for when there is no sound, a
+// Command voiceroom is the client side in a terminal: rooms to talk in, bots, a doctor for when there is no sound, a
 // demonstration of the whole, the list of sound cards, and UserSigs for trying things out.
 package main
 
@@ -15,6 +15,7 @@ import (
 type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run a server and two users in this process, who talk to each other, and compare what was heard with what was said."`
 	Join    joinCmd    `cmd:"" help:"Enter a room and talk there, in this terminal."`
+	Bot     botCmd     `cmd:"" help:"Be in a room without sitting there: play files, announce, record, hear, write down what happens."`
 	Doctor  doctorCmd  `cmd:"" help:"Find out why there is no sound: sound card, codec, server, UserSig and media, in plain words."`
 	Devices devicesCmd `cmd:"" help:"List the sound cards: microphones and speakers, and what to call them."`
 	UserSig userSigCmd `cmd:"" name:"usersig" help:"Make or check the signature that a user logs in with."`
