@@ -217,6 +217,7 @@ var spawners = map[string]string{
 	"internal/dispatch/dispatch.go New":     "Close waits for it by a channel, and may be called from inside it",
 	"internal/doctor/doctor.go check":       "a driver may never come back, and the checks go on without it",
 	"cmd/voiceroom/bot.go standardInput":    "nothing ends a read of standard input but the program's end",
+	"examples/internal/stage/bot.go Lines":  "nothing ends a read of standard input but the program's end",
 	"cmd/voiceroom/bot.go standardOutput":   "nothing ends a write to a reader that sleeps but the program's end; Close waits for a second",
 	"cmd/voiceroom/demo.go startDemoServer": "the demo's own undo waits for it by a channel",
 }

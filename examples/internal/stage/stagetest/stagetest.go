@@ -1,4 +1,4 @@
-// Package stagetest runs the examples in tests.
+// Package stagetest runs the examples in tests. Time is virtual there, and the server is the real one.
 package stagetest
 
 import (
