@@ -103,8 +103,12 @@ func (p *Peer) Sent() report.Counts {
 // RoundTrip returns how long a packet takes to the server and back, 0 until it is known.
 func (p *Peer) RoundTrip() time.Duration { return time.Duration(p.trip.Load()) }
 
-// MeasureRoundTrip asks ICE, whose checks every 2 s know it.
+// MeasureRoundTrip asks ICE, whose checks every 2 s know it once the connection is up. Before, pion may just be making it,
+// and cannot be asked.
 func (p *Peer) MeasureRoundTrip() {
+	if p.State() != StateConnected {
+		return
+	}
 	if s, ok := p.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats(); ok {
 		p.trip.Store(int64(s.CurrentRoundTripTime * float64(time.Second)))
 	}
