@@ -131,10 +131,9 @@ func (m *media) change(ctx context.Context, l *line, res signaling.JoinResult) e
 	return err
 }
 
-func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
+func (l *line) packet(slot int, h *rtp.Header, payload []byte, now time.Time) {
 	if slot < len(l.ears) && len(payload) > 0 {
 		e := l.ears[slot]
-		now := time.Now()
 		e.ssrc.Store(h.SSRC)
 		e.buffer.Push(h.SequenceNumber, h.Timestamp, h.Marker, payload, now)
 		// What is missing comes, if asked for, with the packet after the next round trip.
@@ -151,10 +150,10 @@ func (l *line) packet(slot int, h *rtp.Header, payload []byte) {
 	}
 }
 
-func (l *line) copied(slot int, ts, age uint32, payload []byte) {
+func (l *line) copied(slot int, ts, age uint32, payload []byte, now time.Time) {
 	if slot < len(l.ears) {
 		e := l.ears[slot]
-		e.buffer.PushCopy(ts, age, payload, time.Now())
+		e.buffer.PushCopy(ts, age, payload, now)
 		l.taps.show(e.speaker, e.ssrc.Load(), ts, payload)
 	}
 }

@@ -1,6 +1,6 @@
 // Package rtc is the client end of a room's media: one PeerConnection to one server, negotiated once.
 //
-//	p, err := rtc.New(rtc.Config{OnPacket: func(slot int, h *rtp.Header, payload []byte) { ... }})
+//	p, err := rtc.New(rtc.Config{OnPacket: func(slot int, h *rtp.Header, payload []byte, now time.Time) { ... }})
 //	answer := join(p.Offer())            // one round trip: the offer is complete without gathering
 //	err = p.Answer(ctx, answer)
 //	err = p.Connected(ctx)

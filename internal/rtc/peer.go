@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/transport/v5"
@@ -42,12 +43,13 @@ type Config struct {
 	Slots int
 	// Logger gets the log; nil discards.
 	Logger *slog.Logger
-	// OnPacket gets every packet of slot (0 to Slots-1, the m-lines' order) on the goroutine that reads that slot. It must
-	// not block, and header and payload are valid during the call only. Padding is gone already. Nil drops.
-	OnPacket func(slot int, h *rtp.Header, payload []byte)
+	// OnPacket gets every packet of slot (0 to Slots-1, the m-lines' order) on the goroutine that reads that slot, with the
+	// time when it came. It must not block, and header and payload are valid during the call only. Padding is gone already.
+	// Nil drops.
+	OnPacket func(slot int, h *rtp.Header, payload []byte, now time.Time)
 	// OnCopy gets the copies of earlier packets that came with a packet, right after OnPacket had that: the timestamp of the
 	// packet that it is a copy of, and how much older that is, in samples. What OnPacket may, it may. Nil drops.
-	OnCopy func(slot int, ts, age uint32, payload []byte)
+	OnCopy func(slot int, ts, age uint32, payload []byte, now time.Time)
 	// OnLoss gets the share of packets, 0 to 1, for whose loss the encoder should prepare, as the server reports it while this
 	// end speaks: every few seconds, twice a second while it changes. It must not block, and is not called concurrently with
 	// itself. May be nil.
@@ -65,10 +67,10 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Logger = pionlog.Or(c.Logger)
 	if c.OnPacket == nil {
-		c.OnPacket = func(int, *rtp.Header, []byte) {}
+		c.OnPacket = func(int, *rtp.Header, []byte, time.Time) {}
 	}
 	if c.OnCopy == nil {
-		c.OnCopy = func(int, uint32, uint32, []byte) {}
+		c.OnCopy = func(int, uint32, uint32, []byte, time.Time) {}
 	}
 	if c.OnLoss == nil {
 		c.OnLoss = func(float64) {}
@@ -221,6 +223,10 @@ func (p *Peer) WriteAudio(payload []byte, samples uint32, level uint8, marker bo
 	}
 	return nil
 }
+
+// Microphone returns the track that WriteAudio writes to. The connection has bound it to itself; bound to something else, it
+// shows what would be sent, without a network.
+func (p *Peer) Microphone() webrtc.TrackLocal { return p.mic }
 
 // Skip moves the media clock on by samples at 48 kHz for which nothing is sent: silence, a muted microphone.
 func (p *Peer) Skip(samples uint32) { p.mic.skip(samples) }

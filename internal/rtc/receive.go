@@ -26,17 +26,13 @@ func (p *Peer) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		p.cfg.Logger.Warn("media on an m-line that is no slot", "mid", tr.Mid())
 		return
 	}
-	if id := extensionID(r.GetParameters().HeaderExtensions, levelURI); id != 0 {
-		p.levelID.Store(uint32(id))
-	}
-	p.goOwned(func() { p.read(slot, t) })
+	in := p.NewReader(slot, extensionID(r.GetParameters().HeaderExtensions, levelURI))
+	p.goOwned(func() { p.read(in, t) })
 }
 
 // read hands a slot's packets over until the peer closes.
-func (p *Peer) read(slot int, t *webrtc.TrackRemote) {
+func (p *Peer) read(in *Reader, t *webrtc.TrackRemote) {
 	buf := make([]byte, receiveMTU)
-	var h rtp.Header
-	copies := make([]red.Copy, 0, red.MaxCopies)
 	for failed := 0; failed < maxReadErrors; {
 		n, _, err := t.Read(buf)
 		if err != nil {
@@ -47,22 +43,48 @@ func (p *Peer) read(slot int, t *webrtc.TrackRemote) {
 			continue
 		}
 		failed = 0
-		if payload, ok := payloadOf(&h, buf[:n]); ok {
-			p.received(slot, h.SSRC, h.SequenceNumber, time.Now())
-			copies = copies[:0]
-			if h.PayloadType == redPT {
-				var pt uint8
-				if payload, pt, copies, err = red.Parse(payload, copies); err != nil || pt != opusPT {
-					continue
-				}
-			}
-			p.cfg.OnPacket(slot, &h, payload)
-			for _, c := range copies {
-				p.cfg.OnCopy(slot, h.Timestamp-c.Age, c.Age, c.Payload)
-			}
+		in.Take(buf[:n], time.Now())
+	}
+	p.cfg.Logger.Warn("slot given up: its packets cannot be read", "slot", in.slot)
+}
+
+// Reader makes of what comes for one slot what OnPacket and OnCopy get. The connection has one for each slot; one
+// goroutine uses it.
+type Reader struct {
+	peer   *Peer
+	slot   int
+	header rtp.Header
+	copies []red.Copy
+}
+
+// NewReader returns a reader for packets whose audio level is the header extension levelID, 0 if they have none.
+func (p *Peer) NewReader(slot int, levelID uint8) *Reader {
+	if levelID != 0 {
+		p.levelID.Store(uint32(levelID))
+	}
+	return &Reader{peer: p, slot: slot, copies: make([]red.Copy, 0, red.MaxCopies)}
+}
+
+// Take takes a packet that has come at the time now: RTP as it is after decryption. What is malformed is left out.
+func (r *Reader) Take(packet []byte, now time.Time) {
+	h, p := &r.header, r.peer
+	payload, ok := payloadOf(h, packet)
+	if !ok {
+		return
+	}
+	p.received(r.slot, h.SSRC, h.SequenceNumber, now)
+	r.copies = r.copies[:0]
+	if h.PayloadType == redPT {
+		var pt uint8
+		var err error
+		if payload, pt, r.copies, err = red.Parse(payload, r.copies); err != nil || pt != opusPT {
+			return
 		}
 	}
-	p.cfg.Logger.Warn("slot given up: its packets cannot be read", "slot", slot)
+	p.cfg.OnPacket(r.slot, h, payload, now)
+	for _, c := range r.copies {
+		p.cfg.OnCopy(r.slot, h.Timestamp-c.Age, c.Age, c.Payload, now)
+	}
 }
 
 // payloadOf parses a packet into h and returns the payload without padding (RFC 3550 section 5.1); false if the packet is

@@ -179,7 +179,7 @@ func BenchmarkJoin(b *testing.B) {
 	for b.Loop() {
 		start := time.Now()
 		got := make(chan struct{}, 1)
-		p, err := rtc.New(rtc.Config{OnPacket: func(int, *rtp.Header, []byte) {
+		p, err := rtc.New(rtc.Config{OnPacket: func(int, *rtp.Header, []byte, time.Time) {
 			select {
 			case got <- struct{}{}:
 			default:

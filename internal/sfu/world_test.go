@@ -113,7 +113,7 @@ func dial(t testing.TB, cfg rtc.Config, room *sfu.Room, user string) *client {
 	t.Helper()
 	c := &client{got: map[int][]received{}, dup: map[int][]uint32{}}
 	cfg.OnPacket = c.packet
-	cfg.OnCopy = func(slot int, _, _ uint32, payload []byte) {
+	cfg.OnCopy = func(slot int, _, _ uint32, payload []byte, _ time.Time) {
 		if len(payload) >= 5 {
 			c.mu.Lock()
 			defer c.mu.Unlock()
@@ -141,8 +141,8 @@ func dial(t testing.TB, cfg rtc.Config, room *sfu.Room, user string) *client {
 	return c
 }
 
-func (c *client) packet(slot int, h *rtp.Header, payload []byte) {
-	r := received{at: time.Now(), seq: h.SequenceNumber, ts: h.Timestamp, marker: h.Marker}
+func (c *client) packet(slot int, h *rtp.Header, payload []byte, now time.Time) {
+	r := received{at: now, seq: h.SequenceNumber, ts: h.Timestamp, marker: h.Marker}
 	if len(payload) >= 5 {
 		r.talker, r.counter = payload[0], binary.BigEndian.Uint32(payload[1:])
 	}
