@@ -40,7 +40,8 @@ func (k Kind) String() string {
 
 // JitterConfig bounds a [JitterBuffer]. The zero value is right for the internet.
 type JitterConfig struct {
-	StartDelay time.Duration // delay to begin with, and the least; 0 means 40 ms
+	StartDelay time.Duration // delay to begin with, and the least while copies come; 0 means 40 ms
+	MinDelay   time.Duration // the least delay where packets come evenly; 0 means 20 ms, at most StartDelay
 	MaxDelay   time.Duration // the most delay; 0 means 200 ms, at most 600 ms
 	MaxConceal int           // frames concealed in a row before silence; 0 means 5
 
@@ -60,6 +61,10 @@ func (cfg JitterConfig) withDefaults() JitterConfig {
 	}
 	cfg.MaxDelay = min(cfg.MaxDelay, (jitterSlots/2-2)*FrameDuration)
 	cfg.StartDelay = min(cfg.StartDelay, cfg.MaxDelay)
+	if cfg.MinDelay <= 0 {
+		cfg.MinDelay = FrameDuration
+	}
+	cfg.MinDelay = min(cfg.MinDelay, cfg.StartDelay)
 	return cfg
 }
 
@@ -124,7 +129,9 @@ type jitterSlot struct {
 // It begins a talk spurt when its first packet is StartDelay old. If packets come late it waits for them, so that the
 // delay grows at once; it shrinks by one frame every 5 s in which packets were never short, preferably where the
 // caller reported quiet ([JitterBuffer.Quiet]), and at the start of the next talk spurt. Where copies of earlier packets
-// come ([JitterBuffer.PushCopy]) it waits for the oldest that come regularly. A gap in timestamps that is
+// come ([JitterBuffer.PushCopy]) it waits for the oldest that come regularly. Where in 10 s of talk every packet came so early that
+// a frame less would do, the delay goes below StartDelay, to MinDelay; where that proves wrong, it is tried again later, each
+// time after twice as long, up to a minute. A gap in timestamps that is
 // none in sequence numbers is silence on purpose (DTX, RFC 7587 section 4.1; a muted microphone), not loss. Where a packet
 // says that it is DTX, the background is heard meanwhile.
 //
@@ -162,6 +169,7 @@ type JitterBuffer struct {
 	window    int
 	leastLeft int           // fewest packets left after a Pop in this window
 	longest   time.Duration // that a packet has waited in this window
+	even      evenness
 	copies    copyReach
 	clock     clock
 	named     int64 // up to here Missing has named what is missing
@@ -169,7 +177,7 @@ type JitterBuffer struct {
 
 // NewJitterBuffer returns an empty buffer. Values out of range are brought into it.
 func NewJitterBuffer(cfg JitterConfig) *JitterBuffer {
-	b := &JitterBuffer{cfg: cfg.withDefaults(), badSeq: -1, leastLeft: jitterSlots}
+	b := &JitterBuffer{cfg: cfg.withDefaults(), badSeq: -1, leastLeft: jitterSlots, even: newEvenness()}
 	b.stats.Target = b.cfg.StartDelay
 	return b
 }

@@ -98,6 +98,14 @@ func (b *JitterBuffer) tardy(ext int64) {
 
 // floor is the least delay: that of the configuration, or what the copies that come regularly need.
 func (b *JitterBuffer) floor() time.Duration {
+	if b.copies.now() == 0 {
+		return b.cfg.MinDelay
+	}
+	return b.usual()
+}
+
+// usual is the least delay where it is not known that packets come evenly.
+func (b *JitterBuffer) usual() time.Duration {
 	return min(max(b.cfg.StartDelay, time.Duration(b.copies.now())*FrameDuration), b.cfg.MaxDelay)
 }
 

@@ -19,7 +19,7 @@ func TestJitterBufferUnderDrift(t *testing.T) {
 		delay  time.Duration // at most, also on the way
 		hurt   int           // frames made up or left out, at most
 	}{
-		{"right", 0, 0, 10, 0, 41 * time.Millisecond, 0},
+		{"right", 0, 0, 10, 0, 41 * time.Millisecond, 1},
 		{"fast", 100, 0, 10, 0, 65 * time.Millisecond, 60},
 		{"fast, never quiet", 100, 0, 0, 0, 65 * time.Millisecond, 60},
 		{"slow", -100, 0, 10, 0, 65 * time.Millisecond, 60},

@@ -115,6 +115,7 @@ func (b *JitterBuffer) take(s *jitterSlot, now time.Time) ([]byte, Kind, bool) {
 	b.dtx, b.comfort = s.size <= dtxSize, 0
 	b.stats.Played++
 	b.longest = max(b.longest, now.Sub(s.arrival))
+	b.evenly(now.Sub(s.arrival))
 	b.stats.Delay += (max(now.Sub(s.arrival), 0) - b.stats.Delay) / 16
 	b.leave(s)
 	b.leastLeft = min(b.leastLeft, b.stored)
@@ -189,21 +190,20 @@ func (b *JitterBuffer) shorten() {
 // What is waited for a packet counts as longer delay. Where the sender's clock is slow that only fills up what the clock
 // has eaten, so that the delay aimed at comes back to what there is: the longest that a packet has waited.
 func (b *JitterBuffer) measure() {
-	floor := b.floor()
+	least := b.usual()
 	is := (b.longest + FrameDuration - 1) / FrameDuration * FrameDuration
-	b.stats.Target = min(b.stats.Target, max(is, floor))
-	b.longest = 0
-	least := int(floor / FrameDuration)
-	spare := b.leastLeft >= 2 && b.stats.Target > floor || b.leastLeft > least
+	b.stats.Target = min(b.stats.Target, max(is, least))
+	spare := b.leastLeft >= 2 && b.stats.Target > least || b.leastLeft > int(least/FrameDuration) || b.skip > 0 && b.even.still()
 	b.overdue = b.skip > 0 && spare
 	if spare && b.skip == 0 {
 		b.skip = 1
-		b.stats.Target = max(b.stats.Target-FrameDuration, floor)
+		b.stats.Target = min(b.stats.Target, max(b.stats.Target-FrameDuration, least))
 	}
 	if !spare {
 		b.skip = 0
 	}
 	b.window, b.leastLeft = 0, jitterSlots
+	b.longest = 0
 	b.copies.turn()
 }
 
