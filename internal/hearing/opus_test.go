@@ -15,7 +15,12 @@ import (
 // coded sends samples through Opus, losing every lose-th packet to concealment.
 func coded(t *testing.T, samples []int16, lose int) []int16 {
 	t.Helper()
-	enc, err := opus.Codec.NewEncoder(audio.EncoderConfig{Bitrate: 32000, Voice: true})
+	return codedAt(t, samples, 32000, lose)
+}
+
+func codedAt(t *testing.T, samples []int16, bitrate, lose int) []int16 {
+	t.Helper()
+	enc, err := opus.Codec.NewEncoder(audio.EncoderConfig{Bitrate: bitrate, Voice: true})
 	require.NoError(t, err)
 	dec, err := opus.Codec.NewDecoder(1)
 	require.NoError(t, err)
@@ -48,4 +53,19 @@ func TestCompareThroughOpus(t *testing.T) {
 			require.True(t, r.OK, "concealment hides 5 %: "+r.Reason)
 		})
 	}
+}
+
+// The fewer bits and the more losses, the lower the score.
+func TestScoreThroughOpus(t *testing.T) {
+	said := speech.Host()[:3*audio.SampleRate]
+	var rates, losses []float64
+	for _, bitrate := range []int{64000, 32000, 16000, 6000} {
+		rates = append(rates, score(t, said, codedAt(t, said, bitrate, 0)))
+	}
+	falls(t, "bit rate", rates)
+	require.Greater(t, rates[0], 85.0)
+	for _, lose := range []int{0, 20, 10, 5} {
+		losses = append(losses, score(t, said, coded(t, said, lose)))
+	}
+	falls(t, "concealed losses", losses)
 }

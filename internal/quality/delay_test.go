@@ -66,14 +66,32 @@ func added(t *testing.T, phase, settle time.Duration, pieces int) (delays []time
 	return delays
 }
 
-// quantile returns what a share of the values is at most.
-func quantile(values []time.Duration, share float64) time.Duration {
-	slices.Sort(values)
-	return values[min(int(share*float64(len(values))), len(values)-1)]
+// settled is how long a call is given until its delay is what the line needs.
+const settled = 30 * time.Second
+
+// allAdded returns the added delays for evenly spread phases: in which one a call is, is chance.
+func allAdded(t *testing.T, phases int) (delays []time.Duration) {
+	t.Helper()
+	step := audio.FrameDuration / time.Duration(phases)
+	for i := range phases {
+		delays = append(delays, added(t, time.Duration(i)*step+step/2, settled, 3)...)
+	}
+	slices.Sort(delays)
+	return delays
 }
 
-func TestX(t *testing.T) {
-	for p := 500 * time.Microsecond; p < 20*time.Millisecond; p += 2 * time.Millisecond {
-		t.Log(p, added(t, p, 10*time.Second, 4))
-	}
+// quantile returns what a share of sorted values is at most.
+func quantile(sorted []time.Duration, share float64) time.Duration {
+	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
+}
+
+// From the microphone to the loudspeaker speech takes as long as is said, whatever the phase between the two cards.
+func TestAddedDelay(t *testing.T) {
+	delays := allAdded(t, 4)
+	t.Log(delays)
+	require.LessOrEqual(t, delays[len(delays)-1], addedGoal)
+	// Less would be more than physics allows: a frame, what Opus looks ahead, and half a frame for what comes late.
+	require.Greater(t, delays[0], audio.FrameDuration+6*time.Millisecond+10*time.Millisecond)
+	first := added(t, 5*time.Millisecond, time.Second, 1)
+	require.InDelta(t, 71.5, first[0].Seconds()*1000, 1, "a call begins with 20 ms more")
 }
