@@ -42,11 +42,12 @@ model: ## the rules against random commands, about a hundred a check (CHECKS=100
 linear: ## seat commands on nodes that die, against a plain model of seats, ten seconds a run (RUNS=1000 for a long night)
 	go test ./internal/linear -run Linearizable -count=$(RUNS) -timeout 0
 
-bench: setup ## all benchmarks (BENCHTIME=1s for each)
+bench: setup ## all benchmarks, those with a goal say so as %core (BENCHTIME=1s for each)
 	go test -run '^$$' -bench . -benchmem -count 1 -benchtime $(BENCHTIME) -p 1 ./...
 
-quality: setup ## what is heard with losses, a line a figure: name, value, unit, goal, met or missed (SEED=1)
+quality: setup ## what is heard and what it costs, a line a figure: name, value, unit, goal, met or missed (SEED=1)
 	@go test ./internal/quality -count=1 -run '^TestFigures$$' -figures -seed $(SEED) -v | grep -E ' (met|missed|-)$$'
+	@go test ./engine -count=1 -run '^TestFigures$$' -figures -v | grep -E ' (met|missed|-)$$'
 
 fmt: ## format the code and apply the modernizers
 	gofmt -w .

@@ -32,9 +32,22 @@ var goals = []struct {
 	{name: "random-20", down: testnet.Loss{Share: 0.20}, concealed: 2},
 	{name: "random-30", down: testnet.Loss{Share: 0.30}, concealed: 5},
 	{name: "bursts-10", down: testnet.Loss{Share: 0.10, Burst: 3}, concealed: 2},
+	{name: "list-10", down: testnet.Loss{List: everyTenth}, concealed: 1},
 	{name: "up-random-10", up: testnet.Loss{Share: 0.10}, concealed: 2},
 	{name: "up-bursts-10", up: testnet.Loss{Share: 0.10, Burst: 3}, concealed: 4},
 }
+
+// everyTenth are the packets that a given list loses: ten in a hundred, singly, and now and then two in a row.
+var everyTenth = func() (list []int) {
+	for n := 9; n < 20_000; n += 10 {
+		list = append(list, n)
+		if len(list)%9 == 0 {
+			list = append(list, n+1)
+			n += 10
+		}
+	}
+	return list
+}()
 
 // mostBitrate is how many times the audio's bit rate without loss may be needed with it.
 const mostBitrate = 3.5
@@ -45,6 +58,8 @@ func TestFigures(t *testing.T) {
 	if !*printFigures {
 		t.Skip("make quality runs it")
 	}
+	line("seed", float64(*seed), "-", 0)
+	line("round-trip", ms(roundTrip), "ms", 0)
 	var clean figures
 	for i, g := range goals {
 		f := call{up: g.up, down: g.down, trip: roundTrip, talk: time.Minute, seed: *seed}.run(t)
@@ -61,9 +76,25 @@ func TestFigures(t *testing.T) {
 		line(g.name+"/delay-p95", ms(f.p95), "ms", 0)
 		line(g.name+"/delay-added", ms(f.p50-clean.p50), "ms", 0)
 	}
+	delays := allAdded(t, 20)
+	line("capture-to-play-out/p50", ms(quantile(delays, 0.50)), "ms", ms(addedGoal))
+	line("capture-to-play-out/p95", ms(quantile(delays, 0.95)), "ms", ms(addedGoal))
+	golden := readScores(t)
+	for _, l := range lines {
+		score(l.name+"/speech-score", speechScore(t, l.quality, l.down), golden[l.name]-scoreMargin)
+	}
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// score prints a line whose goal is the least that it may be.
+func score(name string, value, goal float64) {
+	verdict := "met"
+	if value < goal {
+		verdict = "missed"
+	}
+	fmt.Printf("%s %.2f points %.2f %s\n", name, value, goal, verdict)
+}
 
 func line(name string, value float64, unit string, goal float64) {
 	switch {

@@ -1,0 +1,111 @@
+package quality
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/audio"
+	"github.com/openvoiceroom/openvoiceroom/audio/opus"
+	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/internal/hearing"
+	"github.com/openvoiceroom/openvoiceroom/internal/speech"
+	"github.com/openvoiceroom/openvoiceroom/internal/testnet"
+	"github.com/openvoiceroom/openvoiceroom/seatgrid"
+)
+
+var update = flag.Bool("update", false, "write the golden speech scores anew")
+
+const (
+	goldenScores = "testdata/speech.json"
+	// scoreMargin is how many points a score may fall: a build of libopus differs from the next by tenths.
+	scoreMargin = 1.5
+)
+
+// lines are the calls whose speech is scored: the loss of the listener's down-link, and how the speaker encodes.
+var lines = []struct {
+	name    string
+	quality engine.AudioQuality
+	down    testnet.Loss
+}{
+	{"clean-speech", engine.AudioQualitySpeech, testnet.Loss{}},
+	{"clean-default", engine.AudioQualityDefault, testnet.Loss{}},
+	{"clean-music", engine.AudioQualityMusic, testnet.Loss{}},
+	{"random-10", engine.AudioQualityDefault, testnet.Loss{Share: 0.1}},
+	{"random-20", engine.AudioQualityDefault, testnet.Loss{Share: 0.2}},
+	{"random-30", engine.AudioQualityDefault, testnet.Loss{Share: 0.3}},
+	{"bursts-10", engine.AudioQualityDefault, testnet.Loss{Share: 0.1, Burst: 3}},
+}
+
+// speechScore returns the OVR speech score of what is heard of some speech that is said over and over: of the fourth
+// time, when a call has settled, losses included. Losses have one seed: with
+// another the golden scores would be others.
+func speechScore(t *testing.T, quality engine.AudioQuality, down testnet.Loss) (score float64) {
+	t.Helper()
+	if !opus.Available {
+		t.Skip("built without Opus (cgo): there is nothing to measure")
+	}
+	const settle = 3 // times
+	said := speech.Host()
+	once := time.Duration(len(said)) * time.Second / audio.SampleRate
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, call{trip: roundTrip, seed: 1})
+		source := audio.NewPCMSource(said, audio.PCMOptions{Loop: true})
+		heard := audio.NewRecorder(1)
+		host, _ := w.login(t, "host", engine.Config{Microphone: source})
+		guest, guestIP := w.login(t, "guest", engine.Config{Speaker: heard})
+		grid, listener := seatgrid.New(host), seatgrid.New(guest)
+		_, err := grid.StartVoiceRoom(t.Context(), engine.RoomInfo{RoomID: "r"})
+		require.NoError(t, err)
+		require.NoError(t, grid.Room().Microphone().SetAudioQuality(quality))
+		_, err = listener.JoinVoiceRoom(t.Context(), "r")
+		require.NoError(t, err)
+		require.NoError(t, listener.Room().Connected(t.Context()))
+		time.Sleep(7 * time.Millisecond)
+		require.NoError(t, grid.StartMicrophone(t.Context()))
+		w.net.SetHostLoss(guestIP, testnet.Loss{}, down)
+		time.Sleep((settle+1)*once + time.Second)
+		w.net.SetHostLoss(guestIP, testnet.Loss{}, testnet.Loss{})
+		played := heard.Samples()[max(0, int(source.Started().Sub(heard.Started()).Microseconds())*48/1000):]
+		score, err = hearing.Score(said, played[settle*len(said):], 400*time.Millisecond)
+		require.NoError(t, err)
+	})
+	return score
+}
+
+func readScores(t *testing.T) (golden map[string]float64) {
+	t.Helper()
+	b, err := os.ReadFile(goldenScores)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, &golden))
+	return golden
+}
+
+// What is heard of speech does not get worse unnoticed. A change that is meant to cost something, or that makes it better,
+// renews the figures: go test ./internal/quality -run TestSpeechScores -update
+func TestSpeechScores(t *testing.T) {
+	scores := map[string]float64{}
+	for _, l := range lines {
+		scores[l.name] = speechScore(t, l.quality, l.down)
+	}
+	t.Log(scores)
+	if *update {
+		b, err := json.MarshalIndent(scores, "", "  ")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(goldenScores, append(b, '\n'), 0o600))
+	}
+	golden := readScores(t)
+	require.Len(t, golden, len(lines), "renew %s: see the comment of this test", goldenScores)
+	for _, l := range lines {
+		require.GreaterOrEqual(t, scores[l.name], golden[l.name]-scoreMargin,
+			"%s: speech is heard worse than before; if that is meant, see the comment of this test", l.name)
+		if scores[l.name] > golden[l.name]+scoreMargin {
+			t.Logf("%s: better than before; renew the figures, so that it stays: see the comment of this test", l.name)
+		}
+	}
+}
