@@ -47,6 +47,7 @@ bench: setup ## all benchmarks, those with a goal say so as %core (BENCHTIME=1s 
 
 quality: setup ## what is heard and what it costs, a line a figure: name, value, unit, goal, met or missed (SEED=1)
 	@go test ./internal/quality -count=1 -run '^TestFigures$$' -figures -seed $(SEED) -v | grep -E ' (met|missed|-)$$'
+	@go test ./internal/e2e -count=1 -run '^TestSpeechOverARealLossyLine$$' -v | grep -oE 'real-line/.* (met|missed|-)$$' || echo 'real-line/concealed - % 3.00 - # it needs Linux, root and ip'
 	@go test ./engine -count=1 -run '^TestFigures$$' -figures -v | grep -E ' (met|missed|-)$$'
 
 fmt: ## format the code and apply the modernizers

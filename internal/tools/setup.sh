@@ -3,13 +3,14 @@
 # SpeexDSP with their headers, pkg-config and a C compiler. Where all of it is there already, it does nothing. It never asks: where it may not
 # install, it says what to run.
 #
-# On a CI it also installs PulseAudio, whose null sinks are the sound cards of the tests. Elsewhere that is left to the
-# user, for it could take the place of the sound server of the desktop.
+# On a CI it also installs PulseAudio, whose null sinks are the sound cards of the tests, and iproute2, with which they make
+# a network of their own. Elsewhere that is left to the user: PulseAudio could take the place of the sound server of the
+# desktop.
 set -eu
 
 complete() {
 	cc=$(go env CC)
-	command -v "${cc%% *}" >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists opus opusfile portaudio-2.0 speexdsp && test_cards
+	command -v "${cc%% *}" >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists opus opusfile portaudio-2.0 speexdsp && test_cards && test_network
 }
 
 # The sound cards of the tests are there, or not asked for.
@@ -19,10 +20,15 @@ test_cards() {
 	}
 }
 
+# So is what makes the lossy line of the tests.
+test_network() {
+	[ "${CI:-}" != true ] || [ "$(uname)" != Linux ] || command -v ip >/dev/null
+}
+
 if complete; then
 	exit 0
 fi
-echo "setup: some of libopus, libopusfile, PortAudio, SpeexDSP, pkg-config and a C compiler is missing (on a CI also: PulseAudio)" >&2
+echo "setup: some of libopus, libopusfile, PortAudio, SpeexDSP, pkg-config and a C compiler is missing (on a CI also: PulseAudio, iproute2)" >&2
 
 give_up() {
 	echo "setup: run this, and then the same make again:" >&2
@@ -33,7 +39,7 @@ give_up() {
 if command -v apt-get >/dev/null; then
 	packages="gcc libc6-dev pkg-config libopus-dev libopusfile-dev portaudio19-dev libspeexdsp-dev"
 	if [ "${CI:-}" = true ]; then
-		packages="$packages pulseaudio pulseaudio-utils libasound2-plugins"
+		packages="$packages pulseaudio pulseaudio-utils libasound2-plugins iproute2"
 	fi
 	if [ "$(id -u)" = 0 ]; then
 		as_root=env
