@@ -15,13 +15,15 @@ import (
 //   - Each window of 500 ms is aligned by itself, so that no delay counts, not even one that changes; the level of the whole
 //     is made that of what was said, so that no volume counts.
 //   - Distortion is by how many dB the levels of the bands differ, as the root of the mean square over the bands of 20 ms
-//     under a Hann window, averaged over time; what is softer than scoreFloor below the speech counts as that.
+//     under a Hann window, averaged over time; what is far softer than the speech counts as
+//     silence.
 //   - Agreement is the correlation of each band's level over 500 ms, averaged: whether the syllables still rise and fall.
 //   - The score is 100 · agreement · e^(−distortion / scoreDecay).
 const (
 	scoreBands  = 19     // from 125 Hz to 8 kHz: where the voices of package speech are
 	scoreLowest = 125.0  // Hz, the middle of the lowest band
 	scoreFloor  = 1.0e-4 // of the speech's mean power in a band: 40 dB below
+	scoreLeast  = 1.0e-6 // of the mean of all bands: 60 dB below, where nobody hears anything beside the rest
 	scoreDecay  = 14.0   // dB of distortion at which e times less is left
 	scoreWindow = audio.FrameSamples
 	scoreFFT    = 1024
@@ -132,7 +134,7 @@ func levels(was, is []spectrum) {
 	}
 	gain := said / max(heard, 1)
 	for b, p := range mean {
-		floor := max(p, total*scoreFloor) * scoreFloor
+		floor := max(p*scoreFloor, total*scoreLeast)
 		for i := range was {
 			was[i][b] = 10 * math.Log10(was[i][b]/floor+1)
 			is[i][b] = 10 * math.Log10(is[i][b]*gain/floor+1)

@@ -67,7 +67,7 @@ func losing(s []int16, share float64) []int16 {
 func TestScore(t *testing.T) {
 	for name, said := range map[string][]int16{"host": speech.Host(), "guest": speech.Guest()} {
 		t.Run(name, func(t *testing.T) {
-			said := said[:3*audio.SampleRate] // the race detector makes a score slow
+			said := said[:2*audio.SampleRate] // the race detector makes a score slow
 			require.Equal(t, 100.0, score(t, said, said))
 			require.Greater(t, score(t, said, delayed(said, 37)), 99.9, "a delay does not count")
 			require.Greater(t, score(t, said, scaled(said, -12)), 99.0, "nor does a volume")
@@ -80,15 +80,15 @@ func TestScore(t *testing.T) {
 				return // the rest takes its time
 			}
 			var noise, loss, low []float64
-			for _, db := range []float64{-100, -70, -60, -40, -20} {
+			for _, db := range []float64{-100, -70, -40, -20} {
 				noise = append(noise, score(t, said, noisy(said, db)))
 			}
 			falls(t, "noise", noise)
-			for _, share := range []float64{0, 0.02, 0.05, 0.1, 0.3, 0.5} {
+			for _, share := range []float64{0, 0.05, 0.1, 0.3} {
 				loss = append(loss, score(t, said, losing(said, share)))
 			}
 			falls(t, "loss", loss)
-			for _, hz := range []float64{20000, 8000, 4000, 2000, 500} {
+			for _, hz := range []float64{20000, 8000, 2000, 500} {
 				low = append(low, score(t, said, muffled(said, hz)))
 			}
 			falls(t, "low-pass", low)

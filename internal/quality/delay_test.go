@@ -67,7 +67,7 @@ func added(t *testing.T, phase, settle time.Duration, pieces int) (delays []time
 }
 
 // settled is how long a call is given until its delay is what the line needs.
-const settled = 30 * time.Second
+const settled = 20 * time.Second
 
 // allAdded returns the added delays for evenly spread phases: in which one a call is, is chance.
 func allAdded(t *testing.T, phases int) (delays []time.Duration) {

@@ -42,7 +42,7 @@ var lines = []struct {
 	{"bursts-10", engine.AudioQualityDefault, testnet.Loss{Share: 0.1, Burst: 3}},
 }
 
-// speechScore returns the OVR speech score of what is heard of some speech that is said over and over: of the fourth
+// speechScore returns the OVR speech score of what is heard of some speech that is said over and over: of the third
 // time, when a call has settled, losses included. Losses have one seed: with
 // another the golden scores would be others.
 func speechScore(t *testing.T, quality engine.AudioQuality, down testnet.Loss) (score float64) {
@@ -50,7 +50,7 @@ func speechScore(t *testing.T, quality engine.AudioQuality, down testnet.Loss) (
 	if !opus.Available {
 		t.Skip("built without Opus (cgo): there is nothing to measure")
 	}
-	const settle = 3 // times
+	const settle = 2 // times
 	said := speech.Host()
 	once := time.Duration(len(said)) * time.Second / audio.SampleRate
 	synctest.Test(t, func(t *testing.T) {
