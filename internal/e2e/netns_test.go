@@ -109,7 +109,7 @@ func (i inside) DialUDP(network string, from, to *net.UDPAddr) (c transport.UDPC
 }
 
 // lossyLink joins two namespaces through a third one, in which every frame of Ethernet is held back and some are lost. The
-// kernel's own netem does the same, where it is built in; Debian's cloud kernels and others are without.
+// kernel's own netem would do the same, where it is built in, which is not everywhere.
 type lossyLink struct {
 	loss  atomic.Uint64 // per mille of the frames of each direction
 	delay time.Duration
