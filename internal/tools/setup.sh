@@ -3,14 +3,14 @@
 # SpeexDSP with their headers, pkg-config and a C compiler. Where all of it is there already, it does nothing. It never asks: where it may not
 # install, it says what to run.
 #
-# On a CI it also installs PulseAudio, whose null sinks are the sound cards of the tests, and iproute2, with which they make
-# a network of their own. Elsewhere that is left to the user: PulseAudio could take the place of the sound server of the
-# desktop.
+# On a CI it also installs PulseAudio, whose null sinks are the sound cards of the tests, iproute2, with which they make a
+# network of their own, and Chromium, the client that nobody here has written. Elsewhere that is left to the user:
+# PulseAudio could take the place of the sound server of the desktop.
 set -eu
 
 complete() {
 	cc=$(go env CC)
-	command -v "${cc%% *}" >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists opus opusfile portaudio-2.0 speexdsp && test_cards && test_network
+	command -v "${cc%% *}" >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists opus opusfile portaudio-2.0 speexdsp && test_cards && test_network && test_browser
 }
 
 # The sound cards of the tests are there, or not asked for.
@@ -25,10 +25,15 @@ test_network() {
 	[ "${CI:-}" != true ] || [ "$(uname)" != Linux ] || command -v ip >/dev/null
 }
 
+# And a browser that talks to the server.
+test_browser() {
+	[ "${CI:-}" != true ] || [ "$(uname)" != Linux ] || command -v chromium >/dev/null || command -v google-chrome >/dev/null
+}
+
 if complete; then
 	exit 0
 fi
-echo "setup: some of libopus, libopusfile, PortAudio, SpeexDSP, pkg-config and a C compiler is missing (on a CI also: PulseAudio, iproute2)" >&2
+echo "setup: some of libopus, libopusfile, PortAudio, SpeexDSP, pkg-config and a C compiler is missing (on a CI also: PulseAudio, iproute2, Chromium)" >&2
 
 give_up() {
 	echo "setup: run this, and then the same make again:" >&2
@@ -39,7 +44,7 @@ give_up() {
 if command -v apt-get >/dev/null; then
 	packages="gcc libc6-dev pkg-config libopus-dev libopusfile-dev portaudio19-dev libspeexdsp-dev"
 	if [ "${CI:-}" = true ]; then
-		packages="$packages pulseaudio pulseaudio-utils libasound2-plugins iproute2"
+		packages="$packages pulseaudio pulseaudio-utils libasound2-plugins iproute2 chromium"
 	fi
 	if [ "$(id -u)" = 0 ]; then
 		as_root=env
