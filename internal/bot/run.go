@@ -322,5 +322,9 @@ func (b *bot) leave(ctx context.Context) error {
 	case owner:
 		return nil // owners cannot leave; the login's end takes them out
 	}
-	return b.grid.LeaveVoiceRoom(ctx)
+	err := b.grid.LeaveVoiceRoom(ctx)
+	if errors.Is(err, engine.ErrOwnerCannotLeave) {
+		return nil // it was handed over in this moment
+	}
+	return err
 }
