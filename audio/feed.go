@@ -66,10 +66,8 @@ func (f *Feed) Write(ctx context.Context, samples []int16) error {
 		}
 		changed := f.wait()
 		f.queue.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := until(ctx, changed); err != nil {
+			return err
 		}
 	}
 }
@@ -84,11 +82,18 @@ func (f *Feed) Drain(ctx context.Context) error {
 		}
 		changed := f.wait()
 		f.queue.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := until(ctx, changed); err != nil {
+			return err
 		}
+	}
+}
+
+func until(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
