@@ -60,7 +60,11 @@ type clock struct {
 // place returns the frame to which a packet belongs that has come at now.
 func (c *clock) place(stream, ts uint32, now int64) int64 {
 	if c.begun && stream == c.stream {
-		at := c.at + int64(int32(ts-c.ts+audio.FrameSamples/2))/audio.FrameSamples
+		since := int64(int32(ts-c.ts)) + audio.FrameSamples/2
+		at := c.at + since/audio.FrameSamples
+		if since < 0 && since%audio.FrameSamples != 0 {
+			at-- // a packet from before the clock began: division rounds towards 0
+		}
 		gap := at - c.newest
 		if at <= now+mostEarly && at >= now-mostLate && gap < spurt {
 			c.newest = max(c.newest, at)
@@ -74,8 +78,11 @@ func (c *clock) place(stream, ts uint32, now int64) int64 {
 // put keeps a packet that has come at now, unless it is too late or there already.
 func (t *track) put(p engine.Packet, now, written int64) {
 	at := t.clock.place(p.Stream, p.Timestamp, now)
+	if at < written || at >= written+held { // also from before the recording
+		return
+	}
 	f := &t.frames[at%held]
-	if at < written || at >= written+held || f.at == at && f.payload != nil {
+	if f.at == at && f.payload != nil {
 		return
 	}
 	*f = frame{at: at, user: p.User, payload: slices.Clone(p.Payload)}

@@ -24,6 +24,7 @@ func TestClock(t *testing.T) {
 		"after silence, as it is":  {{1, 0, 10, 10}, {1, 30 * f, 44, 44}, {1, 31 * f, 45, 45}},
 		"a clock that is too fast": {{1, 0, 10, 10}, {1, 9 * f, 13, 13}, {1, 10 * f, 14, 14}},
 		"far too late":             {{1, 0, 10, 10}, {1, f, 50, 50}},
+		"repairs of before it began": {{1, 3 * f, 10, 10}, {1, f, 11, 8}, {1, 2 * f, 11, 9}, {1, 0, 11, 7}},
 		"not quite a frame":        {{1, 0, 10, 10}, {1, f - 3, 11, 11}, {1, 2*f + 4, 12, 12}},
 	} {
 		var c clock
@@ -91,5 +92,20 @@ func TestTrackRefuses(t *testing.T) {
 		if payload != nil {
 			require.Equal(t, p.Payload, payload, "the first one counts")
 		}
+	}
+}
+
+// What is repaired may be older than the recording.
+func TestBeforeTheRecording(t *testing.T) {
+	var tr track
+	p := engine.Packet{User: "a", Stream: 1, Timestamp: 960 * 100, Payload: []byte{0x78, 1, 1}}
+	tr.put(p, 0, 0)
+	for range 3 {
+		p.Timestamp -= 960
+		tr.put(p, 1, 0)
+	}
+	for at := range int64(held) {
+		_, payload := tr.take(at)
+		require.Equal(t, at == 0, payload != nil, at)
 	}
 }
