@@ -41,8 +41,8 @@ func (e *Estimate) Add(c, holes Counts) {
 	lost := int(int32(c.Lost - e.last.Lost))
 	runs := int(int32(c.Runs - e.last.Runs))
 	e.last = c
-	e.open.Lost = min(maxOpen, e.open.Lost+holes.Lost-e.lastHoles.Lost)
-	e.open.Runs = min(maxOpen, e.open.Runs+holes.Runs-e.lastHoles.Runs)
+	e.open.Lost = opened(e.open.Lost, e.lastHoles.Lost, holes.Lost)
+	e.open.Runs = opened(e.open.Runs, e.lastHoles.Runs, holes.Runs)
 	e.lastHoles = holes
 	if expected < 0 || expected > maxStep || lost < -maxStep || lost > expected || runs < 0 || runs > expected {
 		return // the counts began anew, or were made up
@@ -59,6 +59,11 @@ func (e *Estimate) Add(c, holes Counts) {
 	fade = math.Exp2(-float64(expected) / quickLife)
 	e.quick = e.quick*fade + float64(expected-notLost)
 	e.quickLost = max(0, e.quickLost*fade+float64(lost-notLost))
+}
+
+// opened returns how many holes are open when their count goes on. One that is filled after its report makes the count less.
+func opened(open, from, to uint32) uint32 {
+	return uint32(min(maxOpen, max(0, int64(open)+int64(int32(to-from)))))
 }
 
 // Loss is the share of packets lost, 0 to 1.

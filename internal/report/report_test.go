@@ -108,6 +108,7 @@ func TestEstimate(t *testing.T) {
 		{"a tenth, in rows of three", repeat(40, report{c: Counts{60, 6, 2}}), 0.1, 2.7},
 		{"holes of the sender are no loss", repeat(40, report{Counts{50, 10, 10}, Counts{0, 5, 5}}), 0.11, 1},
 		{"all losses are holes", repeat(40, report{Counts{50, 10, 10}, Counts{0, 10, 10}}), 0, 1},
+		{"holes that are filled late", append(repeat(1, report{Counts{50, 1, 1}, Counts{0, 1, 1}}), report{Counts{100, 0, 1}, Counts{0, 0, 1}}, report{Counts{200, 20, 20}, Counts{0, 0, 1}}), 0.12, 1},
 		{"the counts wrap", []report{
 			{c: Counts{Expected: 1<<32 - 50}}, {c: Counts{50, 10, 9}}, {c: Counts{150, 20, 18}},
 		}, 0.095, 1.0},
