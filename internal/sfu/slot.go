@@ -22,6 +22,10 @@ const levelURI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 const (
 	maxAhead  = 256 // packets (5 s) that a source's numbers may jump forward before it counts as a new numbering
 	maxBehind = 64  // packets: SRTP's replay window, what is later is dropped by the receiver anyway
+
+	// firstAway is how far behind the first number of a numbering is kept: beyond everything that is compared with it, and
+	// near enough that numbers which wrap (every 22 minutes of talk) do not bring it before what is sent.
+	firstAway = 1 << 12
 )
 
 // slot is one down-link stream of one member: a webrtc.TrackLocal with one SSRC for life, into which the packets of
@@ -51,7 +55,7 @@ type slot struct {
 	stream  uint32    // and which of the speaker's
 	seqOff  uint16    // added to the source's numbers
 	tsOff   uint32    // added to the source's timestamps
-	first   uint16    // the first number of this numbering, as sent: what would be before it belongs to another speaker
+	first   uint16    // the first number of this numbering, as sent: what would be before it belongs to another speaker; it follows in long talk
 	lastSeq uint16    // the highest number sent
 	lastTS  uint32    // the timestamp that went with it
 	lastAt  time.Time // when
@@ -160,6 +164,9 @@ func (s *slot) advance(seq uint16, now time.Time) {
 	}
 	s.started = true
 	s.lastSeq, s.lastTS, s.lastAt = seq, s.hdr.Timestamp, now
+	if s.lastSeq-s.first > 2*firstAway {
+		s.first = s.lastSeq - firstAway
+	}
 }
 
 // Bind implements webrtc.TrackLocal.

@@ -131,6 +131,26 @@ func TestSlotUnderNonsense(t *testing.T) {
 	}
 }
 
+// However long one speaker talks, what is late or was repaired is sent, and copies go along.
+func TestSlotInLongTalk(t *testing.T) {
+	out := &sink{}
+	s := boundSlot(out, 0)
+	anna := newSpeaker("anna")
+	s.occupant.Store(anna)
+	s.copies.Store(uint32(redundancy.One))
+	now := time.Unix(1000, 0)
+	for i := uint32(0); i < 3<<16; i += 2 {
+		for _, n := range []uint32{i + 1, i} {
+			if i == 0 && n == 0 {
+				continue // the first of all
+			}
+			_, ok := s.write(anna, &packet{stream: 1, seq: uint16(n), ts: n * 960, payload: []byte{1}}, now)
+			require.True(t, ok, "packet %d after %v of talk", n, time.Duration(n)*20*time.Millisecond)
+		}
+		require.GreaterOrEqual(t, s.lastSeq-s.first, uint16(min(i, 30)), "what was said before counts as this speaker's")
+	}
+}
+
 // Copies go along with any packet, to those who take them and need them, and never of another speaker's.
 func TestSlotCopies(t *testing.T) {
 	out, plain := &sink{keep: true}, &sink{keep: true}
