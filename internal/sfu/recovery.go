@@ -15,7 +15,7 @@ type recovery struct {
 	marks     [known]mark
 	copies    []red.Copy
 	recovered []packet
-	twice     bool // the packet taken last is there already: it was late, and a copy of it came first
+	twice     bool // the packet taken last is there already, by a copy that came first, or is too late to know
 }
 
 // mark is a packet that is there.
@@ -39,7 +39,11 @@ func (r *recovery) take(p *packet, copies bool) (lost []packet, ok bool) {
 			return nil, false
 		}
 	}
-	seq, follows := r.extend(p)
+	seq, follows, late := r.extend(p)
+	if late {
+		r.twice = true
+		return nil, true
+	}
 	if !follows {
 		r.stream, r.any = p.stream, true
 		r.marks = [known]mark{}
@@ -62,13 +66,14 @@ func (r *recovery) take(p *packet, copies bool) (lost []packet, ok bool) {
 	return r.recovered, true
 }
 
-// extend returns a packet's number without wrapping; false if it begins another numbering, or is too late to matter.
-func (r *recovery) extend(p *packet) (seq int64, ok bool) {
+// extend returns a packet's number without wrapping. follows is false if it begins another numbering; late says that so
+// much has come since that nobody knows any more whether it was there, or a copy of it.
+func (r *recovery) extend(p *packet) (seq int64, follows, late bool) {
 	if !r.any || p.stream != r.stream {
-		return 0, false
+		return 0, false, false
 	}
 	step := int64(int16(p.seq - uint16(r.high)))
-	return r.high + step, step > -known && step < maxAhead
+	return r.high + step, step > -known && step < maxAhead, step <= -known && step >= -maxAhead
 }
 
 func (r *recovery) mark(seq int64, ts uint32) { r.marks[seq%known] = mark{seq, ts} }

@@ -32,6 +32,7 @@ func TestRecovery(t *testing.T) {
 		{"late after its copy", 10, []int{0, 2, 1, 3}, "0 (1) 2 3"},
 		{"two are late after their copies", 10, []int{0, 3, 1, 2, 4}, "0 (1) (2) 3 4"},
 		{"nothing is known of what was before", 10, []int{2, 3}, "2 3"},
+		{"too late to know whether a copy came", 10, []int{0, 40, 41, 1, 40, 43}, "0 40 41 (42) 43"},
 		{"the numbers wrap", 65534, []int{0, 1, 3, 5}, "0 1 (2) 3 (4) 5"},
 		{"a great gap is no loss", 10, []int{0, 1, 400, 402}, "0 1 400 (401) 402"},
 	} {
