@@ -23,7 +23,7 @@ const (
 )
 
 // newAPI returns pion as we want it: Opus, alone and with copies, and the audio level, nothing else.
-func newAPI(cfg Config, rtcp func(ssrc uint32, packet []byte)) (*webrtc.API, error) {
+func newAPI(cfg Config, p *Peer) (*webrtc.API, error) {
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
@@ -58,7 +58,7 @@ func newAPI(cfg Config, rtcp func(ssrc uint32, packet []byte)) (*webrtc.API, err
 	// Without it a slot on which nobody speaks yet has no track, and its first packets wait for one.
 	s.SetFireOnTrackBeforeFirstRTP(true)
 	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
-	s.BufferFactory = report.Buffers(rtcp)
+	s.BufferFactory = report.Buffers(maxSlots+1, p.takeRTCP, p.tooManyStreams)
 	// No interceptors: reports are ours, and are made when packets come.
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(s),
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{})), nil

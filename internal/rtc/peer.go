@@ -115,7 +115,7 @@ func New(cfg Config) (*Peer, error) {
 	}
 	p := &Peer{cfg: cfg, mic: newMicrophone(), changed: make(chan struct{})}
 	p.reports.slots = make([]reception, cfg.Slots)
-	api, err := newAPI(cfg, p.takeRTCP)
+	api, err := newAPI(cfg, p)
 	if err != nil {
 		return nil, err
 	}
@@ -262,6 +262,12 @@ func (p *Peer) Close() error {
 		return fmt.Errorf("rtc: close: %w", err)
 	}
 	return nil
+}
+
+// tooManyStreams ends a connection whose server makes up streams: each costs memory for as long as the connection is there.
+func (p *Peer) tooManyStreams() {
+	p.cfg.Logger.Warn("media ended: the server sends more streams than there can be")
+	p.goOwned(func() { _ = p.pc.Close() }) // Close does the rest
 }
 
 // goOwned runs f on a goroutine that Close waits for. It returns false if the peer is closed.

@@ -83,7 +83,7 @@ func newPeer(ctx context.Context, r *Room, user signaling.UserID, offer string, 
 	p := &Peer{room: r, user: user, shape: shape, onSlots: onSlots}
 	p.current.Store(&slotList{})
 	rebind := &rebinder{}
-	api, err := r.sfu.newAPI(rebind, p.takeRTCP)
+	api, err := r.sfu.newAPI(rebind, p)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +202,17 @@ func (p *Peer) Close() error {
 		return fmt.Errorf("sfu: close: %w", err)
 	}
 	return nil
+}
+
+// tooManyStreams ends a connection whose client makes up streams: each costs memory for as long as the connection is there.
+func (p *Peer) tooManyStreams() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.room.log.Warn("media ended: the member sends more streams than there can be", "user", p.user)
+	p.wg.Go(func() { _ = p.pc.Close() }) // Close does the rest
 }
 
 func (p *Peer) closedOr(err error) error {

@@ -145,8 +145,11 @@ func (s *SFU) configure(cfg Config, logs logging.LoggerFactory) error {
 	return nil
 }
 
+// maxStreams is how many streams a member's media may have: the microphone, and some that a client began anew.
+const maxStreams = 16
+
 // newAPI returns pion for one peer: the binding handler and the reports need to know whose they are.
-func (s *SFU) newAPI(r *rebinder, rtcp func(ssrc uint32, packet []byte)) (*webrtc.API, error) {
+func (s *SFU) newAPI(r *rebinder, p *Peer) (*webrtc.API, error) {
 	media, err := newMedia()
 	if err != nil {
 		return nil, err
@@ -156,7 +159,7 @@ func (s *SFU) newAPI(r *rebinder, rtcp func(ssrc uint32, packet []byte)) (*webrt
 	// under which payload types and extension ids this client wants its packets.
 	setting.DisableMediaEngineCopy(true)
 	setting.SetICEBindingRequestHandler(r.bindingRequest)
-	setting.BufferFactory = report.Buffers(rtcp)
+	setting.BufferFactory = report.Buffers(maxStreams, p.takeRTCP, p.tooManyStreams)
 	// No interceptors: pion's cost goroutines and tickers for every stream, also where nobody speaks. Reports are ours, and
 	// are made when packets come.
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(setting),

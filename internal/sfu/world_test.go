@@ -247,6 +247,25 @@ type natConn struct {
 	media   atomic.Int32 // packets to clients, RTP and RTCP
 	mu      sync.Mutex
 	rebound map[string]int // by the client's IP: added to its ports
+	bad     string         // the IP whose media mangler changes
+	mangler func(rng *rand.Rand, b []byte) int
+	rng     *rand.Rand
+}
+
+// mangle has the media of one client changed on the way: f changes a packet and returns how long it is now.
+func (c *natConn) mangle(ip string, f func(rng *rand.Rand, b []byte) int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bad, c.mangler, c.rng = ip, f, rand.New(rand.NewPCG(5, 6))
+}
+
+func (c *natConn) mangled(ip net.IP, b []byte) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mangler == nil || ip.String() != c.bad || len(b) == 0 || b[0]>>6 != 2 {
+		return len(b)
+	}
+	return c.mangler(c.rng, b)
 }
 
 func (c *natConn) rebind(ip string) {
@@ -267,6 +286,7 @@ func (c *natConn) shift(ip net.IP) int {
 func (c *natConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, addr, err := c.PacketConn.ReadFrom(b)
 	if a, ok := addr.(*net.UDPAddr); ok {
+		n = c.mangled(a.IP, b[:n])
 		addr = &net.UDPAddr{IP: a.IP, Port: 5000 + (a.Port+c.shift(a.IP))%50000}
 	}
 	return n, addr, err
