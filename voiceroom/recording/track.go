@@ -18,9 +18,11 @@ const (
 
 	// A speaker's clock and ours differ, and routes change: a packet that would be this far from when it came is taken
 	// for the beginning of something new. Repairs come up to some 200 ms late.
-	mostEarly = 5  // frames
-	mostLate  = 25 // frames
-	spurt     = 10 // frames of silence after which the next packet is placed by when it comes
+	mostEarly = 5   // frames
+	mostLate  = 25  // frames
+	mostOff   = 2   // frames: by one at a time, clocks that drift are kept as near
+	window    = 250 // packets: 5 s, in which one at least is not late
+	spurt     = 10  // frames of silence after which the next packet is placed by when it comes
 
 	maxConceal = 5  // frames in a row that a decoder makes up; as in a call
 	maxComfort = 50 // frames of a speaker's background in a silence
@@ -55,6 +57,9 @@ type clock struct {
 	ts     uint32
 	at     int64 // of ts
 	newest int64
+
+	early int64 // the most, in frames, that a packet of this window would come before its time; negative is late
+	seen  int   // packets in it
 }
 
 // place returns the frame to which a packet belongs that has come at now.
@@ -68,11 +73,30 @@ func (c *clock) place(stream, ts uint32, now int64) int64 {
 		gap := at - c.newest
 		if at <= now+mostEarly && at >= now-mostLate && gap < spurt {
 			c.newest = max(c.newest, at)
+			c.follow(at - now)
 			return at
 		}
 	}
 	*c = clock{stream: stream, begun: true, ts: ts, at: now, newest: now}
 	return now
+}
+
+// follow moves the clock by a frame where it is off for a whole window: who speaks without a pause has a clock that is
+// slower or faster than ours.
+func (c *clock) follow(early int64) {
+	if c.seen == 0 || early > c.early {
+		c.early = early
+	}
+	if c.seen++; c.seen < window {
+		return
+	}
+	c.seen = 0
+	switch {
+	case c.early >= mostOff:
+		c.at--
+	case c.early <= -mostOff:
+		c.at++
+	}
 }
 
 // put keeps a packet that has come at now, unless it is too late or there already.

@@ -3,9 +3,11 @@ package recording
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 )
 
@@ -107,5 +109,37 @@ func TestBeforeTheRecording(t *testing.T) {
 	for at := range int64(held) {
 		_, payload := tr.take(at)
 		require.Equal(t, at == 0, payload != nil, at)
+	}
+}
+
+// Three hours of music without a pause from a clock that is off: each repair is one frame, and the track stays in time.
+func TestDrift(t *testing.T) {
+	const frameCount = 3 * 3600 * 50
+	for _, ppm := range []float64{-100, -20, 0, 20, 100} {
+		var tr track
+		period := float64(audio.FrameDuration) / (1 + ppm/1e6)
+		var sent, packets, missing, written, off int64
+		for at := range int64(frameCount) {
+			now := time.Duration(at) * audio.FrameDuration
+			for ; float64(sent)*period <= float64(now); sent++ {
+				tr.put(engine.Packet{User: "a", Stream: 1, Timestamp: uint32(sent) * 960, Payload: []byte{0x78, 1, 1}}, at, written)
+				off = max(off, tr.clock.newest-at, at-tr.clock.newest)
+			}
+			if at < writeLate {
+				continue
+			}
+			switch _, k, _ := tr.next(written); k {
+			case packet:
+				packets++
+			case conceal:
+				missing++
+			case silence:
+				require.Fail(t, "a hole", "%v ppm, frame %d", ppm, written)
+			}
+			written++
+		}
+		require.LessOrEqual(t, off, int64(mostOff+1), "%v ppm", ppm)
+		require.InDelta(t, max(0, -ppm)*frameCount/1e6, missing, 4, "%v ppm", ppm)
+		require.InDelta(t, sent-writeLate, packets, max(0, ppm)*frameCount/1e6+4, "%v ppm", ppm)
 	}
 }
