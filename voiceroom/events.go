@@ -3,7 +3,7 @@ package voiceroom
 import (
 	"fmt"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/engine"
@@ -66,33 +66,43 @@ func (e Event) String() string {
 	return b.String()
 }
 
-// Watch tells f of everything that happens in the grid's room, in order and never two at once, until remove is called or
-// the room is over. It begins with who sits where, so that f knows the room.
+// Watch tells f of everything that happens in the grid's room from now on, in order and never two at once, until remove is
+// called or the room is over. It begins with who sits where, so that f knows the room: as one of the login's callbacks, like
+// all that follows.
 func Watch(grid *seatgrid.Grid, f func(Event)) (remove func(), err error) {
 	room := grid.Room()
 	if room == nil {
 		return nil, engine.ErrNotInRoom
 	}
 	w := &watcher{f: f}
-	remove = room.AddObserver(w.observer())
-	w.mu.Lock() // callbacks that come meanwhile wait
-	defer w.mu.Unlock()
-	w.seatsChanged(room.Seats())
-	return remove, nil
+	unregister := room.AddObserver(w.observer())
+	// Callbacks may wait that tell of what was before: in their order they come before the seats, and are left out.
+	room.PostSeats("Watch", func(seats []engine.SeatInfo) {
+		if !w.removed.Load() {
+			w.begun = true
+			w.seatsChanged(seats)
+		}
+	})
+	return func() {
+		w.removed.Store(true)
+		unregister()
+	}, nil
 }
 
 // watcher turns callbacks into events.
 type watcher struct {
-	f func(Event)
+	f       func(Event)
+	removed atomic.Bool
 
-	mu    sync.Mutex // held while f is called: the first events come from Watch, the others from callbacks
+	// Of the login's callbacks:
+	begun bool // f knows the room
 	seats []engine.SeatInfo
 }
 
 func (w *watcher) observer() *engine.RoomObserver {
-	tell := func(t EventType, u engine.UserInfo, value string) { w.locked(func() { w.tell(t, u, nil, value) }) }
+	tell := func(t EventType, u engine.UserInfo, value string) { w.ordered(func() { w.tell(t, u, nil, value) }) }
 	request := func(t EventType, r engine.Request) {
-		w.locked(func() {
+		w.ordered(func() {
 			e := Event{Type: t, User: r.From.UserID, Name: r.From.UserName, Request: r.RequestID, Kind: &r.Type}
 			if r.Index >= 0 {
 				e.Seat = &r.Index
@@ -118,7 +128,7 @@ func (w *watcher) observer() *engine.RoomObserver {
 		OnRemoteUserEnterRoom: func(_ engine.RoomID, u engine.UserInfo) { tell(EventEntered, u, "") },
 		OnRemoteUserLeaveRoom: func(_ engine.RoomID, u engine.UserInfo) { tell(EventLeft, u, "") },
 		OnSeatListChanged: func(seats []engine.SeatInfo, _, _ []engine.UserInfo) {
-			w.locked(func() { w.seatsChanged(seats) })
+			w.ordered(func() { w.seatsChanged(seats) })
 		},
 		OnUserAudioStateChanged: func(u engine.UserInfo, on bool, _ engine.ChangeReason) {
 			t := EventAudioOff
@@ -133,10 +143,10 @@ func (w *watcher) observer() *engine.RoomObserver {
 	}
 }
 
-func (w *watcher) locked(f func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f()
+func (w *watcher) ordered(f func()) {
+	if w.begun {
+		f()
+	}
 }
 
 func (w *watcher) tell(t EventType, u engine.UserInfo, seat *engine.SeatIndex, value string) {

@@ -1,0 +1,53 @@
+package voiceroom_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/voiceroom"
+	"github.com/openvoiceroom/openvoiceroom/voiceroom/voiceroomtest"
+)
+
+// What had happened before is not told as if it happened after, however late the login's callbacks are.
+func TestWatchBeginsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.NewServer(t)
+		host, guest := srv.NewUser(t, "host"), srv.NewUser(t, "guest")
+		own, err := voiceroom.CreateRoom(t.Context(), host.Engine, "room", voiceroom.CreateRoomParams{SeatMode: engine.FreeToTake})
+		require.NoError(t, err)
+		room, err := voiceroom.EnterRoom(t.Context(), guest.Engine, "room")
+		require.NoError(t, err)
+		synctest.Wait()
+		release := make(chan struct{})
+		host.Engine.Post("slow", func() { <-release })
+		_, err = room.TakeSeat(t.Context(), 1, 0)
+		require.NoError(t, err)
+		require.NoError(t, room.MoveToSeat(t.Context(), 2))
+		synctest.Wait()
+		require.Equal(t, engine.UserID("guest"), own.Seats()[2].UserID, "known, but not told")
+		var told []string
+		remove, err := voiceroom.Watch(own.Grid, func(e voiceroom.Event) { told = append(told, e.String()) })
+		require.NoError(t, err)
+		close(release)
+		synctest.Wait()
+		require.Equal(t, []string{"seated host seat 0", "audioOn host seat 0", "seated guest seat 2"}, told)
+		told = nil
+		require.NoError(t, room.LeaveSeat(t.Context()))
+		synctest.Wait()
+		require.Equal(t, []string{"unseated guest seat 2"}, told)
+		remove()
+
+		// Removed before its turn: nothing is told.
+		release = make(chan struct{})
+		host.Engine.Post("slow", func() { <-release })
+		remove, err = voiceroom.Watch(own.Grid, func(voiceroom.Event) { t.Error("told after the removal") })
+		require.NoError(t, err)
+		remove()
+		close(release)
+		synctest.Wait()
+		require.NoError(t, own.Close())
+	})
+}
