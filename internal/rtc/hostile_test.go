@@ -129,6 +129,54 @@ func (l *listener) packet(slot int, h *rtp.Header, payload []byte) {
 	l.peer.Level(h)
 }
 
+// twoNets returns two ends of a network, and what to stop.
+func twoNets(t *testing.T) (*vnet.Router, []*vnet.Net) {
+	t.Helper()
+	router, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "1.2.3.0/24", LoggerFactory: pionlog.Factory(nil)})
+	require.NoError(t, err)
+	var nets []*vnet.Net
+	for _, ip := range []string{"1.2.3.4", "1.2.3.5"} {
+		n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{ip}})
+		require.NoError(t, err)
+		require.NoError(t, router.AddNet(n))
+		nets = append(nets, n)
+	}
+	require.NoError(t, router.Start())
+	return router, nets
+}
+
+// The round trip may be asked for at any moment; it is for the race detector.
+func TestRoundTripWhileItConnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		router, nets := twoNets(t)
+		p, err := New(Config{Net: nets[0], Slots: 2})
+		require.NoError(t, err)
+		h := newHostile(t, nets[1], p.Offer())
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				p.MeasureRoundTrip()
+				runtime.Gosched()
+				if p.State() == StateConnected {
+					time.Sleep(100 * time.Millisecond)
+				}
+			}
+		})
+		require.NoError(t, p.Answer(t.Context(), h.pc.LocalDescription().SDP))
+		for range 1000 {
+			runtime.Gosched()
+		}
+		stop()
+		wg.Wait()
+		require.NoError(t, p.Connected(t.Context()))
+		require.NoError(t, p.Close())
+		p.MeasureRoundTrip()
+		require.NoError(t, h.pc.GracefulClose())
+		require.NoError(t, router.Stop())
+	})
+}
+
 // Whatever bytes a server sends on one slot and as reports, the voice on another goes on, and memory has bounds.
 func TestHostileServer(t *testing.T) {
 	const maxHeap = 8 << 20 // bytes more than without
@@ -192,16 +240,7 @@ func TestHostileServer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				router, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "1.2.3.0/24", LoggerFactory: pionlog.Factory(nil)})
-				require.NoError(t, err)
-				var nets []*vnet.Net
-				for _, ip := range []string{"1.2.3.4", "1.2.3.5"} {
-					n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{ip}})
-					require.NoError(t, err)
-					require.NoError(t, router.AddNet(n))
-					nets = append(nets, n)
-				}
-				require.NoError(t, router.Start())
+				router, nets := twoNets(t)
 				l := &listener{buffers: []*audio.JitterBuffer{audio.NewJitterBuffer(audio.JitterConfig{}), audio.NewJitterBuffer(audio.JitterConfig{})}}
 				p, err := New(Config{
 					Net: nets[0], Slots: 2, OnPacket: l.packet,
