@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -40,10 +42,16 @@ func newEncoder(codec audio.Codec, q AudioQuality, expectedLoss int) (encoder, e
 }
 
 // SetAudioQuality changes how the microphone is encoded, from the next frame on and without a gap (documents,
-// updateAudioQuality). A room begins with [AudioQualityDefault]. Others are [ErrInvalidParameter].
+// updateAudioQuality). A room begins with [AudioQualityDefault]. Others are [ErrInvalidParameter], and so is one that the
+// codec does not have.
 func (m *Microphone) SetAudioQuality(q AudioQuality) error {
 	if q < 0 || int(q) >= len(qualities) {
 		return signaling.WithOp("SetAudioQuality", signaling.Errorf(ErrInvalidParameter.Code, "audio quality %d; there are 0 (speech), 1 (default) and 2 (music)", q))
+	}
+	if codec := m.media.room.eng.cfg.Codec; codec != nil { // that of a microphone that is open is made where the frames are
+		if _, err := newEncoder(codec, q, 0); err != nil {
+			return &Error{Code: ErrInvalidParameter.Code, Op: "SetAudioQuality", Message: fmt.Sprintf("the codec does not have audio quality %d", q), Err: err}
+		}
 	}
 	m.quality.Store(int32(q))
 	return nil

@@ -18,7 +18,7 @@ type sender struct {
 	music   sentMusic
 	out     audio.Frame // what the others hear, in the encoder's channels
 	packet  []byte
-	talking bool // the frame before this one was sent
+	talking bool // something was sent since this user was last heard by nobody; a silence (DTX) belongs to the talk
 	silent  int  // packets in a row that say nothing but that there is silence (DTX)
 	broken  bool // an error has been logged: there are 50 frames a second
 
