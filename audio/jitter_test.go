@@ -164,3 +164,24 @@ func TestJitterBuffer(t *testing.T) {
 		})
 	}
 }
+
+// Where nothing is played (a bot without a codec) nothing is asked for: nobody would hear it. Where play-out has stopped that
+// is known after as many packets as there is room for.
+func TestMissingWithoutPlayOut(t *testing.T) {
+	for _, pops := range []int{0, 20} {
+		b := NewJitterBuffer(JitterConfig{})
+		asked := 0
+		for i := range 1000 {
+			now := epoch.Add(time.Duration(i) * FrameDuration)
+			if i%10 != 0 {
+				b.Push(uint16(i), uint32(i)*FrameSamples, false, []byte{1, 2, 3}, now)
+				asked += len(b.Missing(nil, 0, now))
+			}
+			if i < pops {
+				b.Pop(now)
+			}
+		}
+		require.LessOrEqual(t, asked, (pops+jitterSlots)/10*min(pops, 1), "%d pops", pops)
+		require.Equal(t, pops > 0, asked > 0, "%d pops", pops)
+	}
+}
