@@ -143,9 +143,18 @@ func (t *track) next(at int64) (payload []byte, k kind, fresh bool) {
 	}
 	t.missing++
 	if t.user != "" && (t.dtx && t.missing <= maxComfort || t.lost(at)) {
-		return []byte{t.toc &^ 3}, conceal, false
+		return empty(t.toc), conceal, false
 	}
 	return nil, silence, false
+}
+
+// empty returns 20 ms of empty frames like those of a packet of 20 ms that begins with toc (RFC 6716 section 3.2).
+func empty(toc byte) []byte {
+	one := []byte{toc &^ 3}
+	if n := audio.FrameDuration / audio.PacketDuration(one); n > 1 {
+		return []byte{toc | 3, byte(n)}
+	}
+	return one
 }
 
 // lost tells whether a frame is one of a few between two packets: longer ones are silence.

@@ -77,6 +77,17 @@ func TestTrack(t *testing.T) {
 	}
 }
 
+// A frame that a decoder makes up is as long as any, of whatever frames the speaker's packets are.
+func TestEmptyFrames(t *testing.T) {
+	for config := range byte(32) {
+		for _, packet := range [][]byte{{config << 3}, {config<<3 | 1}, {config<<3 | 3, 2}, {config<<3 | 3, 4}, {config<<3 | 3, 8}} {
+			if audio.PacketDuration(packet) == audio.FrameDuration {
+				require.Equal(t, audio.FrameDuration, audio.PacketDuration(empty(packet[0])), "% x", packet)
+			}
+		}
+	}
+}
+
 func TestTrackRefuses(t *testing.T) {
 	var tr track
 	p := engine.Packet{User: "a", Stream: 1, Payload: []byte{0x78, 1, 1}}
