@@ -84,8 +84,7 @@ func Start(grid *seatgrid.Grid, opts Options) (*Recorder, error) {
 	}
 	if opts.Codec != nil {
 		if r.mix, err = newMix(filepath.Join(opts.Dir, "mix.opus"), opts.Codec); err != nil {
-			r.events.Close()
-			return nil, fmt.Errorf("recording: %w", err)
+			return nil, fmt.Errorf("recording: %w", errors.Join(err, r.events.Close(), os.Remove(r.events.Name()))) // nothing is in it
 		}
 	}
 	r.event(voiceroom.Event{Type: EventBegun, Time: r.begun, Value: string(room.Info().RoomID)})
