@@ -74,11 +74,20 @@ func TestRecovery(t *testing.T) {
 	}))
 }
 
-// Whatever a speaker sends: nothing is made up that has come just now, and no more than there were copies.
+// Whatever a speaker sends: nothing is made up that has come just now, no more than there were copies, and no number of a
+// stream is sent twice, for it is a nonce.
 func FuzzRecovery(f *testing.F) {
 	f.Add([]byte{0, 1, 3, 3, 5, 3, 4, 3, 200, 3})
+	f.Add([]byte{0, 2, 40, 2, 41, 2, 1, 2, 40, 2, 43, 2})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		r := newRecovery()
+		sent, stream := map[uint16]bool{}, uint32(2)
+		once := func(seq uint16) {
+			if sent[seq] {
+				t.Fatalf("packet %d is sent twice", seq)
+			}
+			sent[seq] = true
+		}
 		for ; len(script) >= 2; script = script[2:] {
 			seq := uint16(int8(script[0])) // small steps about 0, where numbers wrap
 			var copies []red.Copy
@@ -89,6 +98,10 @@ func FuzzRecovery(f *testing.F) {
 				stream: uint32(script[1] >> 7), seq: seq, ts: uint32(int32(int16(seq)) * 960),
 				payload: red.Append(nil, 111, []byte{1}, copies),
 			}
+			if p.stream != stream {
+				clear(sent)
+				stream = p.stream
+			}
 			lost, ok := r.take(&p, true)
 			if !ok || len(lost) > len(copies) {
 				t.Fatalf("%v, %d of %d copies", ok, len(lost), len(copies))
@@ -97,6 +110,10 @@ func FuzzRecovery(f *testing.F) {
 				if l.seq == seq || l.payload[0] != 2 {
 					t.Fatalf("made up packet %d when %d came", l.seq, seq)
 				}
+				once(l.seq)
+			}
+			if !r.twice {
+				once(seq)
 			}
 		}
 	})
