@@ -120,10 +120,10 @@ type listener struct {
 	losses  []float64
 }
 
-func (l *listener) packet(slot int, h *rtp.Header, payload []byte) {
+func (l *listener) packet(slot int, h *rtp.Header, payload []byte, now time.Time) {
 	b := l.buffers[slot]
-	b.Push(h.SequenceNumber, h.Timestamp, h.Marker, payload, time.Now())
-	if miss := b.Missing(nil, 50*time.Millisecond, time.Now()); len(miss) > 0 {
+	b.Push(h.SequenceNumber, h.Timestamp, h.Marker, payload, now)
+	if miss := b.Missing(nil, 50*time.Millisecond, now); len(miss) > 0 {
 		l.peer.Ask(slot, miss)
 	}
 	l.peer.Level(h)
@@ -244,7 +244,9 @@ func TestHostileServer(t *testing.T) {
 				l := &listener{buffers: []*audio.JitterBuffer{audio.NewJitterBuffer(audio.JitterConfig{}), audio.NewJitterBuffer(audio.JitterConfig{})}}
 				p, err := New(Config{
 					Net: nets[0], Slots: 2, OnPacket: l.packet,
-					OnCopy: func(slot int, ts, age uint32, payload []byte) { l.buffers[slot].PushCopy(ts, age, payload, time.Now()) },
+					OnCopy: func(slot int, ts, age uint32, payload []byte, now time.Time) {
+						l.buffers[slot].PushCopy(ts, age, payload, now)
+					},
 					OnLoss: func(share float64) {
 						l.mu.Lock()
 						defer l.mu.Unlock()
