@@ -12,8 +12,9 @@ var (
 	// ErrMalformed refuses what is no UserSig at all: its base64, zlib, JSON or fields are wrong, or its version is.
 	ErrMalformed = errors.New("usersig: malformed token")
 
-	// ErrLegacy refuses a UserSig of version 1, which is signed by ECDSA. Mint a new one.
-	ErrLegacy = errors.New("usersig: token of version 1 (ECDSA); only version 2.0 (HMAC-SHA256) is accepted")
+	// ErrLegacy refuses a UserSig of version 1, which is signed by ECDSA, where no public key is known for it. Mint a new
+	// one, or use a [Verifier] with the app's public key.
+	ErrLegacy = errors.New("usersig: token of version 1 (ECDSA-SHA256), for which no public key is known; mint one of version 2.0 (HMAC-SHA256)")
 
 	// ErrWrongApp refuses a token that names another app.
 	ErrWrongApp = errors.New("usersig: token of another app")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/base64"
-	"encoding/json"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,27 +12,25 @@ import (
 )
 
 // Mint makes a UserSig for user of app that is good from now on for expire, in whole seconds. secret is the app's key.
-// It returns ErrInvalid for arguments that no token can carry, ErrTooLarge for a user too long.
+// It returns ErrInvalid for arguments that no token can carry, ErrTooLarge for a user too long. It is the documents'
+// genUserSig.
 func Mint(app signaling.AppID, secret string, user signaling.UserID, expire time.Duration, now time.Time) (string, error) {
 	return MintWithUserBuf(app, secret, user, expire, now, nil)
 }
 
-// MintWithUserBuf is [Mint] with bytes that the token vouches for as well, such as a PrivateMapKey's permissions. They
-// are signed, not hidden. An empty userBuf is none.
+// MintWithUserBuf is [Mint] with bytes that the token vouches for as well, such as a PrivateMapKey. They are signed, not
+// hidden. An empty userBuf is none.
 func MintWithUserBuf(app signaling.AppID, secret string, user signaling.UserID, expire time.Duration, now time.Time, userBuf []byte) (string, error) {
-	if secret == "" || !validUser(string(user)) || expire < time.Second || now.Unix() < 0 {
+	if secret == "" || !validUser(string(user)) || expire < time.Second || now.Unix() < 0 || now.Unix() > maxTime {
 		return "", ErrInvalid
 	}
-	p := payload{
-		Version: version, User: string(user), App: uint64(app),
-		Expire: int64(expire / time.Second), Time: now.Unix(),
-		UserBuf: base64.StdEncoding.EncodeToString(userBuf),
+	p := payload{user: []byte(user), app: int64(app), expire: int64(expire / time.Second), time: now.Unix()}
+	if len(userBuf) > 0 {
+		p.has |= fieldUserBuf
+		p.userBuf = base64.StdEncoding.AppendEncode(nil, userBuf)
 	}
-	p.Sig = base64.StdEncoding.EncodeToString(p.mac(secret))
-	text, err := json.Marshal(p)
-	if err != nil {
-		return "", err
-	}
+	p.sig = base64.StdEncoding.AppendEncode(nil, p.mac(secret))
+	text := p.text()
 	if len(text) > maxInflated {
 		return "", ErrTooLarge
 	}

@@ -6,9 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -274,68 +272,6 @@ func TestMintRefuses(t *testing.T) {
 			assert.Empty(t, token)
 		})
 	}
-}
-
-// TestBombIsCheap measures what refusing hostile tokens costs.
-func TestBombIsCheap(t *testing.T) {
-	bombs := map[string]string{
-		"spaces": pack(strings.Repeat(" ", 2<<20)),
-		"deep":   pack(`{"a":` + strings.Repeat("[", 8000)),
-		"fields": pack(manyFields(8000)),
-		"escape": pack(`{"TLS.identifier":"` + strings.Repeat(`\u0416`, 1300)),
-	}
-	for name, bomb := range bombs {
-		require.LessOrEqual(t, len(bomb), 4096, name)
-		const runs = 100
-		verify := func() {
-			_, err := usersig.Verify(bomb, app, secret, "alice", now)
-			require.Error(t, err)
-		}
-		verify() // the pooled reader
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		for range runs {
-			verify()
-		}
-		runtime.ReadMemStats(&after)
-		each := (after.TotalAlloc - before.TotalAlloc) / runs
-		t.Logf("%s: %d bytes of token, %d bytes allocated", name, len(bomb), each)
-		assert.Less(t, each, uint64(64<<10), name)
-	}
-}
-
-func manyFields(size int) string {
-	m := map[string]int{}
-	for i := 0; len(m)*8 < size; i++ {
-		m[fmt.Sprintf("%03x", i)] = 0
-	}
-	b, _ := json.Marshal(m)
-	return string(b[:min(len(b), size)])
-}
-
-func FuzzVerify(f *testing.F) {
-	good, err := usersig.MintWithUserBuf(app, secret, "alice", time.Hour, now, []byte("room 7"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(good, []byte(nil))
-	f.Add("", []byte(`{"TLS.ver":"2.0"}`))
-	f.Add("eJw", []byte(`{"TLS.ver":"2.0","TLS.identifier":"alice","TLS.sdkappid":1400000001,"TLS.expire":3600,"TLS.time":1700000000,"TLS.sig":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`))
-	// Nobody but Mint knows the secret, so whatever is accepted says what Mint was told.
-	f.Fuzz(func(t *testing.T, token string, text []byte) {
-		for _, tok := range []string{token, pack(string(text))} {
-			c, err := usersig.Verify(tok, app, secret, "alice", now)
-			if err == nil && (c.User != "alice" || c.App != app || !c.Expires.Equal(now.Add(time.Hour)) || string(c.UserBuf) != "room 7") {
-				t.Fatalf("accepted %q: %+v", tok, c)
-			}
-			if err != nil && (c.User != "" || c.App != 0) {
-				t.Fatal("claims beside an error")
-			}
-			if seen, broken := usersig.Inspect(tok); err == nil && (broken != nil || seen.User != "alice") {
-				t.Fatalf("%q is good and cannot be read: %v", tok, broken)
-			}
-		}
-	})
 }
 
 func BenchmarkVerify(b *testing.B) {

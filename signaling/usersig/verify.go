@@ -3,9 +3,8 @@ package usersig
 import (
 	"bytes"
 	"compress/zlib"
-	"crypto/sha256"
+	"crypto/ecdsa"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -16,14 +15,62 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// Verify says whether token lets user into app now, and what else it says. secret is the app's key.
+// Verify says whether token lets user into app now, and what else it says. secret is the app's key. It is
+// [Verifier.Verify] without a public key: UserSigs of version 1 are refused.
+func Verify(token string, app signaling.AppID, secret string, user signaling.UserID, now time.Time) (Claims, error) {
+	return Verifier{App: app, Secret: secret}.Verify(token, user, now)
+}
+
+// Verifier is what the UserSigs of one app are verified with.
+type Verifier struct {
+	App       signaling.AppID
+	Secret    string           // of version 2.0 (HMAC-SHA256); empty: those have a wrong signature
+	PublicKey *ecdsa.PublicKey // of version 1 (ECDSA-SHA256), see [ParsePublicKey]; nil: those are refused with ErrLegacy
+}
+
+// Verify says whether token lets user in now, and what else it says.
 //
 // The checks come in this order, and the first that fails is the error: size (ErrTooLarge), form (ErrMalformed,
-// ErrLegacy), the app that the token names (ErrWrongApp), the MAC (ErrSignature), the user (ErrMismatch), the time of
-// issue (ErrFuture, beyond 5 minutes), the expiry (ErrExpired). So only somebody with a token that the app's secret
+// ErrLegacy), the app that the token names (ErrWrongApp), the signature (ErrSignature), the user (ErrMismatch), the time
+// of issue (ErrFuture, beyond 5 minutes), the expiry (ErrExpired). So only somebody with a token that the app's secret
 // has signed learns more than that it is no good; the app's number stands in it for everybody to read, and
 // choosing the right secret needs it. A token is good until the last second of its time, included.
-func Verify(token string, app signaling.AppID, secret string, user signaling.UserID, now time.Time) (Claims, error) {
+func (v Verifier) Verify(token string, user signaling.UserID, now time.Time) (Claims, error) {
+	return read(token, func(p *payload) (Claims, error) { return v.decide(p, user, now) })
+}
+
+func (v Verifier) decide(p *payload, user signaling.UserID, now time.Time) (Claims, error) {
+	if p.legacy && v.PublicKey == nil {
+		return Claims{}, ErrLegacy
+	}
+	if p.app != int64(v.App) {
+		return Claims{}, ErrWrongApp
+	}
+	if err := v.genuine(p); err != nil {
+		return Claims{}, err
+	}
+	if string(p.user) != string(user) {
+		return Claims{}, ErrMismatch
+	}
+	c := p.claims()
+	if c.Issued.After(now.Add(maxSkew)) {
+		return Claims{}, ErrFuture
+	}
+	if c.Expires.Before(now) {
+		return Claims{}, ErrExpired
+	}
+	return c, nil
+}
+
+// Inspect returns what a token says without checking who made it or whether its time has passed: for people and tools
+// that look at a token and have no secret. Whoever lets somebody in uses [Verify]. The errors are [ErrTooLarge],
+// [ErrMalformed], and [ErrLegacy] for one of version 1 that cannot be read; one that can has Claims.Legacy.
+func Inspect(token string) (Claims, error) {
+	return read(token, func(p *payload) (Claims, error) { return p.claims(), nil })
+}
+
+// read lends what a token says to use, if its form is right.
+func read(token string, use func(*payload) (Claims, error)) (Claims, error) {
 	if len(token) > maxToken {
 		return Claims{}, ErrTooLarge
 	}
@@ -37,14 +84,8 @@ func Verify(token string, app signaling.AppID, secret string, user signaling.Use
 	if err != nil {
 		return Claims{}, err
 	}
-	sig, err := strictStd.DecodeString(p.Sig)
-	if err != nil || len(sig) != sha256.Size || base64.StdEncoding.EncodeToString(sig) != p.Sig {
-		return Claims{}, ErrMalformed
-	}
-	return p.verified(sig, app, secret, user, now)
+	return use(p)
 }
-
-var strictStd = base64.StdEncoding.Strict()
 
 // strictToken reads the token's alphabet. base64 ignores line ends, so inflate looks for them.
 var strictToken = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-").
@@ -52,7 +93,7 @@ var strictToken = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 // scratch is what one verification needs; an inflater alone is 40 KB.
 type scratch struct {
-	raw  [maxToken]byte
+	raw  [maxToken / 4 * 3]byte
 	text [maxInflated + 1]byte
 	src  bytes.Reader
 	zr   io.ReadCloser // nil before the first use
@@ -67,7 +108,7 @@ func (s *scratch) inflate(token string) ([]byte, error) {
 			return nil, ErrMalformed
 		}
 	}
-	n, err := strictToken.Decode(s.raw[:], []byte(token))
+	n, err := strictToken.Decode(s.raw[:], []byte(token)) // which needs no copy
 	if err != nil {
 		return nil, ErrMalformed
 	}
@@ -96,118 +137,109 @@ func (s *scratch) inflate(token string) ([]byte, error) {
 	return s.text[:n], nil
 }
 
-// maxFields is twice what a token has. Without it, 8 KiB of small fields cost 350 KB to refuse.
-const maxFields = 16
+// field is a set of fields.
+type field uint
+
+const (
+	fieldVer field = 1 << iota
+	fieldUser
+	fieldTime
+	fieldUserBuf
+	fieldSig
+	fieldApp // these of version 2.0 only
+	fieldExpire
+	fieldAccount // these of version 1 only
+	fieldThird
+	fieldOldApp
+	fieldExpireAfter
+
+	oldFields = fieldAccount | fieldThird | fieldOldApp | fieldExpireAfter
+	newWanted = fieldVer | fieldUser | fieldApp | fieldTime | fieldExpire | fieldSig
+	oldWanted = fieldAccount | fieldUser | fieldOldApp | fieldTime | fieldExpireAfter | fieldSig
+)
 
 // parse reads the fields, each at most once and of the right type. Unknown fields are passed over: later versions of
 // the vendor's libraries may add some.
 func parse(text []byte) (*payload, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, ErrMalformed
-	}
 	p := &payload{}
-	seen := make(map[string]bool, 8)
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok || seen[name] {
-			return nil, ErrMalformed
-		}
-		if seen[name] = true; len(seen) > maxFields {
-			return nil, ErrMalformed
-		}
-		v, err := d.Token()
-		if err != nil {
-			return nil, ErrMalformed
-		}
-		if _, nested := v.(json.Delim); nested || !p.set(name, v) {
-			return nil, ErrMalformed
-		}
-	}
-	if _, err := d.Token(); err != nil {
+	if !fields(text, p.set) {
 		return nil, ErrMalformed
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, ErrMalformed
+	if err := p.complete(); err != nil {
+		return nil, err
 	}
-	return p, p.complete(seen)
+	return p, nil
 }
 
 // set stores one field. false refuses its value.
-func (p *payload) set(name string, v json.Token) (ok bool) {
-	switch name {
+func (p *payload) set(name []byte, v value) (ok bool) {
+	var f field
+	switch string(name) {
 	case "TLS.ver":
-		p.Version, ok = v.(string)
+		f, ok = fieldVer, v.string(&p.version)
 	case "TLS.identifier":
-		p.User, ok = v.(string)
+		f, ok = fieldUser, v.string(&p.user)
 	case "TLS.sig":
-		p.Sig, ok = v.(string)
+		f, ok = fieldSig, v.string(&p.sig)
 	case "TLS.userbuf":
-		p.UserBuf, ok = v.(string)
+		f, ok = fieldUserBuf, v.string(&p.userBuf)
 	case "TLS.sdkappid":
-		var n int64
-		n, ok = number(v, math.MaxUint32)
-		p.App = uint64(n)
+		f, ok = fieldApp, v.number(&p.app, math.MaxUint32)
 	case "TLS.time":
-		p.Time, ok = number(v, maxTime)
+		f, ok = fieldTime, v.number(&p.time, maxTime)
 	case "TLS.expire":
-		p.Expire, ok = number(v, maxTime)
+		f, ok = fieldExpire, v.number(&p.expire, maxTime)
+	case "TLS.account_type":
+		f, ok = fieldAccount, v.number(&p.account, math.MaxUint32)
+	case "TLS.appid_at_3rd":
+		f, ok = fieldThird, v.number(&p.third, math.MaxUint32)
+	case "TLS.sdk_appid":
+		f, ok = fieldOldApp, v.number(&p.app, math.MaxUint32)
+	case "TLS.expire_after":
+		f, ok = fieldExpireAfter, v.number(&p.expire, maxTime)
 	default:
 		return true
 	}
+	p.has |= f
 	return ok
 }
 
-// maxTime keeps sums of two times far from overflow: the year 10889.
+func (v value) string(to *[]byte) bool {
+	*to = v.text
+	return v.kind == kindString
+}
+
+// maxTime keeps sums of two times far from overflow: the year 8919438.
 const maxTime = 1 << 48
 
 // number takes what the vendor's libraries write: a JSON integer, or one in quotes. Both are signed as their
 // decimal digits, so a second spelling (a sign, leading zeros, an exponent) is refused.
-func number(v json.Token, most int64) (int64, bool) {
-	var text string
-	switch v := v.(type) {
-	case json.Number:
-		text = v.String()
-	case string:
-		text = v
+func (v value) number(to *int64, most int64) bool {
+	if v.kind == kindOther || len(v.text) > 20 {
+		return false
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n, err == nil && n >= 0 && n <= most && strconv.FormatInt(n, 10) == text
+	n, err := strconv.ParseInt(string(v.text), 10, 64)
+	*to = n
+	return err == nil && n >= 0 && n <= most && strconv.FormatInt(n, 10) == string(v.text)
 }
 
-func (p *payload) complete(seen map[string]bool) error {
-	if seen["TLS.account_type"] || p.Version == "1.0" || !seen["TLS.ver"] && seen["TLS.sig"] {
-		return ErrLegacy
-	}
-	if p.Version != version || !validUser(p.User) {
+// complete says which version the fields are of. A token with fields of both is of none.
+func (p *payload) complete() error {
+	old := string(p.version) == "1.0" || p.has&fieldVer == 0 && p.has&(oldFields|fieldSig) != 0
+	switch {
+	case old && (p.has&oldWanted != oldWanted || p.has&(fieldApp|fieldExpire) != 0):
+		return ErrLegacy // of some older form that nobody reads
+	case !old && (string(p.version) != version || p.has&newWanted != newWanted || p.has&oldFields != 0):
+		return ErrMalformed
+	case len(p.user) == 0 || bytes.ContainsAny(p.user, "\r\n"):
 		return ErrMalformed
 	}
-	for _, name := range []string{"TLS.sdkappid", "TLS.time", "TLS.expire", "TLS.sig"} {
-		if !seen[name] {
+	if len(p.userBuf) > 0 {
+		var err error
+		if p.buf, err = decode(p.userBuf); err != nil {
 			return ErrMalformed
 		}
 	}
+	p.legacy = old
 	return nil
-}
-
-// Inspect returns what a token says without checking who made it or whether its time has passed: for people and tools
-// that look at a token and have no secret. Whoever lets somebody in uses [Verify]. The errors are [ErrTooLarge],
-// [ErrMalformed] and [ErrLegacy].
-func Inspect(token string) (Claims, error) {
-	if len(token) > maxToken {
-		return Claims{}, ErrTooLarge
-	}
-	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
-	text, err := s.inflate(token)
-	if err != nil {
-		return Claims{}, err
-	}
-	p, err := parse(text)
-	if err != nil {
-		return Claims{}, err
-	}
-	return p.claims()
 }
