@@ -21,8 +21,12 @@ type cli struct {
 	UserSig userSigCmd `cmd:"" name:"usersig" help:"Make or check the signature that a user logs in with."`
 }
 
-// errReported ends the program with status 1 where everything has been said already.
-var errReported = errors.New("failed")
+// exitStatus ends the program where everything has been said already.
+type exitStatus int
+
+func (exitStatus) Error() string { return "failed" }
+
+const errReported exitStatus = 1
 
 // exitWith ends the program. kong's status for flags that it cannot read is 80; 2 is what people know.
 func exitWith(status int) {
@@ -39,9 +43,9 @@ func main() {
 	k := kong.Parse(&cli{}, kong.Name("voiceroom"), kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)), kong.Exit(exitWith),
 		kong.Description("OpenVoiceRoom: voice chat rooms with seats. The server is the command voiceroomd."))
 	err := k.Run()
-	if errors.Is(err, errReported) {
+	if status, ok := errors.AsType[exitStatus](err); ok {
 		stop()
-		os.Exit(1)
+		os.Exit(int(status))
 	}
 	k.FatalIfErrorf(err)
 }

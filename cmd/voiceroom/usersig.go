@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +39,11 @@ type mintCmd struct {
 	App    app           `help:"The app and its secret." required:"" env:"VOICEROOM_APP" placeholder:"ID:SECRET"`
 	User   string        `help:"Who logs in with it." required:""`
 	Expire time.Duration `help:"How long it is valid." default:"24h"`
+
+	UserBuf    string  `name:"userbuf" xor:"buf" help:"Text that the UserSig vouches for as well (TLS.userbuf)." placeholder:"TEXT"`
+	Room       string  `name:"private-map-room" xor:"buf" help:"Make a PrivateMapKey for the room with this id." placeholder:"ID"`
+	RoomNumber *uint32 `name:"private-map-number" xor:"buf" help:"The same for a room with a number." placeholder:"N"`
+	Privileges uint32  `help:"What the PrivateMapKey permits: 1 create the room, 2 enter it, 4 send and 8 receive audio, 16 and 32 video, 64 and 128 a screen, added up." default:"255"`
 }
 
 // Run prints the signature.
@@ -47,7 +51,7 @@ func (c *mintCmd) Run() error {
 	if err := signaling.UserID(c.User).Valid(); err != nil {
 		return fmt.Errorf("--user: %w", err)
 	}
-	sig, err := usersig.Mint(c.App.id, c.App.secret, signaling.UserID(c.User), c.Expire, time.Now())
+	sig, err := c.mint(time.Now())
 	if err != nil {
 		return err
 	}
@@ -55,19 +59,17 @@ func (c *mintCmd) Run() error {
 	return err
 }
 
-type verifyCmd struct {
-	App   app    `help:"The app and its secret." required:"" env:"VOICEROOM_APP" placeholder:"ID:SECRET"`
-	User  string `help:"Whose it should be." required:""`
-	Token string `arg:"" help:"The UserSig."`
-}
-
-// Run says until when the signature is valid, or why it is not.
-func (c *verifyCmd) Run() error {
-	claims, err := usersig.Verify(c.Token, c.App.id, c.App.secret, signaling.UserID(c.User), time.Now())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "not valid:", err)
-		return errReported
+func (c *mintCmd) mint(now time.Time) (string, error) {
+	id, secret, user, may := c.App.id, c.App.secret, signaling.UserID(c.User), usersig.Privileges(c.Privileges)
+	switch {
+	case c.Room != "":
+		room := signaling.RoomID(c.Room)
+		if err := room.Valid(); err != nil {
+			return "", fmt.Errorf("--private-map-room: %w", err)
+		}
+		return usersig.MintPrivateMapKeyWithStringRoomID(id, secret, user, c.Expire, now, room, may)
+	case c.RoomNumber != nil:
+		return usersig.MintPrivateMapKey(id, secret, user, c.Expire, now, *c.RoomNumber, may)
 	}
-	_, err = fmt.Println("valid until", claims.Expires.Format(time.RFC3339))
-	return err
+	return usersig.MintWithUserBuf(id, secret, user, c.Expire, now, []byte(c.UserBuf))
 }
