@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/internal/store/natsstore"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
+	"github.com/openvoiceroom/openvoiceroom/signaling/usersig"
 )
 
 const maxSeats = 50 // the documents' most
@@ -124,6 +126,40 @@ func readApps(apps map[signaling.AppID]string, path string) error {
 		errs = append(errs, fmt.Errorf("--app-file %s: %w", path, err))
 	}
 	return errors.Join(errs...)
+}
+
+// publicKeys reads the keys of UserSigs of version 1.
+func (o options) publicKeys(apps map[signaling.AppID]string) (map[signaling.AppID]*ecdsa.PublicKey, error) {
+	keys := map[signaling.AppID]*ecdsa.PublicKey{}
+	var errs []error
+	bad := func(i int, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("--app-public-key, number %d: "+format, append([]any{i + 1}, args...)...))
+	}
+	for i, text := range o.AppPublicKey {
+		number, path, ok := strings.Cut(text, ":")
+		n, err := strconv.ParseUint(number, 10, 32)
+		if !ok || err != nil || path == "" {
+			bad(i, "ID:FILE is wanted")
+			continue
+		}
+		id := signaling.AppID(n)
+		if _, known := apps[id]; !known {
+			bad(i, "app %d has no secret: give it with --app or --app-file", id)
+			continue
+		}
+		if keys[id] != nil {
+			bad(i, "app %d is given twice", id)
+			continue
+		}
+		pem, err := os.ReadFile(path)
+		if err == nil {
+			keys[id], err = usersig.ParsePublicKey(pem)
+		}
+		if err != nil {
+			bad(i, "%w", err)
+		}
+	}
+	return keys, errors.Join(errs...)
 }
 
 func addApp(apps map[signaling.AppID]string, text string) error {

@@ -25,12 +25,13 @@ func main() {
 		fail(2, err)
 	}
 	apps, err := o.apps()
-	if err := errors.Join(o.check(), err); err != nil {
+	keys, keysErr := o.publicKeys(apps)
+	if err := errors.Join(o.check(), err, keysErr); err != nil {
 		fail(2, err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // from then on a second signal has its usual effect
-	if err := run(ctx, o, apps); err != nil {
+	if err := run(ctx, o, apps, keys); err != nil {
 		fail(1, err)
 	}
 }

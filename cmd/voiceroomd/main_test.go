@@ -50,7 +50,7 @@ type process struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	ready map[string]string // the attributes of its ready line
-	log   chan string       // what it wrote after that; closed when the process has closed its standard error
+	log   chan string       // what else it wrote; closed when the process has closed its standard error
 	ended chan struct{}
 }
 
@@ -70,7 +70,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	args = append([]string{"--listen=127.0.0.1:0", "--log-format=json", "--log-level=error", "--app=1400000001:secret"}, args...)
-	p := &process{t: t, cmd: command(t, args...), log: make(chan string, 1000), ended: make(chan struct{})}
+	p := &process{t: t, cmd: command(t, args...), log: make(chan string, 10000), ended: make(chan struct{})}
 	stderr, err := p.cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, p.cmd.Start())
@@ -79,8 +79,10 @@ func start(t *testing.T, args ...string) *process {
 		defer close(p.ended)
 		defer close(p.log)
 		first := true
-		for s := bufio.NewScanner(stderr); s.Scan(); first = false {
-			if first {
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			chatter := strings.Contains(s.Text(), `"level":"DEBUG"`) || strings.Contains(s.Text(), `"level":"INFO"`) && !strings.Contains(s.Text(), `"msg":"ready"`)
+			if first && !chatter {
+				first = false
 				line <- s.Text()
 			} else {
 				p.log <- s.Text()

@@ -18,6 +18,8 @@ type options struct {
 	App     []string `group:"apps" placeholder:"ID:SECRET" help:"SDKAppID and the secret that signs its UserSigs. Repeatable. Everybody on this machine can read a command line: for more than a try use --app-file or the environment."`
 	AppFile string   `group:"apps" placeholder:"FILE" help:"File with one ID:SECRET a line; # begins a comment."`
 
+	AppPublicKey []string `group:"apps" placeholder:"ID:FILE" help:"Public key (PEM, ECDSA on P-256) of an app that is given with its secret too: its UserSigs of version 1 (ECDSA-SHA256, before July 2019) are taken as well. Repeatable."`
+
 	SeatLimit   int           `group:"limits" default:"20" placeholder:"N" help:"Most seats of a room (default ${default}, at most 50)."`
 	MemberLimit int           `group:"limits" default:"100000" placeholder:"N" help:"Most members of a room (default ${default})."`
 	Grace       time.Duration `group:"limits" default:"30s" placeholder:"TIME" help:"How long a seat waits for its user after the user's connection or node has gone (default ${default})."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,7 @@ const (
 )
 
 // run serves until ctx ends, and then ends everything in order.
-func run(ctx context.Context, o options, apps map[signaling.AppID]string) (err error) {
+func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys map[signaling.AppID]*ecdsa.PublicKey) (err error) {
 	handler := o.handler()
 	log := slog.New(handler)
 	lis, udp, err := o.open(ctx)
@@ -41,7 +42,7 @@ func run(ctx context.Context, o options, apps map[signaling.AppID]string) (err e
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	srv, err := server.New(ctx, server.Config{
-		Apps: apps, Store: st, UDP: udp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
+		Apps: apps, PublicKeys: keys, Store: st, UDP: udp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
 		Grace: o.Grace, MultiLogin: o.MultiLogin, SeatLimit: o.SeatLimit, MemberLimit: o.MemberLimit, Logger: log,
 	})
 	if err != nil {

@@ -57,7 +57,7 @@ func judge(u User, now time.Time, server *time.Time) Result {
 	fail := func(text, do string) { r.Status, r.Says, r.Do = Failed, text, do }
 	ahead := fmt.Sprintf("this machine's clock is %s away from the server's.", max(skew, -skew).Round(time.Second))
 	switch {
-	case u.Secret != "" && !madeWith(u, c):
+	case u.Secret != "" && !c.Legacy && !madeWith(u, c):
 		fail("The UserSig was not made with this app's secret.", "Compare the secret with the server's --app. "+getAnother)
 	case u.ID != "" && c.User != u.ID:
 		fail(fmt.Sprintf("The UserSig is for user %s, and you are %s.", c.User, u.ID), "Leave --user out, or get one for that user.")
@@ -67,6 +67,8 @@ func judge(u User, now time.Time, server *time.Time) Result {
 		fail(fmt.Sprintf("The UserSig has expired %s ago, on %s.", now.Sub(c.Expires).Round(time.Second), c.Expires.Format("2006-01-02 15:04:05 MST")), getAnother)
 	case c.Issued.After(now.Add(skewBad)):
 		fail(fmt.Sprintf("The UserSig begins at %s only, which is in the future.", c.Issued.Format("2006-01-02 15:04:05 MST")), "The clock of the machine that made it is wrong: set it by NTP.")
+	case c.Legacy:
+		r.Status, r.Says, r.Do = Warning, says+"; it is one of the old kind (version 1, ECDSA)", "A server takes it only with the app's --app-public-key. "+getAnother
 	case skew > skewWarn || skew < -skewWarn:
 		r.Status, r.Says, r.Do = Warning, says+"; "+ahead, "Set both clocks by NTP: UserSigs that are made here may be refused."
 	case c.Expires.Sub(now) < soon:
@@ -78,7 +80,7 @@ func judge(u User, now time.Time, server *time.Time) Result {
 	return r
 }
 
-// madeWith checks the signature alone: at the time of its making, for the user that it names.
+// madeWith checks the signature alone, of version 2.0: at the time of its making, for the user that it names.
 func madeWith(u User, c usersig.Claims) bool {
 	_, err := usersig.Verify(u.Sig, c.App, u.Secret, c.User, c.Issued)
 	return err == nil

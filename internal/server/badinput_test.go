@@ -61,6 +61,19 @@ func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
 		{"UserSig that is none", 70003, "not valid", func(w *world) signaling.Message {
 			return w.dial().call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "bad", UserSig: "hello"})
 		}},
+		{"UserSig of version 1", 70003, "version 1 (ECDSA-SHA256)", func(w *world) signaling.Message {
+			return w.dial().call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "bad", UserSig: legacySig(w.t, legacyKey(w.t), "bad")})
+		}},
+		{"PrivateMapKey as UserSig", 70003, "one room", func(w *world) signaling.Message {
+			sig, err := usersig.MintPrivateMapKeyWithStringRoomID(app, secret, "bad", time.Hour, time.Now(), room, usersig.PrivilegeAll)
+			require.NoError(w.t, err)
+			return w.dial().call(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "bad", UserSig: sig})
+		}},
+		{"renewal with a PrivateMapKey", 70003, "one room", func(w *world) signaling.Message {
+			sig, err := usersig.MintPrivateMapKey(app, secret, "bad", time.Hour, time.Now(), 7, usersig.PrivilegeEnterRoom)
+			require.NoError(w.t, err)
+			return w.login("bad").call(signaling.MethodRenew, signaling.RenewParams{UserSig: sig})
+		}},
 		{"expired UserSig", 70001, "new one", func(w *world) signaling.Message {
 			sig, err := usersig.Mint(app, secret, "bad", time.Minute, time.Now().Add(-time.Hour))
 			require.NoError(w.t, err)

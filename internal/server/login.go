@@ -151,7 +151,12 @@ func (s *Server) verify(p signaling.LoginParams) (expires time.Time, _ error) {
 	if !known {
 		return expires, signaling.ErrAppNotFound
 	}
-	claims, err := usersig.Verify(p.UserSig, p.SDKAppID, secret, p.UserID, time.Now())
+	v := usersig.Verifier{App: p.SDKAppID, Secret: secret, PublicKey: s.cfg.PublicKeys[p.SDKAppID]}
+	claims, err := v.Verify(p.UserSig, p.UserID, time.Now())
+	if _, restricted := claims.PrivateMapKey(); restricted {
+		// It says "this room, and no more than this". A login opens every room, so it must not do as one.
+		return expires, signaling.Errorf(signaling.ErrUserSigInvalid.Code, "the UserSig carries a PrivateMapKey, which is for one room and no login; log in with a UserSig that carries none")
+	}
 	switch {
 	case err == nil:
 		return claims.Expires, nil

@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -26,6 +28,9 @@ type Config struct {
 	Apps  map[signaling.AppID]string // each app's secret, for its UserSigs
 	Store store.Store                // stays the caller's
 	UDP   net.PacketConn             // the one socket for media; the server closes it
+
+	// PublicKeys are of apps, named in Apps too, whose UserSigs of version 1 (ECDSA-SHA256) are taken as well.
+	PublicKeys map[signaling.AppID]*ecdsa.PublicKey
 
 	Net            transport.Net // the network for media; nil: the system's
 	PublicIPs      []string      // announced for media instead of the socket's own address
@@ -104,6 +109,11 @@ func (c Config) validate() error {
 	for id, secret := range c.Apps {
 		if id == 0 || secret == "" {
 			errs = append(errs, errors.New("server: an app needs a number above 0 and a secret"))
+		}
+	}
+	for id := range c.PublicKeys {
+		if c.Apps[id] == "" {
+			errs = append(errs, fmt.Errorf("server: a public key of app %d, which has no secret here", id))
 		}
 	}
 	if c.Store == nil {
