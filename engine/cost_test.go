@@ -53,7 +53,7 @@ func newCrowd(t testing.TB, kind crowdKind) *crowd {
 	t.Helper()
 	c := &crowd{crowdKind: kind, media: pathMedia(t), mixed: audio.NewFrame(kind.channels), now: time.Unix(1, 0)}
 	c.output = &output{
-		log: c.media.room.log, codec: opus.Codec, channels: kind.channels,
+		complaints: complaints{log: c.media.room.log}, codec: opus.Codec, channels: kind.channels,
 		mixer: audio.NewMixer(kind.channels), silence: audio.NewFrame(kind.channels),
 	}
 	peer := c.media.line.Load().peer
@@ -125,7 +125,7 @@ func TestPathsAreReal(t *testing.T) {
 			played := after.Played - before.Played
 			require.Greater(t, played, uint64(1500), "of 2000 frames; the rest are pauses")
 			require.InDelta(t, 2000, played+after.Comfort-before.Comfort+after.FEC-before.FEC+after.Concealed-before.Concealed, 100)
-			require.False(t, c.broken)
+			require.Empty(t, c.told)
 			require.Less(t, loud, uint8(20), "ten are heard")
 			if k.copies == redundancy.None {
 				require.Zero(t, after.Copies)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,7 @@ func (e *ear) speaker() UserID {
 	return ""
 }
 
-// next decodes 20 ms; nil is silence.
+// next decodes 20 ms; nil is silence. With a frame there may be an error: then it is made up.
 func (e *ear) next(codec audio.Codec, channels int, now time.Time) (audio.Frame, error) {
 	if !e.active.Load() {
 		return nil, nil
@@ -61,8 +62,13 @@ func (e *ear) next(codec audio.Codec, channels int, now time.Time) (audio.Frame,
 	case audio.Conceal, audio.Comfort:
 		err = e.decoder.Conceal(e.frame)
 	}
+	if errors.Is(err, audio.ErrPacket) { // damaged, or of another codec: told, and made up like a lost one
+		if e.decoder.Conceal(e.frame) == nil {
+			return e.frame, err
+		}
+	}
 	if err != nil {
-		return nil, err // a damaged packet is 20 ms of silence
+		return nil, err
 	}
 	e.buffer.Quiet(audio.Level(e.frame) > quietLevel)
 	return e.frame, nil

@@ -104,7 +104,7 @@ func (m *Microphone) SetCaptureVolume(volume int) error {
 // SetEarMonitor lets this user hear what the others hear of the own voice, effects included, or no longer (the
 // documents' ear monitor). It is off until it is asked for, and ends with the room. Through a loudspeaker it howls: it is
 // for headphones. The voice comes back 20 to 60 ms late, and not while the microphone is muted.
-func (m *Microphone) SetEarMonitor(on bool) { m.monitor.on.Store(on) }
+func (m *Microphone) SetEarMonitor(on bool) { m.monitor.set(on) }
 
 // SetEarMonitorVolume sets how loud that is, 0 to [MaxVolume] per cent.
 func (m *Microphone) SetEarMonitorVolume(volume int) error {

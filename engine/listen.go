@@ -74,8 +74,8 @@ func (t *taps) show(user func() UserID, stream, ts uint32, payload []byte) {
 }
 
 // Listen returns what one user of this room says as a stream that holds as much sound as capacity, in the speaker's
-// channels: a frame every 20 ms, silent ones included, from the moment when it is started until the room is over or stop is
-// called; then it ends with io.EOF. Volumes and mutes do not change it. It needs a Config.Speaker, which sets the pace:
+// channels: a frame every 20 ms, silent ones included, from the moment when it is started until the room is over, stop is
+// called or the speaker fails; then it ends with io.EOF. Volumes and mutes do not change it. It needs a Config.Speaker, which sets the pace:
 // audio.NewNullSink is one for bots ([ErrInvalidParameter] without).
 func (r *Room) Listen(u UserID, capacity time.Duration) (s *audio.Stream, stop func(), err error) {
 	if r.media == nil || r.eng.cfg.Speaker == nil {

@@ -22,6 +22,14 @@ type monitor struct {
 // monitorFrames is what may wait: one for the other side to be at work, one for the jitter between the two.
 const monitorFrames = 2
 
+// set begins or ends, with nothing of what was heard before.
+func (m *monitor) set(on bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.on.Store(on)
+	m.n = 0
+}
+
 // put takes a frame that was captured.
 func (m *monitor) put(f audio.Frame) {
 	if !m.on.Load() {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,7 +116,7 @@ func (p *player) stop() {
 // play makes frames as late as possible: the speaker asks for one every 20 ms.
 func (p *player) play(ctx context.Context, codec audio.Codec) {
 	channels := p.sink.Channels()
-	o := &output{log: p.log, codec: codec, channels: channels, mixer: audio.NewMixer(channels), silence: audio.NewFrame(channels)}
+	o := &output{complaints: complaints{log: p.log}, codec: codec, channels: channels, mixer: audio.NewMixer(channels), silence: audio.NewFrame(channels)}
 	frame := audio.NewFrame(channels)
 	for ctx.Err() == nil {
 		p.mu.Lock()
@@ -135,6 +136,7 @@ func (p *player) play(ctx context.Context, codec audio.Codec) {
 		if err := p.sink.WriteFrame(ctx, frame); err != nil {
 			if ctx.Err() == nil {
 				p.log.Warn("the speaker failed; this login hears nothing until its rooms are entered anew", "error", err)
+				p.endStreams()
 			}
 			return
 		}
@@ -142,14 +144,23 @@ func (p *player) play(ctx context.Context, codec audio.Codec) {
 	}
 }
 
+// endStreams ends what programs listen to: nothing more comes.
+func (p *player) endStreams() {
+	p.mu.Lock()
+	rooms := p.rooms
+	p.mu.Unlock()
+	for _, m := range rooms {
+		m.listeners.end()
+	}
+}
+
 // output is how what is received becomes what the speaker plays. The goroutine that plays has it.
 type output struct {
-	log      *slog.Logger
 	codec    audio.Codec
 	channels int
 	mixer    *audio.Mixer
 	silence  audio.Frame
-	broken   bool // an error has been logged: a wrong codec would fill the log
+	complaints
 }
 
 // add mixes in 20 ms of everybody who is heard in a room, of this user's own voice if that is wanted, and of
@@ -157,21 +168,28 @@ type output struct {
 func (o *output) add(m *media, now time.Time) {
 	for _, e := range m.line.Load().ears {
 		f, err := e.next(o.codec, o.channels, now)
-		if err == nil && f != nil {
-			user := e.speaker()
-			m.listeners.feed(user, f)
-			err = o.mixer.Add(f, m.gains.of(user))
-		}
 		o.failed("received audio cannot be decoded; do both ends use the same codec?", err)
+		if f == nil {
+			continue
+		}
+		user := e.speaker()
+		m.listeners.feed(user, f)
+		o.failed("received audio cannot be mixed", o.mixer.Add(f, m.gains.of(user)))
 	}
 	m.listeners.rest(o.silence)
 	o.failed("ear monitor", m.mic.monitor.mix(o.mixer))
 	m.room.music.player.Local().Mix(o.mixer, now)
 }
 
-func (o *output) failed(what string, err error) {
-	if err != nil && !o.broken {
-		o.broken = true
-		o.log.Warn(what, "error", err)
+// complaints logs each kind of failure once: there are 50 frames a second, and a wrong codec would fill the log.
+type complaints struct {
+	log  *slog.Logger
+	told []string
+}
+
+func (c *complaints) failed(what string, err error) {
+	if err != nil && !slices.Contains(c.told, what) {
+		c.told = append(c.told, what)
+		c.log.Warn(what, "error", err)
 	}
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"log/slog"
 	"math/rand/v2"
 
 	"github.com/openvoiceroom/openvoiceroom/audio"
@@ -12,7 +11,7 @@ import (
 // that captures.
 type sender struct {
 	mic *Microphone
-	log *slog.Logger
+	complaints
 
 	encoder
 	music   sentMusic
@@ -20,7 +19,6 @@ type sender struct {
 	packet  []byte
 	talking bool // something was sent since this user was last heard by nobody; a silence (DTX) belongs to the talk
 	silent  int  // packets in a row that say nothing but that there is silence (DTX)
-	broken  bool // an error has been logged: there are 50 frames a second
 
 	stream uint32 // for taps
 	clock  uint32
@@ -28,14 +26,14 @@ type sender struct {
 
 func newSender(m *Microphone, enc encoder) *sender {
 	return &sender{
-		mic: m, log: m.media.room.log, encoder: enc, music: m.media.room.music.sent(), out: audio.NewFrame(enc.channels), packet: make([]byte, audio.MaxPacket),
+		mic: m, complaints: complaints{log: m.media.room.log}, encoder: enc, music: m.media.room.music.sent(), out: audio.NewFrame(enc.channels), packet: make([]byte, audio.MaxPacket),
 		stream: rand.Uint32(),
 	}
 }
 
 // newPacketSender returns a sender of packets that are encoded already.
 func newPacketSender(m *Microphone) *sender {
-	return &sender{mic: m, log: m.media.room.log, music: m.media.room.music.sent(), packet: make([]byte, audio.MaxPacket), stream: rand.Uint32()}
+	return &sender{mic: m, complaints: complaints{log: m.media.room.log}, music: m.media.room.music.sent(), packet: make([]byte, audio.MaxPacket), stream: rand.Uint32()}
 }
 
 // frame takes the next 20 ms from the device; f is changed.
@@ -122,13 +120,6 @@ func (s *sender) saysSilence(size int) bool {
 	}
 	s.silent++
 	return s.silent > silences
-}
-
-func (s *sender) failed(what string, err error) {
-	if !s.broken {
-		s.broken = true
-		s.log.Warn(what, "error", err)
-	}
 }
 
 // adapt gives the encoder the quality that is wanted, and prepares it for as much loss as there is.

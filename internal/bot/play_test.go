@@ -25,7 +25,7 @@ func TestPlaysAndLeaves(t *testing.T) {
 		h := host(t, srv, engine.FreeToTake)
 		first, second := wav(t, "first.wav", speech.Host()), wav(t, "second.wav", speech.Guest())
 		began := time.Now()
-		b := run(t, srv, "dj", bot.Config{Play: []string{first, second}, Quality: engine.AudioQualityMusic})
+		b := run(t, srv, "dj", bot.Config{Play: []string{first, second}, Quality: engine.AudioQualityDefault})
 		end := b.wait()
 		require.Equal(t, bot.Outcome{Text: "Everything has been played."}, end)
 		length := time.Duration(len(speech.Host())+len(speech.Guest())) * time.Second / audio.SampleRate
@@ -66,7 +66,7 @@ func TestAnnounces(t *testing.T) {
 		h := host(t, srv, engine.FreeToTake)
 		music, hello := wav(t, "music.wav", tone(t, 400, time.Second)), wav(t, "hello.wav", tone(t, 1000, 2*time.Second))
 		b := run(t, srv, "dj", bot.Config{
-			Play: []string{music}, Loop: true, Quality: engine.AudioQualityMusic,
+			Play: []string{music}, Loop: true, Quality: engine.AudioQualityDefault,
 			Announce: map[voiceroom.EventType]string{voiceroom.EventEntered: hello, voiceroom.EventSeated: hello},
 		})
 		level := func(hz float64) float64 {
