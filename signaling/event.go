@@ -52,6 +52,7 @@ type AudioChanged struct {
 type KickedOffSeat struct {
 	Index SeatIndex `json:"index"`
 	By    UserInfo  `json:"by"`
+	Data  string    `json:"data,omitempty"` // what the app's server said with it, at most 2 KiB (documents: kick_user_off_seat)
 }
 
 // RoomUpdated carries the room after a change of its name or seat mode.

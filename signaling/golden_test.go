@@ -46,7 +46,7 @@ var (
 	guest = signaling.UserInfo{UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png", Role: signaling.GeneralUser}
 	room  = signaling.RoomInfo{
 		RoomID: "roomId_123456", Name: "Denny's room", OwnerID: "denny", OwnerName: "Denny", SeatMode: signaling.ApplyToTake,
-		MaxSeatCount: 10, CreateTime: 1767225600000, MemberCount: 2,
+		MaxSeatCount: 10, CreateTime: 1767225600000, MemberCount: 2, MaxMemberCount: 400,
 	}
 	seat = signaling.SeatInfo{
 		Index: 1, UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
@@ -150,7 +150,7 @@ func events() signaling.EventList {
 		signaling.RequestReceived{Request: request},
 		signaling.RequestEnded{Request: request, Result: signaling.Failed, By: owner, Code: 100210},
 		signaling.AudioChanged{UserID: "vince", HasAudio: true, Reason: signaling.ByAdmin},
-		signaling.KickedOffSeat{Index: 1, By: owner},
+		signaling.KickedOffSeat{Index: 1, By: owner, Data: "time over"},
 		signaling.RoomUpdated{Room: room, By: owner},
 		signaling.RoleChanged{UserID: "vince", UserName: "Vince", Role: signaling.Administrator},
 		signaling.UserInfoChanged{User: guest},

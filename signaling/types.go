@@ -192,6 +192,8 @@ type RoomInfo struct {
 	MaxSeatCount int      `json:"maxSeatCount,omitempty"`
 	CreateTime   int64    `json:"createTime,omitempty"` // Unix milliseconds
 	MemberCount  int      `json:"memberCount,omitempty"`
+
+	MaxMemberCount int `json:"maxMemberCount,omitempty"` // 0: as many as the server allows
 }
 
 // SeatInfo is one seat. The locks belong to the seat and outlast whoever sits on it.

@@ -98,16 +98,24 @@ func (h *home) one(t *turn, c call) {
 		h.enter(t, c, *c.Enter)
 		return
 	case c.List != nil:
+		if !t.state.Exists() {
+			t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomNotExist) })
+			return
+		}
 		page := h.list(t, *c.List)
 		t.add(c, func(Entry) reply { return reply{Page: &page} })
 		return
-	case c.Info:
+	case c.Info, c.Look:
 		info, err := h.info(t)
+		r := reply{Room: &info}
+		if c.Look {
+			r.Admins, r.Seats = slices.Clone(t.state.Admins), slices.Clone(t.state.Seats)
+		}
 		t.add(c, func(Entry) reply {
 			if err != nil {
 				return refusal(err)
 			}
-			return reply{Room: &info}
+			return r
 		})
 		return
 	case c.Exit != nil:
@@ -126,7 +134,7 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 	p, here := h.present[cmd.By.UserID]
 	_, leaves := cmd.Action.(room.Leave)
 	switch {
-	case cmd.By.UserID == "": // the server itself
+	case cmd.By.UserID == "" || cmd.App && !here: // the server itself, or the app's
 	case here:
 		cmd.By.UserName, cmd.By.AvatarURL = p.user.UserName, p.user.AvatarURL
 	case t.now.Before(h.gatherUntil):
@@ -167,6 +175,9 @@ func (h *home) vouch(by signaling.UserInfo, a room.Action) room.Action {
 	}
 	switch a := a.(type) {
 	case room.Invite:
+		a.User, _ = here(a.User.UserID)
+		return a
+	case room.PutOnSeat:
 		a.User, _ = here(a.User.UserID)
 		return a
 	case room.ChangeRole:

@@ -81,6 +81,7 @@ type request struct {
 	Announce *announcement `json:"announce,omitempty"`
 	List     *Query        `json:"list,omitempty"`
 	Info     bool          `json:"info,omitempty"` // the room as anybody may see it
+	Look     bool          `json:"look,omitempty"` // that, and what its members see without asking
 	Ping     bool          `json:"ping,omitempty"` // does the node answer at all?
 }
 
@@ -101,10 +102,13 @@ type reply struct {
 	Outcome Outcome             `json:"outcome,omitzero"`
 	Entry   *Entry              `json:"entry,omitempty"` // of an Enter: without events
 	Page    *Page               `json:"page,omitempty"`  // of a List
-	Room    *signaling.RoomInfo `json:"room,omitempty"`  // of an Info
+	Room    *signaling.RoomInfo `json:"room,omitempty"`  // of an Info or a Look
 	Code    signaling.Code      `json:"code,omitempty"`
 	Message string              `json:"message,omitempty"`
 	Moved   bool                `json:"moved,omitempty"` // not decided here; look again where the home is
+
+	Admins []signaling.UserID   `json:"admins,omitempty"` // of a Look
+	Seats  []signaling.SeatInfo `json:"seats,omitempty"`  // of a Look
 }
 
 func (r reply) err() error {

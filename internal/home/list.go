@@ -48,6 +48,22 @@ func (n *Node) Info(ctx context.Context, key store.Key) (signaling.RoomInfo, err
 	return *r.Room, nil
 }
 
+// Look asks the room's home for the room with its administrators and its seats, for the app's server, which is in no
+// room.
+func (n *Node) Look(ctx context.Context, key store.Key) (info signaling.RoomInfo, admins []signaling.UserID, seats []signaling.SeatInfo, err error) {
+	r, _, err := n.ask(ctx, request{Key: key, Look: true})
+	if err == nil && r.Room == nil { // a home of an older version
+		err = signaling.ErrServer
+	}
+	if err != nil {
+		return info, nil, nil, err
+	}
+	return *r.Room, r.Admins, r.Seats, nil
+}
+
+// MemberLimit returns how many members a room may have.
+func (n *Node) MemberLimit() int { return n.cfg.MemberLimit }
+
 func (h *home) info(t *turn) (signaling.RoomInfo, error) {
 	if !t.state.Exists() {
 		return signaling.RoomInfo{}, signaling.ErrRoomNotExist

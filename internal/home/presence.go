@@ -43,7 +43,7 @@ func (h *home) enter(t *turn, c call, m Member) {
 		// An attempt from before the session's end. If it enters again, its node asks again.
 		t.add(c, func(Entry) reply { return reply{Moved: true} })
 		return
-	case !here && len(h.present) >= h.node.cfg.MemberLimit:
+	case !here && len(h.present) >= h.memberLimit(t.state):
 		t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomFull) })
 		return
 	case here:
@@ -59,6 +59,14 @@ func (h *home) enter(t *turn, c call, m Member) {
 		}
 		return reply{Entry: &e}
 	})
+}
+
+// memberLimit is how many may be in the room: what the room says, and never more than the server allows.
+func (h *home) memberLimit(s room.State) int {
+	if n := s.Info.MaxMemberCount; n > 0 {
+		return min(n, h.node.cfg.MemberLimit)
+	}
+	return h.node.cfg.MemberLimit
 }
 
 // arrive makes a session present. A user whom a new home had not known, or who was away, never left for the others:

@@ -11,7 +11,7 @@ import (
 // changed. A refusal is a *signaling.Error with the documents' code, and the state is then as it was. s is never
 // modified.
 func Apply(s State, c Command, now time.Time) (State, []Event, error) {
-	d := &decision{state: s.clone(), now: now, id: c.ID, by: c.By}
+	d := &decision{state: s.clone(), now: now, id: c.ID, by: c.By, app: c.App}
 	d.by.Role = s.RoleOf(c.By.UserID)
 	if err := d.do(c.Action); err != nil {
 		return s, nil, err
@@ -28,6 +28,7 @@ type decision struct {
 	now    time.Time
 	id     string
 	by     signaling.UserInfo
+	app    bool // by speaks for the app
 	events []Event
 }
 
@@ -45,6 +46,9 @@ func (d *decision) do(a Action) error {
 	if !d.state.Exists() {
 		return signaling.ErrRoomNotExist
 	}
+	if err := d.checkSeats(a); err != nil {
+		return err
+	}
 	switch a := a.(type) {
 	case TakeSeat:
 		return d.takeSeat(a)
@@ -56,6 +60,8 @@ func (d *decision) do(a Action) error {
 		return d.moveUser(a)
 	case Invite:
 		return d.invite(a)
+	case PutOnSeat:
+		return d.putOnSeat(a)
 	case KickOffSeat:
 		return d.kickOffSeat(a)
 	case LockSeat:
@@ -64,6 +70,8 @@ func (d *decision) do(a Action) error {
 		return d.update(a)
 	case ChangeRole:
 		return d.changeRole(a)
+	case ModifyAdmins:
+		return d.modifyAdmins(a)
 	case KickOut:
 		return d.kickOut(a)
 	case Respond:
@@ -96,12 +104,27 @@ func (d *decision) do(a Action) error {
 	return signaling.ErrBadRequest
 }
 
+// checkSeats refuses what makes no sense in a room without seats.
+func (d *decision) checkSeats(a Action) error {
+	if len(d.state.Seats) > 0 {
+		return nil
+	}
+	switch a.(type) {
+	case TakeSeat, MoveSeat, MoveUser, Invite, PutOnSeat, LockSeat:
+		return signaling.ErrSeatsNotSupported
+	}
+	return nil
+}
+
 func (d *decision) create(a Create) error {
 	if d.state.Exists() {
 		if d.state.Info.OwnerID == d.by.UserID {
 			return signaling.ErrRoomIDOwned
 		}
 		return signaling.ErrRoomIDOccupied
+	}
+	if since := d.now.UnixMilli() - d.state.Info.CreateTime; d.app && d.state.Info.RoomID != "" && since >= 0 && since < minAge.Milliseconds() {
+		return signaling.Errorf(signaling.ErrTooFrequent.Code, "a room with this id was created less than a second ago; wait a moment")
 	}
 	info := a.Info
 	if err := info.RoomID.Valid(); err != nil {
@@ -119,11 +142,18 @@ func (d *decision) create(a Create) error {
 	if err := checkMode(info.SeatMode); err != nil {
 		return err
 	}
-	if info.MaxSeatCount == 0 {
+	if info.MaxSeatCount == 0 && !a.NoSeats {
 		info.MaxSeatCount = min(DefaultSeats, a.SeatLimit)
 	}
-	if info.MaxSeatCount < 1 || info.MaxSeatCount > min(a.SeatLimit, MaxSeats) {
+	switch {
+	case a.NoSeats && info.MaxSeatCount != 0:
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "maxSeatCount is %d in a room without seats", info.MaxSeatCount)
+	case a.NoSeats:
+	case info.MaxSeatCount < 1 || info.MaxSeatCount > min(a.SeatLimit, MaxSeats):
 		return signaling.Errorf(signaling.ErrTooManySeats.Code, "maxSeatCount is %d: this server allows 1 to %d", info.MaxSeatCount, min(a.SeatLimit, MaxSeats))
+	}
+	if err := checkMembers(info.MaxMemberCount); err != nil {
+		return err
 	}
 	info.OwnerID, info.OwnerName = d.by.UserID, d.by.UserName
 	info.CreateTime, info.MemberCount = d.now.UnixMilli(), 0
@@ -168,12 +198,12 @@ func (d *decision) depart(why signaling.ChangeReason) {
 }
 
 func (d *decision) dismiss(a Dismiss) error {
-	if d.by.UserID != "" && d.by.Role != signaling.RoomOwner {
+	if d.by.UserID != "" && !d.owns() {
 		return signaling.ErrNeedOwner
 	}
 	reason := a.Reason
 	switch {
-	case d.by.UserID != "":
+	case d.by.UserID != "" && !d.app:
 		reason = signaling.DismissedByOwner
 	case reason == 0:
 		reason = signaling.DismissedByServer

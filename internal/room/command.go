@@ -14,15 +14,20 @@ type Command struct {
 	ID     string             `json:"id"` // at most [MaxIDBytes]; makes the command idempotent, and names the request it may start
 	By     signaling.UserInfo `json:"by"`
 	Action Action             `json:"-"`
+
+	// App says that By speaks for the app, as one of its administrators does from the app's own server. It need not be
+	// in the room, and may do what the owner may, to the owner too. The node that takes such calls vouches for it.
+	App bool `json:"app,omitempty"`
 }
 
 // Action is what a command does. The concrete types are in this file.
 type Action interface{ actionType() string }
 
-// Create makes a room. SeatLimit is the server's limit for MaxSeatCount.
+// Create makes a room, which is By's. SeatLimit is the server's limit for MaxSeatCount.
 type Create struct {
 	Info      signaling.RoomInfo `json:"info"`
 	SeatLimit int                `json:"seatLimit"`
+	NoSeats   bool               `json:"noSeats,omitempty"` // a room in which nobody sits; Info has no MaxSeatCount then
 }
 
 // TakeSeat sits down, or applies where the mode and the role ask for it. Timeout 0: the application waits for ever.
@@ -53,9 +58,16 @@ type Invite struct {
 	Timeout time.Duration       `json:"timeout"`
 }
 
+// PutOnSeat seats a member without asking them. Only the app may; User is whom the room's home knows under that id.
+type PutOnSeat struct {
+	User  signaling.UserInfo  `json:"user"`
+	Index signaling.SeatIndex `json:"index"`
+}
+
 // KickOffSeat takes somebody off their seat.
 type KickOffSeat struct {
 	User signaling.UserID `json:"user"`
+	Data string           `json:"data,omitempty"` // goes to that user; at most [MaxKickData] bytes
 }
 
 // LockSeat sets a seat's locks.
@@ -64,10 +76,12 @@ type LockSeat struct {
 	Lock  signaling.SeatLock  `json:"lock"`
 }
 
-// Update changes the room's name or seat mode; nil leaves it.
+// Update changes the room's name, seat mode or limit of members; nil leaves it. Nobody has to go because the limit is
+// lower now.
 type Update struct {
-	Name     *string             `json:"name,omitempty"`
-	SeatMode *signaling.SeatMode `json:"seatMode,omitempty"`
+	Name       *string             `json:"name,omitempty"`
+	SeatMode   *signaling.SeatMode `json:"seatMode,omitempty"`
+	MaxMembers *int                `json:"maxMembers,omitempty"`
 }
 
 // ChangeRole makes somebody an administrator, or takes it back, or hands the room over (then User must be present).
@@ -76,6 +90,12 @@ type ChangeRole struct {
 	Role     signaling.Role   `json:"role"`
 	Present  bool             `json:"present,omitempty"`  // the room's home says so
 	UserName string           `json:"userName,omitempty"` // under which the room's home knows User
+}
+
+// ModifyAdmins makes all of the users administrators, or takes it back from all of them: all or none.
+type ModifyAdmins struct {
+	Users []signaling.UserID `json:"users"`
+	Add   bool               `json:"add"`
 }
 
 // KickOut takes somebody out of the room. It is no ban.
@@ -128,26 +148,28 @@ type Dismiss struct {
 // Expire ends what is overdue, in portions: repeat it while [State.NextDeadline] has passed. It may be issued at any time and any number of times.
 type Expire struct{}
 
-func (Create) actionType() string      { return "create" }
-func (TakeSeat) actionType() string    { return "takeSeat" }
-func (LeaveSeat) actionType() string   { return "leaveSeat" }
-func (MoveSeat) actionType() string    { return "moveSeat" }
-func (MoveUser) actionType() string    { return "moveUser" }
-func (Invite) actionType() string      { return "invite" }
-func (KickOffSeat) actionType() string { return "kickOffSeat" }
-func (LockSeat) actionType() string    { return "lockSeat" }
-func (Update) actionType() string      { return "update" }
-func (ChangeRole) actionType() string  { return "changeRole" }
-func (KickOut) actionType() string     { return "kickOut" }
-func (Respond) actionType() string     { return "respond" }
-func (Cancel) actionType() string      { return "cancel" }
-func (SetAudio) actionType() string    { return "setAudio" }
-func (SetInfo) actionType() string     { return "setInfo" }
-func (Leave) actionType() string       { return "leave" }
-func (Depart) actionType() string      { return "depart" }
-func (Expel) actionType() string       { return "expel" }
-func (Dismiss) actionType() string     { return "dismiss" }
-func (Expire) actionType() string      { return "expire" }
+func (Create) actionType() string       { return "create" }
+func (TakeSeat) actionType() string     { return "takeSeat" }
+func (LeaveSeat) actionType() string    { return "leaveSeat" }
+func (MoveSeat) actionType() string     { return "moveSeat" }
+func (MoveUser) actionType() string     { return "moveUser" }
+func (Invite) actionType() string       { return "invite" }
+func (PutOnSeat) actionType() string    { return "putOnSeat" }
+func (KickOffSeat) actionType() string  { return "kickOffSeat" }
+func (LockSeat) actionType() string     { return "lockSeat" }
+func (Update) actionType() string       { return "update" }
+func (ChangeRole) actionType() string   { return "changeRole" }
+func (ModifyAdmins) actionType() string { return "modifyAdmins" }
+func (KickOut) actionType() string      { return "kickOut" }
+func (Respond) actionType() string      { return "respond" }
+func (Cancel) actionType() string       { return "cancel" }
+func (SetAudio) actionType() string     { return "setAudio" }
+func (SetInfo) actionType() string      { return "setInfo" }
+func (Leave) actionType() string        { return "leave" }
+func (Depart) actionType() string       { return "depart" }
+func (Expel) actionType() string        { return "expel" }
+func (Dismiss) actionType() string      { return "dismiss" }
+func (Expire) actionType() string       { return "expire" }
 
 // Name returns what the command is called in logs and metrics.
 func (c Command) Name() string {
@@ -160,6 +182,7 @@ func (c Command) Name() string {
 type wireCommand struct {
 	ID   string             `json:"id"`
 	By   signaling.UserInfo `json:"by"`
+	App  bool               `json:"app,omitempty"`
 	Type string             `json:"type"`
 	Data json.RawMessage    `json:"data,omitempty"`
 }
@@ -170,7 +193,7 @@ func (c Command) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(wireCommand{ID: c.ID, By: c.By, Type: c.Name(), Data: data})
+	return json.Marshal(wireCommand{ID: c.ID, By: c.By, App: c.App, Type: c.Name(), Data: data})
 }
 
 // UnmarshalJSON decodes a command; an action that this node does not know is an error.
@@ -179,7 +202,7 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
-	c.ID, c.By = w.ID, w.By
+	c.ID, c.By, c.App = w.ID, w.By, w.App
 	switch w.Type {
 	case "create":
 		return decodeAction[Create](c, w.Data)
@@ -193,6 +216,8 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[MoveUser](c, w.Data)
 	case "invite":
 		return decodeAction[Invite](c, w.Data)
+	case "putOnSeat":
+		return decodeAction[PutOnSeat](c, w.Data)
 	case "kickOffSeat":
 		return decodeAction[KickOffSeat](c, w.Data)
 	case "lockSeat":
@@ -201,6 +226,8 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[Update](c, w.Data)
 	case "changeRole":
 		return decodeAction[ChangeRole](c, w.Data)
+	case "modifyAdmins":
+		return decodeAction[ModifyAdmins](c, w.Data)
 	case "kickOut":
 		return decodeAction[KickOut](c, w.Data)
 	case "respond":

@@ -1,7 +1,9 @@
 package room
 
 import (
+	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -9,15 +11,18 @@ import (
 // What managers do to seats, members and the room. The owner is never a target.
 
 func (d *decision) needManager() error {
-	if !d.by.Role.Manages() {
+	if !d.by.Role.Manages() && !d.app {
 		return signaling.ErrNeedManager
 	}
 	return nil
 }
 
+// owns reports whether the owner's rights are there.
+func (d *decision) owns() bool { return d.app || d.by.Role == signaling.RoomOwner }
+
 // protectOwner refuses what an administrator must not do to the owner.
 func (d *decision) protectOwner(u signaling.UserID) error {
-	if u == d.state.Info.OwnerID && u != d.by.UserID {
+	if u == d.state.Info.OwnerID && u != d.by.UserID && !d.app {
 		return signaling.Errorf(signaling.ErrNoPermission.Code, "not permitted: %s is the owner of the room", u)
 	}
 	return nil
@@ -62,21 +67,54 @@ func (d *decision) kickOffSeat(a KickOffSeat) error {
 	if !ok {
 		return signaling.ErrNotOnSeat
 	}
-	if a.User == d.by.UserID {
+	if a.User == d.by.UserID && !d.app {
 		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "use LeaveSeat to leave one's own seat")
 	}
 	if err := d.protectOwner(a.User); err != nil {
 		return err
 	}
-	d.evict(i)
+	if !utf8.ValidString(a.Data) || len(a.Data) > MaxKickData {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "data may have %d bytes of UTF-8", MaxKickData)
+	}
+	d.evict(i, a.Data)
 	return nil
 }
 
 // evict takes whoever sits there off the seat.
-func (d *decision) evict(i signaling.SeatIndex) {
+func (d *decision) evict(i signaling.SeatIndex, data string) {
 	victim := d.state.Seats[i].UserID
 	d.vacate(i, signaling.ByAdmin)
-	d.tell([]signaling.UserID{victim}, signaling.KickedOffSeat{Index: i, By: d.by})
+	d.tell([]signaling.UserID{victim}, signaling.KickedOffSeat{Index: i, By: d.by, Data: data})
+}
+
+// putOnSeat is the app's hand: the member is not asked. Who applies is left to the managers, who have the question
+// before them (documents: pick_user_on_seat refuses with 100202).
+func (d *decision) putOnSeat(a PutOnSeat) error {
+	if !d.app {
+		return signaling.ErrNoPermission
+	}
+	if a.User.UserID == "" {
+		return signaling.ErrUserNotEntered
+	}
+	if a.Index != signaling.AnySeat {
+		if err := d.checkSeat(a.Index); err != nil {
+			return err
+		}
+	}
+	if _, seated := d.state.SeatOf(a.User.UserID); seated {
+		return signaling.ErrAlreadyOnSeat
+	}
+	if slices.ContainsFunc(d.state.Requests, func(r signaling.Request) bool {
+		return r.Type == signaling.ApplyToTakeSeat && r.From.UserID == a.User.UserID
+	}) {
+		return signaling.ErrInQueue
+	}
+	index, err := d.seatFor(a.Index, d.state.RoleOf(a.User.UserID))
+	if err != nil {
+		return err
+	}
+	d.occupy(index, a.User)
+	return nil
 }
 
 func (d *decision) lockSeat(a LockSeat) error {
@@ -96,12 +134,13 @@ func (d *decision) lockSeat(a LockSeat) error {
 	seat := &d.state.Seats[a.Index]
 	before := *seat
 	if which&signaling.LockFlagSeat != 0 {
-		// Locking an occupied seat evicts, except who locks the seat they sit on.
-		if a.Lock.Seat && !seat.Locked && seat.UserID != "" && seat.UserID != d.by.UserID {
+		// Locking an occupied seat evicts, except who locks the seat they sit on. The app's lock leaves nobody there
+		// (documents: lock_seat), also not who sits on a locked seat by right.
+		if a.Lock.Seat && seat.UserID != "" && (d.app || !seat.Locked && seat.UserID != d.by.UserID) {
 			if err := d.protectOwner(seat.UserID); err != nil {
 				return err
 			}
-			d.evict(a.Index)
+			d.evict(a.Index, "")
 			before = *seat
 		}
 		seat.Locked = a.Lock.Seat
@@ -149,11 +188,24 @@ func (d *decision) update(a Update) error {
 		}
 		info.SeatMode = *a.SeatMode
 	}
+	if a.MaxMembers != nil {
+		if err := checkMembers(*a.MaxMembers); err != nil {
+			return err
+		}
+		info.MaxMemberCount = *a.MaxMembers
+	}
 	if info == d.state.Info {
 		return nil
 	}
 	d.state.Info = info
 	d.tell(nil, signaling.RoomUpdated{Room: info, By: d.by})
+	return nil
+}
+
+func checkMembers(n int) error {
+	if n < 0 || n > math.MaxInt32 {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "maxMemberCount is %d: use 1 or more, or 0 for as many as the server allows", n)
+	}
 	return nil
 }
 
@@ -166,13 +218,13 @@ func checkMode(m signaling.SeatMode) error {
 
 // changeRole needs the owner. Administrators can be named before they come in; an heir has to be there.
 func (d *decision) changeRole(a ChangeRole) error {
-	if d.by.Role != signaling.RoomOwner {
+	if !d.owns() {
 		return signaling.ErrNeedOwner
 	}
 	if err := a.User.Valid(); err != nil {
 		return err
 	}
-	if a.User == d.by.UserID {
+	if a.User == d.state.Info.OwnerID {
 		if a.Role == signaling.RoomOwner {
 			return nil
 		}
@@ -189,10 +241,11 @@ func (d *decision) changeRole(a ChangeRole) error {
 		if !a.Present {
 			return signaling.ErrUserNotEntered
 		}
+		former := d.state.Info.OwnerID
 		d.state.Admins = without
 		d.state.Info.OwnerID, d.state.Info.OwnerName = a.User, a.UserName
 		heir = a.UserName
-		d.tell(nil, signaling.RoleChanged{UserID: d.by.UserID, Role: signaling.GeneralUser})
+		d.tell(nil, signaling.RoleChanged{UserID: former, Role: signaling.GeneralUser})
 	case signaling.Administrator:
 		if len(d.state.Admins) >= MaxAdmins {
 			return signaling.Errorf(signaling.ErrTooManyAdmins.Code, "the room has %d administrators already", MaxAdmins)
@@ -215,12 +268,28 @@ func (d *decision) changeRole(a ChangeRole) error {
 	return nil
 }
 
+func (d *decision) modifyAdmins(a ModifyAdmins) error {
+	if !d.owns() {
+		return signaling.ErrNeedOwner
+	}
+	role := signaling.GeneralUser
+	if a.Add {
+		role = signaling.Administrator
+	}
+	for _, u := range a.Users {
+		if err := d.changeRole(ChangeRole{User: u, Role: role}); err != nil {
+			return err // and Apply forgets the others
+		}
+	}
+	return nil
+}
+
 // kickOut frees everything of the user's; the room's home takes them off its list.
 func (d *decision) kickOut(a KickOut) error {
 	if err := d.needManager(); err != nil {
 		return err
 	}
-	if a.User == d.by.UserID {
+	if a.User == d.by.UserID && !d.app {
 		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "use LeaveVoiceRoom to leave oneself")
 	}
 	if err := d.protectOwner(a.User); err != nil {

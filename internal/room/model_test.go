@@ -45,9 +45,11 @@ func (w *world) requestID(i int) string {
 	return fmt.Sprint(i % 50)
 }
 
-func (w *world) do(by signaling.UserID, a room.Action) {
+func (w *world) do(by signaling.UserID, a room.Action) { w.decide(cmd(fmt.Sprint(w.n+1), by, a)) }
+
+func (w *world) decide(c room.Command) {
 	w.n++
-	c := cmd(fmt.Sprint(w.n), by, a)
+	a := c.Action
 	before, exists := copyOf(w.t, w.state), w.state.Exists()
 	next, events, err := room.Apply(w.state, c, w.now)
 	require.True(w.t, reflect.DeepEqual(before, w.state), "Apply changed its input: %s", c.Name())
@@ -80,12 +82,15 @@ func (w *world) lockedSeats(next room.State) {
 	}
 }
 
-// seatsAreLeftByRight: others lose or change a seat by managers only, and the owner by nobody else.
+// seatsAreLeftByRight: others lose or change a seat by managers and the app only, and the owner by nobody but the app.
 func (w *world) seatsAreLeftByRight(c room.Command, next room.State) {
 	by := w.state.RoleOf(c.By.UserID)
 	for _, seat := range w.state.Seats {
 		u := seat.UserID
 		if at, ok := next.SeatOf(u); u == "" || u == c.By.UserID || ok && at == seat.Index || !next.Exists() {
+			continue
+		}
+		if c.App {
 			continue
 		}
 		require.True(w.t, by.Manages(), "%s took %s off a seat by %s", c.By.UserID, u, c.Name())
@@ -229,7 +234,11 @@ func (w *world) expireAll() {
 // action makes a command of four small numbers.
 func (w *world) action(kind, a, b int) room.Action {
 	whom := people[b%len(people)]
-	switch kind % 24 {
+	switch kind % 26 {
+	case 24:
+		return room.PutOnSeat{User: user(whom), Index: signaling.SeatIndex(a%7 - 2)}
+	case 25:
+		return room.ModifyAdmins{Users: []signaling.UserID{whom, people[a%len(people)]}, Add: a%3 != 0}
 	case 20, 21:
 		return room.MoveUser{User: whom, Index: signaling.SeatIndex(a%6 - 1), Policy: signaling.MoveSeatPolicy(b % 4)}
 	case 23:
@@ -285,7 +294,9 @@ func TestRules_holdForRandomCommands(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"command": func(t *rapid.T) {
 				who := rapid.SampledFrom(people).Draw(t, "who")
-				w.do(who, w.action(rapid.IntRange(0, 23).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
+				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 25).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
+				c.App = rapid.IntRange(0, 4).Draw(t, "app") == 0
+				w.decide(c)
 			},
 			"time": func(t *rapid.T) {
 				w.now = w.now.Add(time.Duration(rapid.IntRange(1, 3000).Draw(t, "ms")) * time.Millisecond)
@@ -315,8 +326,9 @@ func FuzzApply(f *testing.F) {
 				w.expireAll()
 				continue
 			}
-			who := people[int(b[1])%len(people)]
-			w.do(who, w.action(int(b[0]), int(b[2]), int(b[3])))
+			c := cmd(fmt.Sprint(w.n+1), people[int(b[1]&0x7f)%len(people)], w.action(int(b[0]), int(b[2]), int(b[3])))
+			c.App = b[1]&0x80 != 0
+			w.decide(c)
 		}
 	})
 }

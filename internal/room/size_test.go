@@ -42,7 +42,7 @@ func TestSeatBytes_isEnoughForTheLongestSeat(t *testing.T) {
 	b, err = json.Marshal(State{
 		Info: signaling.RoomInfo{
 			RoomID: signaling.RoomID(strings.Repeat("<", 48)), Name: strings.Repeat("<", 100), OwnerID: signaling.UserID(strings.Repeat("u", 32)),
-			OwnerName: strings.Repeat("n", 100), SeatMode: 2, MaxSeatCount: 50, CreateTime: math.MaxInt64,
+			OwnerName: strings.Repeat("n", 100), SeatMode: 2, MaxSeatCount: 50, CreateTime: math.MaxInt64, MaxMemberCount: math.MaxInt32,
 		},
 		Admins: []signaling.UserID{}, Seats: []signaling.SeatInfo{{}}, Requests: []signaling.Request{{}}, Dismissed: 1,
 	})

@@ -14,12 +14,14 @@ const (
 	MaxRequests  = 200 // pending at once; fewer where their users have long names, see requestBudget
 	MaxTimeout   = 24 * time.Hour
 	MaxNameBytes = 100
-	MaxAdmins    = 5  // documents: modify_admin
+	MaxAdmins    = 5 // documents: modify_admin
+	MaxKickData  = 2 << 10
 	MaxIDBytes   = 64 // of a command's id, which names the request that it starts
 
 	MaxStateBytes = 64 << 10 // as JSON
 
-	maxExpired = 32 // requests that one Expire ends
+	maxExpired = 32          // requests that one Expire ends
+	minAge     = time.Second // between two rooms of one id that the app creates (documents, create_room)
 )
 
 // State is a room. The zero State is a room that does not exist.
