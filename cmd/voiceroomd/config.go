@@ -20,7 +20,10 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling/usersig"
 )
 
-const maxSeats = 50 // the documents' most
+const (
+	maxSeats     = 50 // the documents' most
+	maxAppAdmins = 10 // likewise
+)
 
 // check finds everything that is wrong with the flags by themselves, before anything is opened.
 func (o options) check() error {
@@ -177,6 +180,28 @@ func addApp(apps map[signaling.AppID]string, text string) error {
 	}
 	apps[signaling.AppID(id)] = secret
 	return nil
+}
+
+// appAdmins reads who may use the REST APIs of which apps.
+func (o options) appAdmins(apps map[signaling.AppID]string) (map[signaling.AppID][]signaling.UserID, error) {
+	admins := map[signaling.AppID][]signaling.UserID{}
+	var errs []error
+	for _, a := range o.AppAdmin {
+		number, name, _ := strings.Cut(a, ":")
+		id, err := strconv.ParseUint(strings.TrimSpace(number), 10, 32)
+		user, app := signaling.UserID(strings.TrimSpace(name)), signaling.AppID(id)
+		switch {
+		case err != nil || user.Valid() != nil:
+			errs = append(errs, fmt.Errorf("--app-admin %q: ID:NAME is wanted, an SDKAppID and a user id", a))
+		case apps[app] == "":
+			errs = append(errs, fmt.Errorf("--app-admin %q: there is no --app %d", a, id))
+		case len(admins[app]) == maxAppAdmins:
+			errs = append(errs, fmt.Errorf("--app-admin %q: app %d has %d already, which is the most", a, id, maxAppAdmins))
+		default:
+			admins[app] = append(admins[app], user)
+		}
+	}
+	return admins, errors.Join(errs...)
 }
 
 func (o options) store(log *slog.Logger) natsstore.Config {

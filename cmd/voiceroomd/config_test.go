@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -51,6 +52,9 @@ func TestWrongFlagsAreExplainedBeforeServing(t *testing.T) {
 		"NATS in clear":           {[]string{app, "--listen=127.0.0.1:0", "--nats=nats://nats.example.org"}, 1, "in clear"},
 		"a NATS that is away":     {[]string{app, "--listen=127.0.0.1:0", "--nats=nats://127.0.0.1:1"}, 1, "connect"},
 		"half a cluster":          {[]string{app, "--listen=127.0.0.1:0", "--cluster-listen=127.0.0.1:0"}, 2, "cluster"},
+		"an admin of no app":      {[]string{app, "--app-admin=2:root"}, 2, `--app-admin "2:root": there is no --app 2`},
+		"an admin without name":   {[]string{app, "--app-admin=1:"}, 2, "ID:NAME is wanted"},
+		"an admin without app":    {[]string{app, "--app-admin=root"}, 2, "ID:NAME is wanted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,6 +73,19 @@ func TestApps(t *testing.T) {
 	got, err := options{App: []string{"1:one", "2:a b"}, AppFile: file}.apps()
 	require.NoError(t, err)
 	assert.Equal(t, map[signaling.AppID]string{1: "one", 2: "a b", 3: "with:colon", 4: "#hash"}, got)
+}
+
+func TestAppAdmins(t *testing.T) {
+	apps := map[signaling.AppID]string{1: "one", 2: "two"}
+	got, err := options{AppAdmin: []string{"1:root", "2:root", "1: a:b "}}.appAdmins(apps)
+	require.NoError(t, err)
+	assert.Equal(t, map[signaling.AppID][]signaling.UserID{1: {"root", "a:b"}, 2: {"root"}}, got)
+	var o options
+	for i := range maxAppAdmins + 1 {
+		o.AppAdmin = append(o.AppAdmin, fmt.Sprintf("1:a%d", i))
+	}
+	_, err = o.appAdmins(apps)
+	require.ErrorContains(t, err, "app 1 has 10 already")
 }
 
 func TestMediaFollowsListen(t *testing.T) {

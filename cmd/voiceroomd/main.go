@@ -26,12 +26,17 @@ func main() {
 	}
 	apps, err := o.apps()
 	keys, keysErr := o.publicKeys(apps)
-	if err := errors.Join(o.check(), err, keysErr); err != nil {
+	err = errors.Join(o.check(), err, keysErr)
+	if err != nil {
+		fail(2, err)
+	}
+	admins, err := o.appAdmins(apps)
+	if err != nil {
 		fail(2, err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // from then on a second signal has its usual effect
-	if err := run(ctx, o, apps, keys); err != nil {
+	if err := run(ctx, o, apps, keys, admins); err != nil {
 		fail(1, err)
 	}
 }

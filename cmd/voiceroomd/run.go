@@ -26,7 +26,7 @@ const (
 )
 
 // run serves until ctx ends, and then ends everything in order.
-func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys map[signaling.AppID]*ecdsa.PublicKey) (err error) {
+func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys map[signaling.AppID]*ecdsa.PublicKey, admins map[signaling.AppID][]signaling.UserID) (err error) {
 	handler := o.handler()
 	log := slog.New(handler)
 	lis, udp, err := o.open(ctx)
@@ -42,7 +42,7 @@ func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys m
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	srv, err := server.New(ctx, server.Config{
-		Apps: apps, PublicKeys: keys, Store: st, UDP: udp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
+		Apps: apps, PublicKeys: keys, AppAdmins: admins, Store: st, UDP: udp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
 		Grace: o.Grace, MultiLogin: o.MultiLogin, SeatLimit: o.SeatLimit, MemberLimit: o.MemberLimit, Logger: log,
 	})
 	if err != nil {

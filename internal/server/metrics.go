@@ -19,6 +19,8 @@ type metrics struct {
 	links       prometheus.Gauge
 	calls       *prometheus.CounterVec
 	callSeconds *prometheus.HistogramVec
+	rest        *prometheus.CounterVec
+	restSeconds *prometheus.HistogramVec
 	events      prometheus.Counter
 	slowReaders prometheus.Counter
 	relayErrors prometheus.Counter
@@ -32,6 +34,10 @@ func newMetrics(s *Server) *metrics {
 		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "voiceroom_call_seconds", Help: "Time to answer a call.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"method"}),
+		rest: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "voiceroom_rest_calls_total", Help: "Calls of the REST API by command and code; 0 is success."}, []string{"command", "code"}),
+		restSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "voiceroom_rest_call_seconds", Help: "Time to answer a call of the REST API.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"command"}),
 		events:      prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_notifications_total", Help: "Room notifications queued for clients."}),
 		slowReaders: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_slow_readers_total", Help: "Clients cut off because they did not read."}),
 		relayErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_relay_errors_total", Help: "Media messages that could not be published to other nodes."}),
@@ -43,7 +49,7 @@ func newMetrics(s *Server) *metrics {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
 	}
 	m.registry.MustRegister(
-		m.links, m.calls, m.callSeconds, m.events, m.slowReaders, m.relayErrors,
+		m.links, m.calls, m.callSeconds, m.rest, m.restSeconds, m.events, m.slowReaders, m.relayErrors,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("voiceroom_sessions_away", "Logins that wait for their client to come back.", func() float64 { return float64(s.away()) }),
 		gauge("voiceroom_homes", "Rooms that this node decides.", func() float64 { return float64(s.node.Rooms()) }),
@@ -100,4 +106,10 @@ func (m *metrics) called(method string, err error, took time.Duration) {
 	}
 	m.calls.WithLabelValues(method, strconv.Itoa(int(signaling.CodeOf(err)))).Inc()
 	m.callSeconds.WithLabelValues(method).Observe(took.Seconds())
+}
+
+// rested notes a call of the REST API. Its names and codes are few.
+func (m *metrics) rested(command string, code signaling.Code, took time.Duration) {
+	m.rest.WithLabelValues(command, strconv.Itoa(int(code))).Inc()
+	m.restSeconds.WithLabelValues(command).Observe(took.Seconds())
 }

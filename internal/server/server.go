@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/pion/transport/v5"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
@@ -32,15 +33,16 @@ type Config struct {
 	// PublicKeys are of apps, named in Apps too, whose UserSigs of version 1 (ECDSA-SHA256) are taken as well.
 	PublicKeys map[signaling.AppID]*ecdsa.PublicKey
 
-	Net            transport.Net // the network for media; nil: the system's
-	PublicIPs      []string      // announced for media instead of the socket's own address
-	URL            string        // where clients reach this node, told to them for later; may be empty
-	AllowedOrigins []string      // browser origins besides the server's own host; "*" allows all
-	Grace          time.Duration // how long a seat waits for a user whose connection or node has gone; default 30 s
-	MultiLogin     bool          // a later login of a user leaves the earlier ones alone; in one room they are once
-	SeatLimit      int           // most seats of a room; default 20
-	MemberLimit    int           // most members of a room; default 100,000
-	Logger         *slog.Logger  // nil: nothing is logged
+	Net            transport.Net                          // the network for media; nil: the system's
+	PublicIPs      []string                               // announced for media instead of the socket's own address
+	URL            string                                 // where clients reach this node, told to them for later; may be empty
+	AppAdmins      map[signaling.AppID][]signaling.UserID // who may use the REST API of an app besides "administrator"
+	AllowedOrigins []string                               // browser origins besides the server's own host; "*" allows all
+	Grace          time.Duration                          // how long a seat waits for a user whose connection or node has gone; default 30 s
+	MultiLogin     bool                                   // a later login of a user leaves the earlier ones alone; in one room they are once
+	SeatLimit      int                                    // most seats of a room; default 20
+	MemberLimit    int                                    // most members of a room; default 100,000
+	Logger         *slog.Logger                           // nil: nothing is logged
 }
 
 // Server is one node. Serve its Handler; Close ends it.
@@ -116,6 +118,19 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf("server: a public key of app %d, which has no secret here", id))
 		}
 	}
+	for id, admins := range c.AppAdmins {
+		if _, known := c.Apps[id]; !known {
+			errs = append(errs, fmt.Errorf("server: app %d has administrators and no secret", id))
+		}
+		if len(admins) > maxAppAdmins {
+			errs = append(errs, fmt.Errorf("server: app %d has %d administrators: at most %d", id, len(admins), maxAppAdmins))
+		}
+		for _, u := range admins {
+			if u.Valid() != nil {
+				errs = append(errs, fmt.Errorf("server: app %d: the administrator %q is no user id", id, u))
+			}
+		}
+	}
 	if c.Store == nil {
 		errs = append(errs, errors.New("server: no store"))
 	}
@@ -150,11 +165,15 @@ func (s *Server) start(ctx context.Context) (err error) {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.Handle(adminapi.Path, adminapi.New(adminapi.Config{
+		Apps: s.cfg.Apps, Admins: s.cfg.AppAdmins, Rooms: &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}, Logger: s.log, Observe: s.metrics.rested,
+	}))
 	s.handler = mux
 	return nil
 }
 
-// Handler serves the WebSocket endpoint ([signaling.Path]), /healthz, /readyz and /metrics.
+// Handler serves the WebSocket endpoint ([signaling.Path]), the REST API ([adminapi.Path]), /healthz, /readyz and
+// /metrics.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // ID returns this run's node id.

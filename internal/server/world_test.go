@@ -79,7 +79,7 @@ func (w *world) start(addr string) *worldNode {
 	udp, err := host.ListenPacket("udp4", ip+":7000")
 	require.NoError(w.t, err)
 	n := &worldNode{addr: addr, store: w.cluster.Node(), served: make(chan struct{})}
-	n.srv, err = New(w.t.Context(), Config{Apps: map[signaling.AppID]string{app: secret, otherApp: secret}, Store: n.store, UDP: udp, Net: host, URL: "ws://" + addr})
+	n.srv, err = New(w.t.Context(), Config{Apps: map[signaling.AppID]string{app: secret, otherApp: secret}, Store: n.store, UDP: udp, Net: host, URL: "ws://" + addr, AppAdmins: map[signaling.AppID][]signaling.UserID{app: {"root"}}})
 	require.NoError(w.t, err)
 	l, err := w.net.Listen(addr)
 	require.NoError(w.t, err)

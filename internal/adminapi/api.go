@@ -1,0 +1,223 @@
+package adminapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Path is below what the API is served.
+const Path = "/v4/"
+
+// Administrator is an administrator of every app (documents, "App administrators").
+const Administrator signaling.UserID = "administrator"
+
+// callLimit is how long a call may take, its body's way here included (documents: 3 s, and callers wait longer).
+const callLimit = 3 * time.Second
+
+// Rooms is what the API needs of the server it belongs to. Errors are those of the calls of clients.
+type Rooms interface {
+	// Create makes a room. c's action is a [room.Create], whose SeatLimit is the server's to fill in.
+	Create(ctx context.Context, app signaling.AppID, c room.Command) error
+	// Do has a command decided by the room's home.
+	Do(ctx context.Context, app signaling.AppID, id signaling.RoomID, c room.Command) error
+	// Look returns what everybody in a room sees.
+	Look(ctx context.Context, app signaling.AppID, id signaling.RoomID) (Room, error)
+	// Members returns a page of a room's members by their ids.
+	Members(ctx context.Context, app signaling.AppID, id signaling.RoomID, q Query) (Page, error)
+	// List returns the rooms of an app in no particular order, as of about a second ago.
+	List(ctx context.Context, app signaling.AppID) ([]signaling.RoomInfo, error)
+	// Limits are what this server allows a room.
+	Limits() (seats, members int)
+}
+
+// Room is what everybody in a room sees.
+type Room struct {
+	Info   signaling.RoomInfo
+	Admins []signaling.UserID
+	Seats  []signaling.SeatInfo
+}
+
+// Query asks for members whose ids are above After, and, with a keyword, only for who has it as id or in the name.
+type Query struct {
+	After   signaling.UserID
+	Keyword string
+	Limit   int
+}
+
+// Page is some members. More says that there are others after the last one.
+type Page struct {
+	Members []signaling.UserInfo
+	More    bool
+	Total   int // members of the room, whatever was asked for
+}
+
+// Config of an API. Apps and Rooms are required.
+type Config struct {
+	Apps   map[signaling.AppID]string             // each app's secret, for its UserSigs
+	Admins map[signaling.AppID][]signaling.UserID // administrators besides [Administrator]
+	Rooms  Rooms
+	Logger *slog.Logger
+
+	// Observe is told of every call. command is "service/command" of a known one, or "unknown".
+	Observe func(command string, code signaling.Code, took time.Duration)
+}
+
+// API serves the calls.
+type API struct {
+	cfg    Config
+	log    *slog.Logger
+	limits limits
+	calls  atomic.Uint64
+}
+
+// New makes an API.
+func New(cfg Config) *API {
+	a := &API{cfg: cfg, log: cfg.Logger}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.cfg.Observe == nil {
+		a.cfg.Observe = func(string, signaling.Code, time.Duration) {}
+	}
+	return a
+}
+
+// caller is who has shown that they may call.
+type caller struct {
+	app  signaling.AppID
+	user signaling.UserID
+}
+
+// answer is what every call gets (documents, "REST API: answers").
+type answer struct {
+	ActionStatus string
+	ErrorInfo    string
+	ErrorCode    signaling.Code
+	RequestID    string           `json:"RequestId"`
+	RoomID       signaling.RoomID `json:"RoomId,omitempty"` // of create_room alone
+	Response     any              `json:",omitempty"`
+}
+
+// created is the result of create_room, which stands beside the others' Response.
+type created signaling.RoomID
+
+// ServeHTTP answers one call. The HTTP status is 200 whatever has come of it (documents).
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	// The number makes ids of one process sortable; the rest makes them unique.
+	var unique [16]byte
+	_, _ = rand.Read(unique[:]) // it never fails
+	id := fmt.Sprintf("Id-%s-O-Seq-%d", hex.EncodeToString(unique[:]), a.calls.Add(1))
+	name, result, err := a.call(w, r)
+	code, text := public(err)
+	if code == signaling.ErrServer.Code || code == codeTimeout {
+		a.log.Error("REST call failed", "command", name, "request", id, "error", err)
+	}
+	ans := answer{ActionStatus: "OK", RequestID: id}
+	if room, ok := result.(created); ok {
+		ans.RoomID = signaling.RoomID(room)
+	} else {
+		ans.Response = result
+	}
+	if err != nil {
+		ans = answer{ActionStatus: "FAIL", ErrorInfo: text, ErrorCode: code, RequestID: id}
+	}
+	b, err := json.Marshal(ans)
+	if err != nil {
+		a.log.Error("REST answer not encoded", "command", name, "request", id, "error", err)
+		code = codeAnswer
+		b = fmt.Appendf(nil, `{"ActionStatus":"FAIL","ErrorInfo":"the answer could not be encoded","ErrorCode":%d,"RequestId":%q}`, codeAnswer, id)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.Write(b) // a caller that went away is no error of ours
+	a.cfg.Observe(name, code, time.Since(start))
+}
+
+// call carries out one call. name is what it is called in metrics.
+func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result any, err error) {
+	name = "unknown"
+	path := strings.TrimPrefix(r.URL.Path, Path)
+	cmd, known := commands[path]
+	switch {
+	case known:
+		name = path
+	case slices.Contains(later, path):
+		err = refuse(codeDisabled, "%s is not there yet; docs/rest.md lists what is", path)
+	default:
+		err = refuse(codeResource, "there is no command %.100q; docs/rest.md lists the commands, as /v4/service/command", path)
+	}
+	if err != nil {
+		return name, nil, err
+	}
+	if r.Method != http.MethodPost {
+		return name, nil, refuse(codeURL, "the method is %.20s; commands are POST", r.Method)
+	}
+	who, err := a.authenticate(r.URL.RawQuery)
+	if err != nil {
+		return name, nil, err
+	}
+	if err := a.limits.allow(who.app, path, cmd.rate); err != nil {
+		return name, nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), callLimit)
+	defer cancel()
+	body, err := readBody(w, r)
+	if err != nil {
+		return name, nil, err
+	}
+	result, err = cmd.run(a, ctx, who, body)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = &signaling.Error{Code: codeTimeout, Message: "no node could decide in time; what was asked for may happen yet: look, and call again", Err: err}
+	}
+	return name, result, err
+}
+
+// command is one that can be called.
+type command struct {
+	rate int // calls a second of one app, on one node
+	run  func(a *API, ctx context.Context, who caller, body []byte) (any, error)
+}
+
+// handle makes a command of a handler with decoded parameters.
+func handle[P any](rate int, f func(*API, context.Context, caller, P) (any, error)) command {
+	return command{rate, func(a *API, ctx context.Context, who caller, body []byte) (any, error) {
+		var p P
+		if err := decode(body, &p); err != nil {
+			return nil, err
+		}
+		return f(a, ctx, who, p)
+	}}
+}
+
+// do has a command decided in the name of who calls.
+func (a *API) do(ctx context.Context, who caller, id signaling.RoomID, action room.Action) error {
+	if err := id.Valid(); err != nil { // before it becomes a key
+		return err
+	}
+	return a.cfg.Rooms.Do(ctx, who.app, id, room.Command{
+		ID: rand.Text(), By: signaling.UserInfo{UserID: who.user}, App: true, Action: action,
+	})
+}
+
+func (a *API) look(ctx context.Context, who caller, id signaling.RoomID) (Room, error) {
+	if err := id.Valid(); err != nil {
+		return Room{}, err
+	}
+	return a.cfg.Rooms.Look(ctx, who.app, id)
+}

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
+	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// maxAppAdmins is how many administrators an app may have besides "administrator" (documents).
+const maxAppAdmins = 10
+
+// listAge is how old the list of an app's rooms may be: reading it costs a read for each room.
+const listAge = time.Second
+
+// restRooms is what the REST API sees of the server.
+type restRooms struct {
+	srv *Server
+
+	mu    sync.Mutex // protects lists; nothing is called while it is held
+	lists map[signaling.AppID]*roomList
+}
+
+var _ adminapi.Rooms = (*restRooms)(nil)
+
+func (r *restRooms) Create(ctx context.Context, app signaling.AppID, c room.Command) error {
+	create, ok := c.Action.(room.Create)
+	if !ok {
+		return signaling.ErrServer
+	}
+	_, err := r.srv.node.Create(ctx, store.Key{App: app, Room: create.Info.RoomID}, c)
+	return err
+}
+
+func (r *restRooms) Do(ctx context.Context, app signaling.AppID, id signaling.RoomID, c room.Command) error {
+	_, err := r.srv.node.Do(ctx, store.Key{App: app, Room: id}, c)
+	return err
+}
+
+func (r *restRooms) Look(ctx context.Context, app signaling.AppID, id signaling.RoomID) (adminapi.Room, error) {
+	info, admins, seats, err := r.srv.node.Look(ctx, store.Key{App: app, Room: id})
+	return adminapi.Room{Info: info, Admins: admins, Seats: seats}, err
+}
+
+func (r *restRooms) Members(ctx context.Context, app signaling.AppID, id signaling.RoomID, q adminapi.Query) (adminapi.Page, error) {
+	page, err := r.srv.node.List(ctx, store.Key{App: app, Room: id}, home.Query{After: q.After, Keyword: q.Keyword, Limit: q.Limit})
+	return adminapi.Page{Members: page.Members, More: page.Next != "", Total: page.Total}, err
+}
+
+func (r *restRooms) Limits() (seats, members int) { return r.srv.node.Limits() }
+
+// roomList is the list of an app's rooms, read by one caller at a time.
+type roomList struct {
+	turn  chan struct{} // holds a token while nobody reads
+	at    time.Time
+	rooms []signaling.RoomInfo
+}
+
+func (r *restRooms) List(ctx context.Context, app signaling.AppID) ([]signaling.RoomInfo, error) {
+	r.mu.Lock()
+	l := r.lists[app]
+	if l == nil {
+		l = &roomList{turn: make(chan struct{}, 1)}
+		l.turn <- struct{}{}
+		r.lists[app] = l
+	}
+	r.mu.Unlock()
+	select {
+	case <-l.turn:
+	case <-ctx.Done():
+		return nil, &signaling.Error{Code: signaling.ErrServer.Code, Err: context.Cause(ctx)}
+	}
+	defer func() { l.turn <- struct{}{} }()
+	if now := time.Now(); now.Sub(l.at) >= listAge {
+		rooms, err := r.srv.node.Listed(ctx, app)
+		if err != nil {
+			return nil, &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
+		}
+		l.at, l.rooms = now, rooms
+	}
+	return slices.Clone(l.rooms), nil
+}
