@@ -108,7 +108,7 @@ func (a *API) createRoom(ctx context.Context, who caller, p createParams) (any, 
 	if create.Info.MaxMemberCount, err = a.maxMembers(r.MaxMemberCount); err != nil {
 		return nil, err
 	}
-	// The owner's name is how the others know them; the server knows it when they come in.
+	// Under which name the others know the owner is known when the owner comes in.
 	err = a.cfg.Rooms.Create(ctx, who.app, room.Command{
 		ID: rand.Text(), By: signaling.UserInfo{UserID: owner}, App: true, Action: create,
 	})

@@ -209,7 +209,9 @@ func (n *node) exit(u signaling.UserID, session string) {
 
 func (n *node) create(mode signaling.SeatMode) {
 	n.c.t.Helper()
-	_, err := n.Create(n.c.t.Context(), key, command("create", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r", SeatMode: mode}}))
+	create := command("create", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r", SeatMode: mode}})
+	create.By.UserName = "name of owner"
+	_, err := n.Create(n.c.t.Context(), key, create)
 	require.NoError(n.c.t, err)
 }
 

@@ -52,6 +52,7 @@ func (h *home) enter(t *turn, c call, m Member) {
 	}
 	delete(h.farewells, m.Session)
 	h.arrive(t, m, c.Seq, true)
+	h.nameOwner(t, m.User)
 	t.add(c, func(e Entry) reply {
 		e.Events, e.Done, e.Members = nil, nil, len(h.present)
 		for _, s := range h.present[m.User.UserID].sessions {
@@ -59,6 +60,17 @@ func (h *home) enter(t *turn, c call, m Member) {
 		}
 		return reply{Entry: &e}
 	})
+}
+
+// nameOwner gives the owner a name who comes into a room that the app has created for them, without knowing it.
+func (h *home) nameOwner(t *turn, u signaling.UserInfo) {
+	if u.UserID != t.state.Info.OwnerID || t.state.Info.OwnerName != "" || u.UserName == "" {
+		return
+	}
+	named := room.Command{By: u, Action: room.SetInfo{UserName: u.UserName, AvatarURL: u.AvatarURL}}
+	if _, err := h.apply(t, named); err != nil {
+		h.log.Error("owner not named", "error", err)
+	}
 }
 
 // memberLimit is how many may be in the room: what the room says, and never more than the server allows.

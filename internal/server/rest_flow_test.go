@@ -115,7 +115,7 @@ func restFlow(t *testing.T, w *world, members, rest int) {
 	call("live_engine_http_srv/update_room_info", `{"RoomInfo":{"RoomId":"r","RoomName":"New","TakeSeatMode":"FreeToTake","MaxMemberCount":2}}`)
 	told := ann.told()
 	require.Len(t, told, 1)
-	require.Contains(t, told[0], `roomUpdated {"room":{"roomId":"r","name":"New","ownerId":"host","seatMode":1,"maxSeatCount":3,`)
+	require.Contains(t, told[0], `roomUpdated {"room":{"roomId":"r","name":"New","ownerId":"host","ownerName":"Name of host","seatMode":1,"maxSeatCount":3,`)
 	require.Contains(t, told[0], byAdmin)
 
 	cid := w.dialAt(members)
