@@ -204,3 +204,15 @@ func check(t testing.TB, err error) {
 		t.Fatal("voiceroomtest: ", err)
 	}
 }
+
+// HTTPClient returns a client that reaches the nodes at their NodeURL, for tests of what an app's own server does by the
+// REST API. The test's cleanup closes its connections.
+func (s *Server) HTTPClient(t testing.TB) *http.Client {
+	t.Helper()
+	transport := &http.Transport{DialContext: s.network.Dial}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// NodeURL returns where the i-th node serves HTTP, without a slash at the end.
+func (s *Server) NodeURL(i int) string { return "http://" + s.nodes[i].addr }
