@@ -17,7 +17,7 @@ const maxBody = 64 << 10
 
 // readBody reads the body of a call that has been let in.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// Writers without deadlines are those of tests; the next call on the connection gets a deadline of its own.
+	// Writers without deadlines are those of tests. The next call on the connection has its own: net/http sees to that.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callLimit))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
@@ -26,7 +26,6 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, refuse(codeTimeout, "the body did not arrive within %s", callLimit)
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return body, nil
 }
 
