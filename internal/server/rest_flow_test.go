@@ -120,7 +120,7 @@ func restFlow(t *testing.T, w *world, members, rest int) {
 
 	cid := w.dialAt(members)
 	cid.must(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "cid", UserSig: w.sig("cid")}, nil)
-	require.Equal(t, signaling.ErrRoomFull.Code, cid.call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}).Err.Code, "MaxMemberCount")
+	require.ErrorIs(t, errOf(cid.call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"})), signaling.ErrRoomFull, "MaxMemberCount")
 
 	call("live_engine_http_srv/destroy_room", `{"RoomId":"r"}`)
 	told = host.told()

@@ -394,3 +394,31 @@ func TestRESTOfTwoApps(t *testing.T) {
 		answers(t, response(`{"Next":"","RoomList":[]}`), w.restAt(0, "live_engine_http_srv/get_room_list", q, `{"Next":""}`))
 	})
 }
+
+func TestAppAdminsAreChecked(t *testing.T) {
+	eleven := make([]signaling.UserID, maxAppAdmins+1)
+	for i := range eleven {
+		eleven[i] = signaling.UserID(fmt.Sprint("a", i))
+	}
+	for want, admins := range map[string]map[signaling.AppID][]signaling.UserID{
+		"app 7 has administrators and no secret": {7: {"root"}},
+		"11 administrators: at most 10":          {app: eleven},
+		`the administrator "" is no user id`:     {app: {""}},
+	} {
+		_, err := New(t.Context(), Config{Apps: map[signaling.AppID]string{app: secret}, AppAdmins: admins})
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// One reads the list, and who asks meanwhile or within a second gets the same.
+func TestRESTListIsReadOnceASecond(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		const empty = `{"Next":"","RoomList":[]}`
+		list := func() string { return w.rest("get_room_list", `{"Next":""}`) }
+		answers(t, response(empty), list())
+		w.rest("create_room", `{"RoomInfo":{"RoomId":"r","RoomType":"Live"}}`)
+		answers(t, response(empty), list())
+		time.Sleep(time.Second)
+		assert.Contains(t, list(), `"RoomId":"r"`)
+	})
+}
