@@ -88,11 +88,13 @@ func TestReturnElsewhereDoesNotTakeTheRoom(t *testing.T) {
 				computer.Join(t, "room")
 				reasons := make(chan engine.KickedOutReason, 2)
 				computer.AddObserver(&seatgrid.Observer{OnKickedOutOfRoom: func(_ engine.RoomID, r engine.KickedOutReason, _ string) { reasons <- r }})
+				time.Sleep(15 * time.Second) // virtual; with a ping the computer is told of the other node
 				computer.SetOffline(true)
 				phone := srv.NewUserOn(t, 1, "user")
 				phone.Join(t, "room")
 				phoneReasons := make(chan engine.KickedOutReason, 2)
 				phone.AddObserver(&seatgrid.Observer{OnKickedOutOfRoom: func(_ engine.RoomID, r engine.KickedOutReason, _ string) { phoneReasons <- r }})
+				time.Sleep(time.Second)
 				srv.KillNode(t, 0)
 				if !phoneStays {
 					require.NoError(t, phone.LeaveVoiceRoom(t.Context()))

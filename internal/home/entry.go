@@ -22,8 +22,10 @@ type Entry struct {
 	State   room.State   `json:"state"`   // after the events
 	Members int          `json:"members"` // how many are present
 
-	// Sessions are those by which the user is present who has just entered: of the answer to Enter alone.
-	Sessions []string `json:"sessions,omitempty"`
+	// Of the answer to Enter alone: Sessions are those by which the user is present who has just entered; Gathering says that
+	// the home is new, so that there may be more.
+	Sessions  []string `json:"sessions,omitempty"`
+	Gathering bool     `json:"gathering,omitempty"`
 }
 
 // Done is a command that the entry carried out.

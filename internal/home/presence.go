@@ -55,6 +55,7 @@ func (h *home) enter(t *turn, c call, m Member) {
 	h.nameOwner(t, m.User)
 	t.add(c, func(e Entry) reply {
 		e.Events, e.Done, e.Members = nil, nil, len(h.present)
+		e.Gathering = t.now.Before(h.gatherUntil)
 		for _, s := range h.present[m.User.UserID].sessions {
 			e.Sessions = append(e.Sessions, s.id)
 		}

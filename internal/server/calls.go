@@ -141,7 +141,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 		return res, err
 	}
 	if p.Since > 0 {
-		err = ses.overtaken(p.RoomID, entry.Sessions)
+		err = ses.overtaken(p.RoomID, entry)
 	}
 	if err == nil {
 		err = r.await(ctx, entry.Version)

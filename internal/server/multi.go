@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -55,16 +56,22 @@ type stayKey struct {
 }
 
 // overtaken refuses a client that comes back to a room, at another node than before, when the user has entered it with
-// another device meanwhile and is there still: present are the sessions that the room's home knows of.
-func (ses *session) overtaken(id signaling.RoomID, present []string) error {
+// another device meanwhile and is there still, as the answer of the room's home says. Where the home does not know yet, the
+// client has to ask again.
+func (ses *session) overtaken(id signaling.RoomID, answer home.Entry) error {
 	s := ses.srv
 	s.mu.Lock()
 	last, known := s.stays[stayKey{ses.key(), id}]
 	s.mu.Unlock()
-	if !known || last.session == ses.id || last.session == ses.resumes || !slices.Contains(present, last.session) {
+	switch {
+	case !known || last.session == ses.id || last.session == ses.resumes:
 		return nil
+	case slices.Contains(answer.Sessions, last.session):
+		return signaling.Errorf(signaling.ErrKickedOffLine.Code, "%s", enteredElsewhere)
+	case answer.Gathering:
+		return signaling.Errorf(signaling.ErrServerTimeout.Code, "the room has just moved to another node, which does not know yet who is in it; try again")
 	}
-	return signaling.Errorf(signaling.ErrKickedOffLine.Code, "%s", enteredElsewhere)
+	return nil
 }
 
 const enteredElsewhere = "the same user has entered this room with another login"

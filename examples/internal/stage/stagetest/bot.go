@@ -33,7 +33,7 @@ func Open(t *testing.T, srv *voiceroomtest.Server) *voiceroomtest.User {
 func Enter(t *testing.T, srv *voiceroomtest.Server, id engine.UserID, mic audio.Source, speaker audio.Sink) *seatgrid.Grid {
 	t.Helper()
 	cfg := srv.EngineConfig(t, 0, id)
-	cfg.Microphone, cfg.Speaker = mic, speaker
+	cfg.Codec, cfg.Microphone, cfg.Speaker = codec{cfg.Codec}, mic, speaker
 	eng, err := engine.Login(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() {
