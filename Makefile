@@ -73,5 +73,5 @@ check: ## everything that CI runs; what fails fast comes first
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory demo
-	@$(MAKE) --no-print-directory fuzz FUZZTIME=3s
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=1s
 	@$(MAKE) --no-print-directory race

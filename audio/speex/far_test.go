@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/openvoiceroom/openvoiceroom/audio"
+	"github.com/openvoiceroom/openvoiceroom/internal/race"
 )
 
 func frameOf(channels int, v int16) audio.Frame {
@@ -152,6 +153,9 @@ func cards(t *testing.T, q *far, ppm float64, seconds int, late time.Duration, p
 }
 
 func TestTheDriftOfTwoCardsIsMeasuredAndFollowed(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	for _, ppm := range []float64{-200, -50, 0, 100} {
 		q := newFar(1)
 		const rise, top = 8, 256_000 // samples for each step, until it begins anew
@@ -187,6 +191,9 @@ func TestTheDriftOfTwoCardsIsMeasuredAndFollowed(t *testing.T) {
 
 // A card that stumbles, pauses or is replaced must not look like a clock that runs away.
 func TestNoDriftIsMadeUp(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	for name, lost := range map[string]func(n int) bool{
 		"a frame is lost now and then": func(n int) bool { return n%3700 == 3600 },
 		"a pause":                      func(n int) bool { return n > 4000 && n < 6000 },

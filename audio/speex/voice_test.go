@@ -14,6 +14,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/audio/speex"
 	"github.com/openvoiceroom/openvoiceroom/internal/hearing"
+	"github.com/openvoiceroom/openvoiceroom/internal/race"
 	"github.com/openvoiceroom/openvoiceroom/internal/speech"
 )
 
@@ -134,6 +135,9 @@ func less(mic, out []int16, from, to int) float64 {
 }
 
 func TestEchoIsCancelled(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	far := long(speech.Host(), 16)
 	for name, c := range map[string]struct {
 		ms   int
@@ -160,6 +164,9 @@ func TestEchoIsCancelled(t *testing.T) {
 
 // With the gain control, which sees only what is left, echo must not be brought up again.
 func TestEchoIsNotBroughtUpAgain(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	far := long(speech.Host(), 16)
 	mic := sum(room(far, 60, 1, 0), noise(len(far), -70))
 	out := call(t, open(t, speex.Options{}), mic, far)
@@ -168,6 +175,9 @@ func TestEchoIsNotBroughtUpAgain(t *testing.T) {
 }
 
 func TestAnEchoBeyondTheTailStays(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	far := long(speech.Host(), 8)
 	p := open(t, speex.Options{})
 	p.SetGainControl(false)
@@ -176,6 +186,9 @@ func TestAnEchoBeyondTheTailStays(t *testing.T) {
 }
 
 func TestStereoEchoNeedsBothChannels(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	l, r := sum(scale(long(speech.Host(), 12), -3), scale(long(speech.Guest(), 12), -14)), sum(scale(long(speech.Host(), 12), -14), scale(long(speech.Guest(), 12), -3))
 	mic := sum(room(l, 60, 1, 0), room(r, 62, 2, 0))
 	var left [3]float64
@@ -198,6 +211,9 @@ func TestStereoEchoNeedsBothChannels(t *testing.T) {
 }
 
 func TestWhoSpeaksAtTheSameTimeIsHeard(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	far := long(speech.Host(), 20)
 	near := make([]int16, len(far))
 	guest := speech.Guest()
@@ -218,6 +234,9 @@ func TestWhoSpeaksAtTheSameTimeIsHeard(t *testing.T) {
 
 // With a sound card of its own for either direction, the canceller is shown what was played at the microphone's pace.
 func TestTwoCardsEcho(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	for _, ppm := range []float64{-100, 30} { // how much faster the microphone's clock is
 		synctest.Test(t, func(t *testing.T) {
 			p := open(t, speex.Options{})
@@ -244,6 +263,9 @@ func TestTwoCardsEcho(t *testing.T) {
 
 // A hiccup of a card moves the echo by a frame; clocks that differ move it all the time.
 func TestTheEchoMoves(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	far := long(speech.Host(), 20)
 	hum := noise(len(far), -70)
 	still := room(far, 60, 1, 0)
@@ -269,6 +291,9 @@ func TestTheEchoMoves(t *testing.T) {
 }
 
 func TestNoiseFallsAndSpeechStays(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	said := append(scale(long(speech.Guest(), 14), -6), make([]int16, 2*second)...)
 	plain := open(t, speex.Options{})
 	plain.SetGainControl(false)
@@ -295,6 +320,9 @@ func TestNoiseFallsAndSpeechStays(t *testing.T) {
 }
 
 func TestQuietAndLoudSpeechBecomeEven(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	for name, voice := range map[string][]int16{"a man": speech.Host(), "a woman": speech.Guest()} {
 		for _, c := range []struct{ db, want, within float64 }{
 			{0, -24, 1.5}, {-12, -24, 1.5}, {-20, -24, 1.5}, {-30, -27, 2}, {+20, -24, 4},
@@ -316,6 +344,9 @@ func TestQuietAndLoudSpeechBecomeEven(t *testing.T) {
 }
 
 func TestNoiseAloneIsNotBroughtUp(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	hiss := noise(60*second, -56)
 	out := call(t, open(t, speex.Options{}), hiss, nil)
 	for s := range 59 {

@@ -248,7 +248,10 @@ func TestJoinEnds(t *testing.T) {
 		buf := make([]byte, 4096)
 		for !strings.Contains(out.String(), "You are in the room") {
 			n, err := stdout.Read(buf)
-			require.NoError(t, err, log.String())
+			if err != nil {
+				_ = cmd.Wait() // only then all of the log is there
+				require.NoError(t, err, log.String())
+			}
 			out.Write(buf[:n])
 		}
 		require.NoError(t, boss.StopVoiceRoom(t.Context()))

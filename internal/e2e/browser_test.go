@@ -27,6 +27,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio/opus"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/internal/hearing"
+	"github.com/openvoiceroom/openvoiceroom/internal/race"
 	"github.com/openvoiceroom/openvoiceroom/internal/server"
 	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
@@ -75,6 +76,9 @@ type browserReport struct {
 
 // A browser that nobody here has written speaks with copies and hears through a line that loses every tenth packet.
 func TestBrowserSendsAndTakesCopies(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	chromium := browser(t)
 	const hostHz, browserHz, seconds = 660, 440, 6
 	const lossy = 0.1

@@ -18,6 +18,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio/opus"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/internal/hearing"
+	"github.com/openvoiceroom/openvoiceroom/internal/race"
 	"github.com/openvoiceroom/openvoiceroom/internal/server"
 	"github.com/openvoiceroom/openvoiceroom/internal/speech"
 	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
@@ -56,6 +57,9 @@ func twoNamespaces(t *testing.T) (a, b *namespace) {
 // A server, a speaker beside it and a listener behind a line that takes 30 ms and loses a tenth in each direction, on the
 // kernel's own sockets: the speech is heard, and what is made up is close to what internal/quality finds on virtual time.
 func TestSpeechOverARealLossyLine(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	const (
 		before   = 500 * time.Millisecond // of talk, without loss
 		settle   = 2000 * time.Millisecond

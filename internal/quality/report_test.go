@@ -15,6 +15,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/audio/opus"
 	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/internal/race"
 	"github.com/openvoiceroom/openvoiceroom/internal/speech"
 	"github.com/openvoiceroom/openvoiceroom/internal/testnet"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
@@ -46,6 +47,9 @@ var causes = map[string]string{
 
 // Each trouble is put down to its cause, at its time, and to nothing else.
 func TestWhyWasItChoppy(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	if !opus.Available {
 		t.Skip("built without Opus (cgo): there is nothing to measure")
 	}

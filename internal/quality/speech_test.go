@@ -16,6 +16,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/audio/opus"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/internal/hearing"
+	"github.com/openvoiceroom/openvoiceroom/internal/race"
 	"github.com/openvoiceroom/openvoiceroom/internal/speech"
 	"github.com/openvoiceroom/openvoiceroom/internal/testnet"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
@@ -101,6 +102,9 @@ func least(name string, golden map[string]float64) float64 {
 // What is heard of speech does not get worse unnoticed. A change that is meant to cost something, or that makes it better,
 // renews the figures: go test ./internal/quality -run TestSpeechScores -update
 func TestSpeechScores(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	if *update {
 		renewScores(t)
 	}
