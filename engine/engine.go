@@ -89,10 +89,7 @@ func (c Config) validate() error {
 }
 
 // packets tells whether the microphone encodes by itself.
-func (c Config) packets() bool {
-	_, encodes := c.Microphone.(audio.PacketSource)
-	return encodes
-}
+func (c Config) packets() bool { return encodes(c.Microphone) }
 
 // media tells whether rooms have media.
 func (c Config) media() bool { return c.Codec != nil || c.Packets || c.packets() }

@@ -46,6 +46,12 @@ type capture struct {
 	freed  chan struct{} // closed when the device is free again
 }
 
+// encodes tells whether a microphone gives packets: nothing can be done to them, nor mixed in.
+func encodes(src audio.Source) bool {
+	_, ok := src.(audio.PacketSource)
+	return ok
+}
+
 func newMicrophone(media *media) *Microphone {
 	m := &Microphone{media: media, turn: make(chan struct{}, 1)}
 	m.expected.Store(int32(firstExpectation.percent))
@@ -71,7 +77,7 @@ func (m *Microphone) Effects() (*effects.Processor, error) {
 	if src == nil {
 		return nil, signaling.ErrNoMic
 	}
-	if _, encodes := src.(audio.PacketSource); encodes {
+	if encodes(src) {
 		return nil, signaling.WithOp("Effects", signaling.Errorf(ErrInvalidParameter.Code, "this microphone gives packets that are encoded already; decode them first"))
 	}
 	p, err := effects.New(src.Channels())
@@ -109,7 +115,7 @@ func (m *Microphone) Open(ctx context.Context) error {
 		return err
 	}
 	var enc encoder
-	if _, encodes := cfg.Microphone.(audio.PacketSource); !encodes {
+	if !encodes(cfg.Microphone) {
 		var err error
 		if enc, err = newEncoder(cfg.Codec, m.AudioQuality(), int(m.expected.Load())); err != nil {
 			return &Error{Code: signaling.ErrMicStartFailed.Code, Err: err}

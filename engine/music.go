@@ -91,12 +91,6 @@ func newMusic(r *Room) *Music {
 	})}
 }
 
-// encodes tells whether a microphone gives packets, into which nothing can be mixed.
-func encodes(src audio.Source) bool {
-	_, ok := src.(audio.PacketSource)
-	return ok
-}
-
 // Start opens a file and begins to play it. A long piece stops the one before it, and any stops what has its id. A file
 // that cannot be opened or read is [ErrInvalidParameter] with the cause behind it, such as fs.ErrNotExist or
 // [audio.ErrFormat]. Publishing without a microphone is [signaling.ErrNoMic].
