@@ -158,9 +158,9 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result 
 	case known:
 		name = path
 	case slices.Contains(later, path):
-		err = refuse(codeDisabled, "%s is not there yet; docs/rest.md lists what is", path)
+		err = refuse(codeDisabled, "%s is not there yet; docs/admin-api.md lists what is", path)
 	default:
-		err = refuse(codeResource, "there is no command %.100q; docs/rest.md lists the commands, as /v4/service/command", path)
+		err = refuse(codeResource, "there is no command %.100q; docs/admin-api.md lists the commands, as /v4/service/command", path)
 	}
 	if err != nil {
 		return name, nil, err

@@ -200,9 +200,9 @@ func TestNoSecretIsTold(t *testing.T) {
 	}
 }
 
-// What docs/rest.md shows works.
+// What docs/admin-api.md shows works.
 func TestExamplesOfTheDocuments(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "rest.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "admin-api.md"))
 	require.NoError(t, err)
 	examples := regexp.MustCompile(`(?m)^curl -d '(.*)' "\$REST/(.*)\?\$Q"$`).FindAllStringSubmatch(string(text), -1)
 	require.Len(t, examples, strings.Count(string(text), "\ncurl "))

@@ -16,12 +16,12 @@ import (
 
 func rest(t *testing.T) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "rest.md"))
+	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "admin-api.md"))
 	require.NoError(t, err)
 	return string(b)
 }
 
-// docs/rest.md has every command once, with its rate, and says of the others that they are not there.
+// docs/admin-api.md has every command once, with its rate, and says of the others that they are not there.
 func TestCommandsAreDocumented(t *testing.T) {
 	there, missing, ok := strings.Cut(rest(t), "\n## 7. ")
 	require.True(t, ok)

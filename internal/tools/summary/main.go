@@ -1,5 +1,6 @@
 // Command summary reads the output of go test -json and shows what go test without it would, with a last line that
-// counts the tests: "123 passed, 0 failed". Its exit status is 1 if anything failed or no test ran.
+// counts the tests: "123 passed, 0 failed". What failed is shown again before it: whoever reads only the end of a long
+// log has to find the reason there. Its exit status is 1 if anything failed or no test ran.
 package main
 
 import (
@@ -22,6 +23,8 @@ type event struct {
 func main() {
 	var passed, failed, skipped, broken int
 	said := map[string]*strings.Builder{} // by package and test
+	loose := map[string]string{}          // by package: the newest of what belongs to no test, as a crash does
+	var again []string
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 16<<20)
 	for in.Scan() {
@@ -37,6 +40,8 @@ func main() {
 		case "output":
 			if e.Test == "" {
 				show(e.Output)
+				text := loose[e.Package] + e.Output
+				loose[e.Package] = text[max(0, len(text)-endOf):]
 				continue
 			}
 			if said[key] == nil {
@@ -47,6 +52,7 @@ func main() {
 			switch {
 			case e.Test == "" && e.Action == "fail":
 				broken++
+				again = append(again, e.Package+"\n"+loose[e.Package])
 			case e.Test == "":
 			case e.Action == "pass":
 				passed++
@@ -55,6 +61,7 @@ func main() {
 			default:
 				failed++
 				fmt.Print(said[key])
+				again = append(again, key+"\n"+end(said[key]))
 			}
 			delete(said, key)
 		}
@@ -65,6 +72,10 @@ func main() {
 	}
 	for key, text := range said { // tests without an end: their package crashed or ran out of time
 		fmt.Printf("%s did not end\n%s", key, text)
+		again = append(again, key+" did not end\n"+end(text))
+	}
+	for _, text := range again {
+		fmt.Printf("failed: %s\n", strings.TrimSpace(text))
 	}
 	if broken > 0 {
 		fmt.Printf("%d packages failed\n", broken)
@@ -76,6 +87,16 @@ func main() {
 	if failed+broken > 0 || passed == 0 {
 		os.Exit(1)
 	}
+}
+
+// endOf is how many bytes of a failed test's output are shown again.
+const endOf = 4 << 10
+
+func end(b *strings.Builder) string {
+	if b == nil {
+		return ""
+	}
+	return b.String()[max(0, b.Len()-endOf):]
 }
 
 // show passes on what a package says: its result, and what is no part of a test's output.
