@@ -154,6 +154,11 @@ type Store interface {
 	Log
 	Bus
 	Nodes
+	Values
+
+	// Outbox is a second log of each room: what the apps' servers are to be told. Its entries end by themselves after
+	// [OutboxAge], the newest one too.
+	Outbox() Log
 
 	// HeartbeatTTL is how long a beat counts.
 	HeartbeatTTL() time.Duration

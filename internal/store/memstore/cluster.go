@@ -26,12 +26,14 @@ type Cluster struct {
 	// heartbeat have one order for everybody. It is never held while waiting or calling out.
 	mu       sync.Mutex
 	rev      uint64 // one counter for all rooms, as in a stream: nobody may count on steps of one
-	logs     map[store.Key][]store.Entry
-	faults   []Fault
+	logs     logs
+	outbox   logs
+	values   map[store.ValueKey]store.Value
 	subs     map[store.Topic][]*mailbox[[]byte]
 	serves   map[store.Topic]*servers
 	beats    map[store.NodeID]*beat
 	watchers map[*mailbox[change]]struct{}
+	curious  map[*mailbox[struct{}]]store.Bucket // who watches values
 }
 
 // servers take turns in answering one topic.
@@ -52,30 +54,32 @@ type change struct {
 
 // New returns an empty cluster without nodes. It needs no Close: it owns no goroutine, its nodes do.
 func New() *Cluster {
-	return &Cluster{
-		logs:     make(map[store.Key][]store.Entry),
+	c := &Cluster{
+		logs:     logs{entries: make(map[store.Key][]store.Entry)},
+		outbox:   logs{entries: make(map[store.Key][]store.Entry), maxAge: store.OutboxAge},
+		values:   make(map[store.ValueKey]store.Value),
 		subs:     make(map[store.Topic][]*mailbox[[]byte]),
 		serves:   make(map[store.Topic]*servers),
 		beats:    make(map[store.NodeID]*beat),
 		watchers: make(map[*mailbox[change]]struct{}),
+		curious:  make(map[*mailbox[struct{}]]store.Bucket),
 	}
+	c.logs.cluster, c.outbox.cluster = c, c
+	return c
 }
 
 // FailNextAppend makes one of the next Appends that would succeed fail, whichever node calls it. Several calls queue.
 func (c *Cluster) FailNextAppend(f Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.faults = append(c.faults, f)
+	c.logs.faults = append(c.logs.faults, f)
 }
 
-// nextFault takes the next injected fault, 0 for none. Call with mu held.
-func (c *Cluster) nextFault() Fault {
-	if len(c.faults) == 0 {
-		return 0
-	}
-	f := c.faults[0]
-	c.faults = c.faults[1:]
-	return f
+// FailNextOutboxAppend is FailNextAppend for the outbox.
+func (c *Cluster) FailNextOutboxAppend(f Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.outbox.faults = append(c.outbox.faults, f)
 }
 
 // topic keeps the fields that name a topic of its kind, so that equal addresses are equal keys.

@@ -8,26 +8,41 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 )
 
+// journal is a node's access to the logs of one kind.
+type journal struct {
+	node *Node
+	logs *logs
+}
+
+// logs are all rooms' logs of one kind: the rooms' own, or the outbox.
+type logs struct {
+	cluster *Cluster      // whose lock guards what follows
+	maxAge  time.Duration // 0: entries do not end by age
+	entries map[store.Key][]store.Entry
+	faults  []Fault
+}
+
 // Append implements [store.Log].
-func (n *Node) Append(ctx context.Context, key store.Key, data []byte, last uint64) (uint64, error) {
+func (j *journal) Append(ctx context.Context, key store.Key, data []byte, last uint64) (uint64, error) {
 	if len(data) > store.MaxPayload {
 		return 0, store.ErrTooLarge
 	}
-	if err := n.enter(ctx); err != nil {
+	if err := j.node.enter(ctx); err != nil {
 		return 0, err
 	}
-	rev, err := n.cluster.append(key, data, last)
+	rev, err := j.logs.append(key, data, last)
 	// Stored or not, a node that was paused or killed meanwhile hears of it later or never.
-	if !n.pass(nil) {
+	if !j.node.pass(nil) {
 		return 0, store.ErrClosed
 	}
 	return rev, err
 }
 
-func (c *Cluster) append(key store.Key, data []byte, last uint64) (uint64, error) {
+func (l *logs) append(key store.Key, data []byte, last uint64) (uint64, error) {
+	c := l.cluster
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	log := c.logs[key]
+	log := l.of(key)
 	var newest uint64
 	if len(log) > 0 {
 		newest = log[len(log)-1].Rev
@@ -35,12 +50,12 @@ func (c *Cluster) append(key store.Key, data []byte, last uint64) (uint64, error
 	if newest != last {
 		return 0, store.ErrConflict
 	}
-	fault := c.nextFault()
+	fault := l.nextFault()
 	if fault == Before {
 		return 0, ErrInjected
 	}
 	c.rev++
-	c.logs[key] = append(log, store.Entry{Data: slices.Clone(data), Rev: c.rev, Time: time.Now()})
+	l.entries[key] = append(log, store.Entry{Data: slices.Clone(data), Rev: c.rev, Time: time.Now()})
 	if fault == After {
 		return 0, ErrInjected
 	}
@@ -48,13 +63,13 @@ func (c *Cluster) append(key store.Key, data []byte, last uint64) (uint64, error
 }
 
 // Last implements [store.Log].
-func (n *Node) Last(ctx context.Context, key store.Key) (store.Entry, error) {
-	if err := n.enter(ctx); err != nil {
+func (j *journal) Last(ctx context.Context, key store.Key) (store.Entry, error) {
+	if err := j.node.enter(ctx); err != nil {
 		return store.Entry{}, err
 	}
-	n.cluster.mu.Lock()
-	defer n.cluster.mu.Unlock()
-	log := n.cluster.logs[key]
+	j.logs.cluster.mu.Lock()
+	defer j.logs.cluster.mu.Unlock()
+	log := j.logs.of(key)
 	if len(log) == 0 {
 		return store.Entry{}, store.ErrNotFound
 	}
@@ -62,14 +77,14 @@ func (n *Node) Last(ctx context.Context, key store.Key) (store.Entry, error) {
 }
 
 // Since implements [store.Log].
-func (n *Node) Since(ctx context.Context, key store.Key, t time.Time) ([]store.Entry, error) {
-	if err := n.enter(ctx); err != nil {
+func (j *journal) Since(ctx context.Context, key store.Key, t time.Time) ([]store.Entry, error) {
+	if err := j.node.enter(ctx); err != nil {
 		return nil, err
 	}
-	n.cluster.mu.Lock()
-	defer n.cluster.mu.Unlock()
+	j.logs.cluster.mu.Lock()
+	defer j.logs.cluster.mu.Unlock()
 	var out []store.Entry
-	for _, e := range n.cluster.logs[key] {
+	for _, e := range j.logs.of(key) {
 		if !e.Time.Before(t) {
 			out = append(out, clone(e))
 		}
@@ -78,51 +93,76 @@ func (n *Node) Since(ctx context.Context, key store.Key, t time.Time) ([]store.E
 }
 
 // Rooms implements [store.Log].
-func (n *Node) Rooms(ctx context.Context) ([]store.Key, error) {
-	if err := n.enter(ctx); err != nil {
+func (j *journal) Rooms(ctx context.Context) ([]store.Key, error) {
+	if err := j.node.enter(ctx); err != nil {
 		return nil, err
 	}
-	n.cluster.mu.Lock()
-	defer n.cluster.mu.Unlock()
-	keys := make([]store.Key, 0, len(n.cluster.logs))
-	for k := range n.cluster.logs {
-		keys = append(keys, k)
+	j.logs.cluster.mu.Lock()
+	defer j.logs.cluster.mu.Unlock()
+	keys := make([]store.Key, 0, len(j.logs.entries))
+	for k := range j.logs.entries {
+		if len(j.logs.of(k)) > 0 {
+			keys = append(keys, k)
+		}
 	}
 	return keys, nil
 }
 
 // Trim implements [store.Log].
-func (n *Node) Trim(ctx context.Context, key store.Key, before uint64) error {
-	if err := n.enter(ctx); err != nil {
+func (j *journal) Trim(ctx context.Context, key store.Key, before uint64) error {
+	if err := j.node.enter(ctx); err != nil {
 		return err
 	}
-	n.cluster.mu.Lock()
-	defer n.cluster.mu.Unlock()
-	if log := n.cluster.logs[key]; len(log) > 0 {
-		n.cluster.drop(key, min(before, log[len(log)-1].Rev))
+	j.logs.cluster.mu.Lock()
+	defer j.logs.cluster.mu.Unlock()
+	if log := j.logs.of(key); len(log) > 0 {
+		j.logs.drop(key, min(before, log[len(log)-1].Rev))
 	}
 	return nil
 }
 
 // Remove implements [store.Log].
-func (n *Node) Remove(ctx context.Context, key store.Key, last uint64) error {
-	if err := n.enter(ctx); err != nil {
+func (j *journal) Remove(ctx context.Context, key store.Key, last uint64) error {
+	if err := j.node.enter(ctx); err != nil {
 		return err
 	}
-	n.cluster.mu.Lock()
-	defer n.cluster.mu.Unlock()
-	n.cluster.drop(key, last+1)
+	j.logs.cluster.mu.Lock()
+	defer j.logs.cluster.mu.Unlock()
+	j.logs.drop(key, last+1)
 	return nil
 }
 
+// of returns a room's entries that have not ended by age. Call with mu held.
+func (l *logs) of(key store.Key) []store.Entry {
+	log := l.entries[key]
+	if l.maxAge == 0 {
+		return log
+	}
+	old := time.Now().Add(-l.maxAge)
+	for len(log) > 0 && !log[0].Time.After(old) {
+		log = log[1:]
+	}
+	return log
+}
+
 // drop forgets the entries below before. Call with mu held.
-func (c *Cluster) drop(key store.Key, before uint64) {
-	log := slices.DeleteFunc(c.logs[key], func(e store.Entry) bool { return e.Rev < before })
+func (l *logs) drop(key store.Key, before uint64) {
+	log := slices.DeleteFunc(l.of(key), func(e store.Entry) bool { return e.Rev < before })
 	if len(log) == 0 {
-		delete(c.logs, key)
+		delete(l.entries, key)
 		return
 	}
-	c.logs[key] = log
+	l.entries[key] = log
+}
+
+// nextFault takes the next injected fault, 0 for none. Call with mu held.
+func (l *logs) nextFault() Fault {
+	if len(l.faults) == 0 {
+		return 0
+	}
+	f := l.faults[0]
+	l.faults = l.faults[1:]
+	return f
 }
 
 func clone(e store.Entry) store.Entry {

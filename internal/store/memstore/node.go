@@ -10,9 +10,10 @@ import (
 
 // Node is one node's access to a cluster. Make one with [Cluster.Node].
 type Node struct {
-	cluster *Cluster
-	end     chan struct{} // closed by Close and Kill
-	wg      sync.WaitGroup
+	*journal // the rooms' logs
+	cluster  *Cluster
+	end      chan struct{} // closed by Close and Kill
+	wg       sync.WaitGroup
 
 	// Guarded by the cluster's lock.
 	closed  bool
@@ -27,11 +28,16 @@ var _ store.Store = (*Node)(nil)
 func (c *Cluster) Node() *Node {
 	running := make(chan struct{})
 	close(running)
-	return &Node{
+	n := &Node{
 		cluster: c, end: make(chan struct{}), running: running,
 		boxes: make(map[any]func()), onLost: make(map[*mailbox[struct{}]]struct{}),
 	}
+	n.journal = &journal{node: n, logs: &c.logs}
+	return n
 }
+
+// Outbox implements [store.Store].
+func (n *Node) Outbox() store.Log { return &journal{node: n, logs: &n.cluster.outbox} }
 
 // HeartbeatTTL is [store.HeartbeatTTL].
 func (n *Node) HeartbeatTTL() time.Duration { return store.HeartbeatTTL }

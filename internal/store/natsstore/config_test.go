@@ -75,7 +75,7 @@ func TestLogSubjectsAreParsedBack(t *testing.T) {
 	s := subjects{"voiceroom"}
 	for _, room := range []string{"", "*", ">", "a.b", " ", "r"} {
 		k := store.Key{App: 4294967295, Room: signaling.RoomID(room)}
-		got, ok := s.parseLog(s.log(k))
+		got, ok := s.logs().parse(s.logs().of(k))
 		assert.True(t, ok)
 		assert.Equal(t, k, got)
 	}
@@ -83,7 +83,26 @@ func TestLogSubjectsAreParsedBack(t *testing.T) {
 		"voiceroom.log", "voiceroom.log.1", "voiceroom.log.01.YQ", "voiceroom.log.4294967296.YQ", "other.log.1.YQ",
 		"voiceroom.log.1.YQ.x", "voiceroom.log.-1.YQ", "voiceroom.log.1.YR",
 	} {
-		_, ok := s.parseLog(bad)
+		_, ok := s.logs().parse(bad)
+		assert.False(t, ok, bad)
+	}
+}
+
+func TestValueSubjectsAreParsedBack(t *testing.T) {
+	s := subjects{"voiceroom"}
+	for _, id := range []string{"", "*", ">", "a.b", " ", "r", "\x00"} {
+		for _, sub := range []string{"", "*", "r"} {
+			k := store.ValueKey{Bucket: store.BucketBan, App: 4294967295, ID: id, Sub: sub}
+			got, ok := s.parseValue(s.value(k))
+			assert.True(t, ok)
+			assert.Equal(t, k, got)
+		}
+	}
+	for _, bad := range []string{
+		"voiceroom.val", "voiceroom.val.YmFu.1.YQ", "voiceroom.val.YmFu.01.YQ._", "voiceroom.val.YmFu.4294967296.YQ._",
+		"other.val.YmFu.1.YQ._", "voiceroom.val.YmFu.1.YQ._.x", "voiceroom.val.YmFu.1.YR._",
+	} {
+		_, ok := s.parseValue(bad)
 		assert.False(t, ok, bad)
 	}
 }

@@ -12,16 +12,23 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 )
 
+// journal is one kind of logs: the rooms' own, or the outbox.
+type journal struct {
+	store  *Store
+	names  logSubjects
+	stream jetstream.Stream
+}
+
 // Append implements [store.Log]. A ctx without a deadline waits 5 s for the acknowledgement.
-func (s *Store) Append(ctx context.Context, key store.Key, data []byte, last uint64) (uint64, error) {
+func (j *journal) Append(ctx context.Context, key store.Key, data []byte, last uint64) (uint64, error) {
 	if len(data) > store.MaxPayload {
 		return 0, store.ErrTooLarge
 	}
-	if s.closing.Load() {
+	if j.store.closing.Load() {
 		return 0, store.ErrClosed
 	}
-	ack, err := s.js.PublishMsg(ctx, &nats.Msg{Subject: s.sub.log(key), Data: data},
-		jetstream.WithExpectStream(s.sub.logStream()),
+	ack, err := j.store.js.PublishMsg(ctx, &nats.Msg{Subject: j.names.of(key), Data: data},
+		jetstream.WithExpectStream(j.names.stream()),
 		jetstream.WithExpectLastSequencePerSubject(last),
 		// A second try after a lost acknowledgement would look like a conflict: only the caller can tell them apart.
 		jetstream.WithRetryAttempts(0))
@@ -29,7 +36,7 @@ func (s *Store) Append(ctx context.Context, key store.Key, data []byte, last uin
 		if isConflict(err) {
 			return 0, store.ErrConflict
 		}
-		return 0, s.wrap("append", err)
+		return 0, j.store.wrap("append", err)
 	}
 	return ack.Sequence, nil
 }
@@ -50,16 +57,16 @@ func isConflict(err error) bool {
 }
 
 // Last implements [store.Log]: the stream's leader answers.
-func (s *Store) Last(ctx context.Context, key store.Key) (store.Entry, error) {
-	if s.closing.Load() {
+func (j *journal) Last(ctx context.Context, key store.Key) (store.Entry, error) {
+	if j.store.closing.Load() {
 		return store.Entry{}, store.ErrClosed
 	}
-	m, err := s.logs.GetLastMsgForSubject(ctx, s.sub.log(key))
+	m, err := j.stream.GetLastMsgForSubject(ctx, j.names.of(key))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return store.Entry{}, store.ErrNotFound
 	}
 	if err != nil {
-		return store.Entry{}, s.wrap("last", err)
+		return store.Entry{}, j.store.wrap("last", err)
 	}
 	return store.Entry{Data: m.Data, Rev: m.Sequence, Time: m.Time}, nil
 }
@@ -69,8 +76,8 @@ const sinceBatch = 256
 
 // Since implements [store.Log]. A consumer reads the log up to the entry that is the newest when Since begins: the
 // server that has the consumer may lag behind the leader, so what the consumer calls its end proves nothing.
-func (s *Store) Since(ctx context.Context, key store.Key, t time.Time) ([]store.Entry, error) {
-	newest, err := s.Last(ctx, key)
+func (j *journal) Since(ctx context.Context, key store.Key, t time.Time) ([]store.Entry, error) {
+	newest, err := j.Last(ctx, key)
 	if errors.Is(err, store.ErrNotFound) || err == nil && newest.Time.Before(t) {
 		return nil, nil
 	}
@@ -78,7 +85,7 @@ func (s *Store) Since(ctx context.Context, key store.Key, t time.Time) ([]store.
 		return nil, err
 	}
 	cfg := jetstream.ConsumerConfig{
-		FilterSubject:     s.sub.log(key),
+		FilterSubject:     j.names.of(key),
 		DeliverPolicy:     jetstream.DeliverAllPolicy,
 		AckPolicy:         jetstream.AckNonePolicy,
 		MemoryStorage:     true,
@@ -88,24 +95,24 @@ func (s *Store) Since(ctx context.Context, key store.Key, t time.Time) ([]store.
 	if !t.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &t
 	}
-	c, err := s.logs.CreateConsumer(ctx, cfg)
+	c, err := j.stream.CreateConsumer(ctx, cfg)
 	if err != nil {
-		return nil, s.wrap("since", err)
+		return nil, j.store.wrap("since", err)
 	}
 	defer func() { // also when ctx has ended
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = s.logs.DeleteConsumer(ctx, c.CachedInfo().Name)
+		_ = j.stream.DeleteConsumer(ctx, c.CachedInfo().Name)
 	}()
-	out, err := s.readTo(ctx, c, key, newest.Rev)
-	return out, s.wrap("since", err)
+	out, err := j.readTo(ctx, c, key, newest.Rev)
+	return out, j.store.wrap("since", err)
 }
 
 // consumerPause lies between two questions to a consumer that is just being made.
 const consumerPause = 10 * time.Millisecond
 
 // readTo reads all of c's entries until it has seen revision rev, or rev is gone.
-func (s *Store) readTo(ctx context.Context, c jetstream.Consumer, key store.Key, rev uint64) ([]store.Entry, error) {
+func (j *journal) readTo(ctx context.Context, c jetstream.Consumer, key store.Key, rev uint64) ([]store.Entry, error) {
 	var out []store.Entry
 	for {
 		var done bool
@@ -123,7 +130,7 @@ func (s *Store) readTo(ctx context.Context, c jetstream.Consumer, key store.Key,
 			return nil, err
 		}
 		// Removed meanwhile? Then rev never comes.
-		if now, err := s.Last(ctx, key); errors.Is(err, store.ErrNotFound) || err == nil && now.Rev > rev {
+		if now, err := j.Last(ctx, key); errors.Is(err, store.ErrNotFound) || err == nil && now.Rev > rev {
 			return out, nil
 		}
 	}
@@ -157,17 +164,17 @@ func fetch(ctx context.Context, c jetstream.Consumer, out []store.Entry, rev uin
 }
 
 // Rooms implements [store.Log].
-func (s *Store) Rooms(ctx context.Context) ([]store.Key, error) {
-	if s.closing.Load() {
+func (j *journal) Rooms(ctx context.Context) ([]store.Key, error) {
+	if j.store.closing.Load() {
 		return nil, store.ErrClosed
 	}
-	info, err := s.logs.Info(ctx, jetstream.WithSubjectFilter(s.sub.logs()))
+	info, err := j.stream.Info(ctx, jetstream.WithSubjectFilter(j.names.all()))
 	if err != nil {
-		return nil, s.wrap("rooms", err)
+		return nil, j.store.wrap("rooms", err)
 	}
 	keys := make([]store.Key, 0, len(info.State.Subjects))
 	for subject := range info.State.Subjects {
-		k, ok := s.sub.parseLog(subject)
+		k, ok := j.names.parse(subject)
 		if !ok {
 			return nil, fmt.Errorf("natsstore: rooms: subject %q is not ours", subject)
 		}
@@ -177,29 +184,29 @@ func (s *Store) Rooms(ctx context.Context) ([]store.Key, error) {
 }
 
 // Trim implements [store.Log].
-func (s *Store) Trim(ctx context.Context, key store.Key, before uint64) error {
-	newest, err := s.Last(ctx, key) // an entry appended after this only makes it safer
+func (j *journal) Trim(ctx context.Context, key store.Key, before uint64) error {
+	newest, err := j.Last(ctx, key) // an entry appended after this only makes it safer
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return s.purge(ctx, "trim", key, min(before, newest.Rev))
+	return j.purge(ctx, "trim", key, min(before, newest.Rev))
 }
 
 // Remove implements [store.Log].
-func (s *Store) Remove(ctx context.Context, key store.Key, last uint64) error {
-	return s.purge(ctx, "remove", key, last+1)
+func (j *journal) Remove(ctx context.Context, key store.Key, last uint64) error {
+	return j.purge(ctx, "remove", key, last+1)
 }
 
 // purge forgets the entries below before.
-func (s *Store) purge(ctx context.Context, op string, key store.Key, before uint64) error {
-	if s.closing.Load() {
+func (j *journal) purge(ctx context.Context, op string, key store.Key, before uint64) error {
+	if j.store.closing.Load() {
 		return store.ErrClosed
 	}
 	if before <= 1 {
 		return nil // revisions begin with 1, and to the server 0 means all
 	}
-	return s.wrap(op, s.logs.Purge(ctx, jetstream.WithPurgeSubject(s.sub.log(key)), jetstream.WithPurgeSequence(before)))
+	return j.store.wrap(op, j.stream.Purge(ctx, jetstream.WithPurgeSubject(j.names.of(key)), jetstream.WithPurgeSequence(before)))
 }

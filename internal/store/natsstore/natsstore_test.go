@@ -55,6 +55,11 @@ func TestEverythingIsThereAfterARestart(t *testing.T) {
 		require.NoError(t, err)
 		last = rev
 	}
+	account := store.ValueKey{Bucket: store.BucketAccount, App: 1, ID: "ann"}
+	value, err := s.Put(ctx, account, []byte("known"), 0)
+	require.NoError(t, err)
+	told, err := s.Outbox().Append(ctx, room, []byte("told"), 0)
+	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
 	s = open(t, natsstore.Config{Dir: dir})
@@ -69,6 +74,13 @@ func TestEverythingIsThereAfterARestart(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrConflict, "the fence survives")
 	_, err = s.Append(ctx, room, nil, last)
 	require.NoError(t, err)
+	v, err := s.Get(ctx, account)
+	require.NoError(t, err)
+	assert.Equal(t, value, v.Rev)
+	assert.Equal(t, "known", string(v.Data))
+	e, err = s.Outbox().Last(ctx, room)
+	require.NoError(t, err)
+	assert.Equal(t, told, e.Rev)
 }
 
 // TestCopyOfARunningFolderHasWhatWasAcknowledged copies the files while the server writes, as a crash would leave

@@ -19,13 +19,16 @@ import (
 
 // Store is a [store.Store] on NATS. Make one with [Open].
 type Store struct {
-	cfg  Config
-	sub  subjects
-	log  *slog.Logger
-	srv  *embedded // nil for an existing cluster
-	nc   *nats.Conn
-	js   jetstream.JetStream
-	logs jetstream.Stream
+	cfg Config
+	sub subjects
+	log *slog.Logger
+	srv *embedded // nil for an existing cluster
+	nc  *nats.Conn
+	js  jetstream.JetStream
+
+	*journal // the rooms' logs
+	outbox   *journal
+	values   jetstream.Stream
 
 	closing   atomic.Bool
 	closeOnce sync.Once
@@ -145,14 +148,28 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.checkJetStream(ctx); err != nil {
 		return err
 	}
-	logs, err := s.ensurePatiently(ctx, s.logConfig())
+	for _, j := range []struct {
+		into  **journal
+		names logSubjects
+		cfg   jetstream.StreamConfig
+	}{{&s.journal, s.sub.logs(), s.logConfig()}, {&s.outbox, s.sub.outbox(), s.outboxConfig()}} {
+		stream, err := s.ensurePatiently(ctx, j.cfg)
+		if err != nil {
+			return err
+		}
+		*j.into = &journal{store: s, names: j.names, stream: stream}
+	}
+	values, err := s.ensurePatiently(ctx, s.valuesConfig())
 	if err != nil {
 		return err
 	}
-	s.logs = logs
+	s.values = values
 	_, err = s.ensurePatiently(ctx, s.beatsConfig())
 	return err
 }
+
+// Outbox implements [store.Store].
+func (s *Store) Outbox() store.Log { return s.outbox }
 
 // checkBus asks itself a question: permissions that are missing do not show otherwise.
 func (s *Store) checkBus(ctx context.Context) error {

@@ -14,16 +14,37 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 )
 
-// logConfig has no limit on purpose: a limit would silently drop what the copier of callbacks has not read.
+// logConfig has no limit on purpose: a limit would silently drop what is not in the outbox yet.
 func (s *Store) logConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:        s.sub.logStream(),
+		Name:        s.sub.logs().stream(),
 		Description: "OpenVoiceRoom: one subject per room",
-		Subjects:    []string{s.sub.logs()},
+		Subjects:    []string{s.sub.logs().all()},
 		Storage:     jetstream.FileStorage,
 		Replicas:    s.cfg.Replicas,
 		Discard:     jetstream.DiscardNew,
 		AllowDirect: false, // a direct get may be answered by a replica that lags: reads decide who owns a room
+	}
+}
+
+// outboxConfig is that of the logs, but for the entries' end.
+func (s *Store) outboxConfig() jetstream.StreamConfig {
+	c := s.logConfig()
+	c.Name, c.Subjects = s.sub.outbox().stream(), []string{s.sub.outbox().all()}
+	c.Description = "OpenVoiceRoom: what the apps' servers are told, one subject per room"
+	c.MaxAge = store.OutboxAge
+	return c
+}
+
+func (s *Store) valuesConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              s.sub.valuesStream(),
+		Description:       "OpenVoiceRoom: accounts, settings, bans; one subject per value",
+		Subjects:          []string{s.sub.values()},
+		Storage:           jetstream.FileStorage,
+		Replicas:          s.cfg.Replicas,
+		MaxMsgsPerSubject: 1,
+		Discard:           jetstream.DiscardNew,
 	}
 }
 

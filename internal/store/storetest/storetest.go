@@ -3,6 +3,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) [2]store.Store) {
 
 // Cases lists the contract, for those who run each case in a testing/synctest bubble.
 func Cases() []Case {
-	return append(append(logCases(), busCases()...), nodeCases()...)
+	return slices.Concat(logCases(), outboxCases(), valueCases(), busCases(), nodeCases())
 }
 
 // patience bounds every wait for something that must come.
