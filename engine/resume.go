@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +21,25 @@ func (e *Engine) loginParams(ctx context.Context) (signaling.LoginParams, error)
 	return signaling.LoginParams{
 		SDKAppID: e.cfg.SDKAppID, UserID: e.cfg.UserID, UserSig: sig,
 		UserName: self.UserName, AvatarURL: self.AvatarURL, Client: "openvoiceroom-go",
+		Platform: platform(runtime.GOOS),
 	}, err
+}
+
+// platform is what the documents call an operating system.
+func platform(goos string) signaling.Platform {
+	switch goos {
+	case "windows":
+		return signaling.PlatformWindows
+	case "darwin":
+		return signaling.PlatformMac
+	case "ios":
+		return signaling.PlatformIOS
+	case "android":
+		return signaling.PlatformAndroid
+	case "js":
+		return signaling.PlatformWeb
+	}
+	return signaling.PlatformUnknown
 }
 
 func (e *Engine) allRooms() []*Room {

@@ -69,7 +69,7 @@ func messages() []message {
 	return []message{
 		{signaling.MethodLogin, "call", signaling.LoginParams{
 			SDKAppID: 1400000001, UserID: "vince", UserSig: "eJw...", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
-			Client: "go/1.0.0", Resume: &signaling.Resume{SessionID: "s-1", Versions: map[signaling.RoomID]uint64{room.RoomID: 11}},
+			Client: "go/1.0.0", Platform: signaling.PlatformMac, Resume: &signaling.Resume{SessionID: "s-1", Versions: map[signaling.RoomID]uint64{room.RoomID: 11}},
 		}},
 		{signaling.MethodLogin, "result", signaling.LoginResult{
 			SessionID: "s-2", Resumed: true, Rooms: []signaling.RoomID{room.RoomID}, GraceMS: 30000, PingMS: 15000, ExpiresAt: 1767312000000, ServerTime: 1767225600000,

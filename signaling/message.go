@@ -55,13 +55,14 @@ type Empty struct{}
 
 // LoginParams is the first message of a connection. The UserSig travels here and never in a URL.
 type LoginParams struct {
-	SDKAppID  AppID   `json:"sdkAppId"`
-	UserID    UserID  `json:"userId"`
-	UserSig   string  `json:"userSig"`
-	UserName  string  `json:"userName,omitempty"`  // at most 100 bytes
-	AvatarURL string  `json:"avatarUrl,omitempty"` // at most 200 bytes
-	Client    string  `json:"client,omitempty"`    // the SDK and its version, for the server's log
-	Resume    *Resume `json:"resume,omitempty"`
+	SDKAppID  AppID    `json:"sdkAppId"`
+	UserID    UserID   `json:"userId"`
+	UserSig   string   `json:"userSig"`
+	UserName  string   `json:"userName,omitempty"`  // at most 100 bytes
+	AvatarURL string   `json:"avatarUrl,omitempty"` // at most 200 bytes
+	Client    string   `json:"client,omitempty"`    // the SDK and its version, for the server's log
+	Platform  Platform `json:"platform,omitempty"`  // what the client runs on, for the app's server
+	Resume    *Resume  `json:"resume,omitempty"`
 }
 
 // Resume asks to go on with an earlier session after a broken connection.

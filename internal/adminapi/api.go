@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -99,6 +100,25 @@ func New(cfg Config) *API {
 type caller struct {
 	app  signaling.AppID
 	user signaling.UserID
+	ip   string
+}
+
+// command is one that the caller has decided in the name of by.
+func (c caller) command(by signaling.UserID, action room.Action) room.Command {
+	return room.Command{
+		ID: rand.Text(), By: signaling.UserInfo{UserID: by}, App: true, Action: action,
+		Origin: room.Origin{Operator: c.user, IP: c.ip, Platform: signaling.PlatformRESTAPI},
+	}
+}
+
+// ClientIP returns the address that a request comes from. Headers in which a proxy may have written another are not
+// read: anybody could.
+func ClientIP(r *http.Request) string {
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return "" // no network that has addresses
+	}
+	return addr.Addr().Unmap().WithZone("").String()
 }
 
 // answer is what every call gets (documents, "REST API: answers").
@@ -172,6 +192,7 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result 
 	if err != nil {
 		return name, nil, err
 	}
+	who.ip = ClientIP(r)
 	if err := a.limits.allow(who.app, path, cmd.rate); err != nil {
 		return name, nil, err
 	}
@@ -210,9 +231,7 @@ func (a *API) do(ctx context.Context, who caller, id signaling.RoomID, action ro
 	if err := id.Valid(); err != nil { // before it becomes a key
 		return err
 	}
-	return a.cfg.Rooms.Do(ctx, who.app, id, room.Command{
-		ID: rand.Text(), By: signaling.UserInfo{UserID: who.user}, App: true, Action: action,
-	})
+	return a.cfg.Rooms.Do(ctx, who.app, id, who.command(who.user, action))
 }
 
 func (a *API) look(ctx context.Context, who caller, id signaling.RoomID) (Room, error) {

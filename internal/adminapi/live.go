@@ -2,7 +2,6 @@ package adminapi
 
 import (
 	"context"
-	"crypto/rand"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -109,9 +108,7 @@ func (a *API) createRoom(ctx context.Context, who caller, p createParams) (any, 
 		return nil, err
 	}
 	// Under which name the others know the owner is known when the owner comes in.
-	err = a.cfg.Rooms.Create(ctx, who.app, room.Command{
-		ID: rand.Text(), By: signaling.UserInfo{UserID: owner}, App: true, Action: create,
-	})
+	err = a.cfg.Rooms.Create(ctx, who.app, who.command(owner, create))
 	return created(r.RoomID), err
 }
 

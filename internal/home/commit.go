@@ -36,7 +36,7 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	}
 	e := Entry{
 		Version: h.entry.Version + 1, Epoch: h.entry.Epoch, Home: h.node.cfg.ID, At: now.UnixMilli(),
-		Done: t.done, Events: t.events, State: t.state, Members: len(h.present),
+		Done: t.done, Events: t.events, State: t.state, Members: len(h.present), Tell: h.wanted(),
 	}
 	h.pending, h.pendingSize, h.flushAt = nil, 0, time.Time{}
 	data, err := json.Marshal(e)

@@ -212,6 +212,9 @@ func (h *home) apply(t *turn, cmd room.Command) (Outcome, error) {
 	if len(events) > 0 {
 		out.Version = h.entry.Version + 1
 		t.state, t.changed = next, true
+		if h.wanted() {
+			because(events, cmd)
+		}
 		t.events = append(t.events, events...)
 		for _, e := range events {
 			t.size += size(e)

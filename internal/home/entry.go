@@ -22,6 +22,10 @@ type Entry struct {
 	State   room.State   `json:"state"`   // after the events
 	Members int          `json:"members"` // how many are present
 
+	// Tell says that the app wanted to be told when this was decided: only then do events have causes, and only such an
+	// entry goes into the room's outbox.
+	Tell bool `json:"tell,omitempty"`
+
 	// Of the answer to Enter alone: Sessions are those by which the user is present who has just entered; Gathering says that
 	// the home is new, so that there may be more.
 	Sessions  []string `json:"sessions,omitempty"`
@@ -54,7 +58,7 @@ func decodeEntry(b []byte) (Entry, error) {
 		return e, fmt.Errorf("home: unreadable log entry: %w", err)
 	}
 	// A newer node's log may hold events that are unknown here.
-	e.Events = slices.DeleteFunc(e.Events, func(e room.Event) bool { return e.Event == nil })
+	e.Events = slices.DeleteFunc(e.Events, func(e room.Event) bool { return e.Event == nil && e.Heartbeat == nil })
 	return e, nil
 }
 

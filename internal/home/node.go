@@ -28,6 +28,9 @@ type Config struct {
 	// Members returns whom this node has in a room: those included for whom Enter is about to be called, and those
 	// left out for whom Exit is. It is called from any goroutine and must not call back.
 	Members func(store.Key) []Member
+
+	Outbox Outbox          // what apps' servers are told; nil: nothing
+	Told   func(store.Key) // is called after a room's outbox has got an entry, and must not block; may be nil
 }
 
 func (c Config) withDefaults() Config {

@@ -70,6 +70,10 @@ func (n *Node) create(ctx context.Context, key store.Key, cmd room.Command) (Ent
 	}
 	e := Entry{
 		Version: old.Version + 1, Epoch: old.Epoch + 1, Home: n.cfg.ID, At: now.UnixMilli(), Events: events, State: state,
+		Tell: n.wants(key.App),
+	}
+	if e.Tell {
+		because(events, cmd)
 	}
 	if cmd.ID != "" {
 		e.Done = []Done{{ID: doneKey(cmd), Outcome: Outcome{Version: e.Version}}}
@@ -246,7 +250,7 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 	now := time.Now()
 	e := old
 	e.Version, e.Epoch, e.Home, e.At = old.Version+1, old.Epoch+1, n.cfg.ID, now.UnixMilli()
-	e.Done, e.Events = nil, nil
+	e.Done, e.Events, e.Tell = nil, nil, n.wants(key.App)
 	recent, err := n.store.Since(ctx, key, now.Add(-rememberDone))
 	if err != nil {
 		return Entry{}, err

@@ -18,6 +18,8 @@ type Command struct {
 	// App says that By speaks for the app, as one of its administrators does from the app's own server. It need not be
 	// in the room, and may do what the owner may, to the owner too. The node that takes such calls vouches for it.
 	App bool `json:"app,omitempty"`
+
+	Origin Origin `json:"origin,omitzero"`
 }
 
 // Action is what a command does. The concrete types are in this file.
@@ -180,11 +182,12 @@ func (c Command) Name() string {
 }
 
 type wireCommand struct {
-	ID   string             `json:"id"`
-	By   signaling.UserInfo `json:"by"`
-	App  bool               `json:"app,omitempty"`
-	Type string             `json:"type"`
-	Data json.RawMessage    `json:"data,omitempty"`
+	ID     string             `json:"id"`
+	By     signaling.UserInfo `json:"by"`
+	App    bool               `json:"app,omitempty"`
+	Origin Origin             `json:"origin,omitzero"`
+	Type   string             `json:"type"`
+	Data   json.RawMessage    `json:"data,omitempty"`
 }
 
 // MarshalJSON encodes the command with its action's type: commands travel between nodes.
@@ -193,7 +196,7 @@ func (c Command) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(wireCommand{ID: c.ID, By: c.By, App: c.App, Type: c.Name(), Data: data})
+	return json.Marshal(wireCommand{ID: c.ID, By: c.By, App: c.App, Origin: c.Origin, Type: c.Name(), Data: data})
 }
 
 // UnmarshalJSON decodes a command; an action that this node does not know is an error.
@@ -202,7 +205,7 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
-	c.ID, c.By, c.App = w.ID, w.By, w.App
+	c.ID, c.By, c.App, c.Origin = w.ID, w.By, w.App, w.Origin
 	switch w.Type {
 	case "create":
 		return decodeAction[Create](c, w.Data)
@@ -263,33 +266,45 @@ func decodeAction[A Action](c *Command, data json.RawMessage) error {
 	return nil
 }
 
-// Event is something that happened, and whom it concerns: everybody in the room when To is nil.
+// Event is something that happened, and whom it concerns: everybody in the room when To is nil. Heartbeat or Event is set;
+// clients are told of Event alone.
 type Event struct {
-	To    []signaling.UserID
-	Event signaling.Event
+	To        []signaling.UserID
+	Event     signaling.Event
+	Heartbeat *Heartbeat
+	Cause     *Cause // nil where the app does not want to know, or nobody did it
 }
 
 type wireEvent struct {
-	To    []signaling.UserID `json:"to,omitempty"`
-	Event json.RawMessage    `json:"event"`
+	To        []signaling.UserID `json:"to,omitempty"`
+	Event     json.RawMessage    `json:"event,omitempty"`
+	Heartbeat *Heartbeat         `json:"heartbeat,omitempty"`
+	Cause     *Cause             `json:"cause,omitempty"`
 }
 
 // MarshalJSON implements [json.Marshaler]; events are in the room's log.
 func (e Event) MarshalJSON() ([]byte, error) {
-	raw, err := signaling.MarshalEvent(e.Event)
-	if err != nil {
-		return nil, err
+	w := wireEvent{To: e.To, Heartbeat: e.Heartbeat, Cause: e.Cause}
+	if e.Event != nil {
+		var err error
+		if w.Event, err = signaling.MarshalEvent(e.Event); err != nil {
+			return nil, err
+		}
 	}
-	return json.Marshal(wireEvent{To: e.To, Event: raw})
+	return json.Marshal(w)
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. Of a newer node's event that is unknown here, Event is nil.
+// UnmarshalJSON implements [json.Unmarshaler]. Of a newer node's event that is unknown here, Event and Heartbeat are nil.
 func (e *Event) UnmarshalJSON(b []byte) error {
 	var w wireEvent
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
-	ev, err := signaling.UnmarshalEvent(w.Event)
-	e.To, e.Event = w.To, ev
+	*e = Event{To: w.To, Heartbeat: w.Heartbeat, Cause: w.Cause}
+	if len(w.Event) == 0 {
+		return nil
+	}
+	var err error
+	e.Event, err = signaling.UnmarshalEvent(w.Event)
 	return err
 }

@@ -84,7 +84,7 @@ func (ses *session) createRoom(ctx context.Context, p signaling.CreateRoomParams
 		return signaling.CreateRoomResult{}, err
 	}
 	key := store.Key{App: ses.app, Room: p.Room.RoomID}
-	out, err := ses.srv.node.Create(ctx, key, room.Command{ID: id, By: ses.user, Action: room.Create{Info: p.Room}})
+	out, err := ses.srv.node.Create(ctx, key, room.Command{ID: id, By: ses.user, Origin: ses.origin, Action: room.Create{Info: p.Room}})
 	return signaling.CreateRoomResult{Room: out.State.Info}, err
 }
 
@@ -263,7 +263,7 @@ func (ses *session) decide(ctx context.Context, id signaling.RoomID, command str
 	if command, err = commandID(command); err != nil {
 		return home.Outcome{}, err
 	}
-	out, err := ses.srv.node.Do(ctx, m.replica.key, room.Command{ID: command, By: ses.user, Action: a})
+	out, err := ses.srv.node.Do(ctx, m.replica.key, room.Command{ID: command, By: ses.user, Origin: ses.origin, Action: a})
 	if err != nil {
 		return out, err
 	}

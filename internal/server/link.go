@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -32,6 +33,8 @@ type link struct {
 	srv     *Server
 	ws      *websocket.Conn
 	limiter *rate.Limiter
+	ip      string // of the client
+	browser bool   // it sent an Origin
 
 	ctx    context.Context // of the calls
 	cancel context.CancelFunc
@@ -62,7 +65,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := &link{
-		srv: s, ws: ws, log: s.log.With("remote", r.RemoteAddr),
+		srv: s, ws: ws, log: s.log.With("remote", r.RemoteAddr), ip: adminapi.ClientIP(r), browser: r.Header.Get("Origin") != "",
 		limiter: rate.NewLimiter(signaling.CallsPerSecond, 2*signaling.CallsPerSecond),
 		out:     make(chan []byte, signaling.MaxQueue), quit: make(chan struct{}), over: make(chan struct{}),
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 	"github.com/openvoiceroom/openvoiceroom/signaling/usersig"
@@ -72,6 +73,7 @@ func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signalin
 	if l.ses == nil {
 		l.ses = s.logIn(l, p)
 	}
+	l.ses.origin = l.origin(p.Platform)
 	expires = l.ses.validUntil(expires)
 	l.log = l.ses.log
 	l.log.Info("logged in", "client", p.Client, "resumed", res.Resumed)
@@ -79,6 +81,14 @@ func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signalin
 	res.ExpiresAt, res.ServerTime, res.Nodes = expires.UnixMilli(), time.Now().UnixMilli(), s.node.URLs()
 	l.nodes.Store(&res.Nodes)
 	return res, nil
+}
+
+// origin is where a login on this connection comes from. Browsers name themselves without knowing it.
+func (l *link) origin(p signaling.Platform) room.Origin {
+	if p == "" && l.browser {
+		p = signaling.PlatformWeb
+	}
+	return room.Origin{IP: l.ip, Platform: p.OfClient()}
 }
 
 // logIn starts a session and ends the user's earlier ones, here and at the other nodes.

@@ -75,7 +75,7 @@ func (m *membership) setUser(u signaling.UserInfo) {
 // tellSelfInfo has the room's home show the member as u. It is no error that the member is out of the room by now.
 func (m *membership) tellSelfInfo(ctx context.Context, u signaling.UserInfo) error {
 	out, err := m.replica.srv.node.Do(ctx, m.replica.key, room.Command{
-		ID: rand.Text(), By: u, Action: room.SetInfo{UserName: u.UserName, AvatarURL: u.AvatarURL},
+		ID: rand.Text(), By: u, Origin: m.session.origin, Action: room.SetInfo{UserName: u.UserName, AvatarURL: u.AvatarURL},
 	})
 	switch {
 	case errors.Is(err, signaling.ErrRoomNotExist), errors.Is(err, signaling.ErrNotInRoom):

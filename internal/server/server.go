@@ -42,6 +42,8 @@ type Config struct {
 	MultiLogin     bool                                   // a later login of a user leaves the earlier ones alone; in one room they are once
 	SeatLimit      int                                    // most seats of a room; default 20
 	MemberLimit    int                                    // most members of a room; default 100,000
+	Outbox         home.Outbox                            // what apps' servers are told; nil: nothing
+	Told           func(store.Key)                        // as in home.Config
 	Logger         *slog.Logger                           // nil: nothing is logged
 }
 
@@ -149,6 +151,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.node, err = home.Start(ctx, home.Config{
 		Store: s.cfg.Store, ID: s.id, Info: []byte(s.cfg.URL), Grace: s.cfg.Grace,
 		SeatLimit: s.cfg.SeatLimit, MemberLimit: s.cfg.MemberLimit, Logger: s.log, Members: s.members,
+		Outbox: s.cfg.Outbox, Told: s.cfg.Told,
 	})
 	if err != nil {
 		return err

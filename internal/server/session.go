@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -32,6 +33,7 @@ type session struct {
 	sig  validity
 
 	// Of the link's reading goroutine; while the client is away of whoever ends that state.
+	origin  room.Origin // where the client logged in from last
 	rooms   map[signaling.RoomID]*membership
 	stays   uint64        // so far
 	renames *rate.Limiter // of setSelfInfo

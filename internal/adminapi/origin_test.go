@@ -1,0 +1,35 @@
+package adminapi_test
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+func TestCommands_sayWhoCalledFromWhere(t *testing.T) {
+	r := &rooms{}
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r})
+	call(t, api, "/v4/live_engine_http_srv/create_room", query(t), `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"ann"}}`)
+	call(t, api, "/v4/live_engine_http_srv/destroy_room", query(t), `{"RoomId":"r"}`)
+	require.Len(t, r.done, 2)
+	from := room.Origin{Operator: "administrator", IP: "192.0.2.1", Platform: signaling.PlatformRESTAPI}
+	assert.Equal(t, from, r.done[0].Origin, "not the owner, who has done nothing")
+	assert.Equal(t, from, r.done[1].Origin)
+}
+
+func TestClientIP_isThePeers_whateverHeadersSay(t *testing.T) {
+	for remote, want := range map[string]string{
+		"192.0.2.1:1234": "192.0.2.1", "[::ffff:192.0.2.1]:1234": "192.0.2.1", "[fe80::1%eth0]:1": "fe80::1", "pipe": "", "": "",
+	} {
+		r := httptest.NewRequest("POST", "/", nil)
+		r.RemoteAddr = remote
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		assert.Equal(t, want, adminapi.ClientIP(r), "%q", remote)
+	}
+}

@@ -1,0 +1,41 @@
+package home
+
+import (
+	"encoding/json"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Outbox says what apps' servers are told of a room. Its methods are called from any goroutine.
+type Outbox interface {
+	// Wanted reports whether an app wants to be told anything now. It is asked in a room's turn, so it must not block.
+	// It has to know from the first moment on: what is decided while it says no is never told.
+	Wanted(app signaling.AppID) bool
+
+	// Record returns what to tell of a log entry, as JSON; nil is nothing. It is called in the log's order, and again
+	// for the same entry when a room has a new home.
+	Record(key store.Key, rev uint64, e Entry) []byte
+}
+
+// Told is an entry of a room's outbox.
+type Told struct {
+	Rev  uint64          `json:"rev"`  // of the log entry that it tells of; it grows for ever, also when a room is created anew
+	Data json.RawMessage `json:"data"` // what Record made of that
+}
+
+// wants reports whether an app's server wants to be told.
+func (n *Node) wants(app signaling.AppID) bool {
+	return n.cfg.Outbox != nil && n.cfg.Outbox.Wanted(app)
+}
+
+func (h *home) wanted() bool { return h.node.wants(h.key.App) }
+
+// because notes on events what has caused them. Who does not want to be told leaves no address in the log.
+func because(events []room.Event, cmd room.Command) {
+	cause := cmd.Cause()
+	for i := range events {
+		events[i].Cause = cause
+	}
+}
