@@ -48,6 +48,7 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	}
 	h.entry = e
 	h.appends++
+	h.copier.feed(h.rev, e)
 	for _, d := range t.done {
 		h.remember(d, now)
 	}

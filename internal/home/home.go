@@ -48,6 +48,7 @@ type home struct {
 	marks    []mark // places in the log, oldest first
 	removeAt time.Time
 
+	copier  *copier
 	lost    bool   // it ended because an append failed
 	backlog []call // did not fit into the last turn
 	calls   chan call
@@ -240,6 +241,10 @@ func (h *home) after(ctx context.Context) bool {
 	if now.Before(h.removeAt) {
 		return true
 	}
+	if !h.copier.covers(h.rev + 1) {
+		h.removeAt = now.Add(time.Second) // its end has not been told
+		return true
+	}
 	if err := h.node.store.Remove(ctx, h.key, h.rev); err != nil {
 		h.log.Warn("cannot remove a dismissed room's log yet", "error", err)
 		h.node.sweepSoon()
@@ -274,7 +279,7 @@ func (h *home) prune(ctx context.Context, now time.Time) {
 		}
 	}
 	i = 0
-	for i < len(h.marks) && h.marks[i].at.Before(old) {
+	for i < len(h.marks) && h.marks[i].at.Before(old) && h.copier.covers(h.marks[i].rev) {
 		i++
 	}
 	if i > 0 {

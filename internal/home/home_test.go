@@ -35,6 +35,7 @@ type cluster struct {
 	store   *memstore.Cluster
 	nodes   []*node
 	unheard atomic.Pointer[store.NodeID] // the others hear at once that nobody answers for this one
+	outbox  *ledger                      // what the app is told; nil: nothing
 }
 
 // node is a server without its clients: it remembers whom it has, and what its follower of the room was told.
@@ -45,6 +46,8 @@ type node struct {
 	deaf  atomic.Bool  // what the bus brings is lost
 	disk  atomic.Int64 // nanoseconds that an append takes
 	reads atomic.Int64 // so many of the next reads get no answer
+	full  atomic.Bool  // the outbox takes nothing and says nothing
+	talks atomic.Int64 // with the outbox
 
 	mu      sync.Mutex
 	members map[string]home.Member // by session
@@ -59,8 +62,13 @@ type node struct {
 // bubble runs f with n nodes. What is left at the end is stopped, which waits for every goroutine.
 func bubble(t *testing.T, n int, f func(t *testing.T, c *cluster)) {
 	t.Helper()
+	bubbleWith(t, n, nil, f)
+}
+
+func bubbleWith(t *testing.T, n int, outbox *ledger, f func(t *testing.T, c *cluster)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{t: t, store: memstore.New()}
+		c := &cluster{t: t, store: memstore.New(), outbox: outbox}
 		defer func() {
 			for _, n := range c.nodes {
 				n.end()
@@ -77,10 +85,14 @@ func (c *cluster) add() *node {
 	n := &node{c: c, store: c.store.Node(), members: map[string]home.Member{}}
 	id := store.NodeID(fmt.Sprint("node", len(c.nodes)))
 	var err error
-	n.Node, err = home.Start(c.t.Context(), home.Config{
+	cfg := home.Config{
 		Store: deafStore{n.store, n}, ID: id, Info: []byte("ws://" + id), Grace: grace, Members: n.list,
 		Logger: slog.New(slog.NewTextHandler(c.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	}
+	if c.outbox != nil {
+		cfg.Outbox, cfg.Told = c.outbox, func(store.Key) { c.outbox.nudges.Add(1) }
+	}
+	n.Node, err = home.Start(c.t.Context(), cfg)
 	require.NoError(c.t, err)
 	c.nodes = append(c.nodes, n)
 	synctest.Wait()

@@ -8,14 +8,17 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// Outbox says what apps' servers are told of a room. Its methods are called from any goroutine.
+// Outbox says what apps' servers are told of a room. Its methods are called from any goroutine. A room's home appends a
+// [Told] to the room's outbox in the store for each entry of the room's log of which there is something to tell: once, in
+// order, a moment after the entry. The newest says how far that has got, so who delivers may trim the outbox, which leaves
+// the newest, and must not remove it.
 type Outbox interface {
 	// Wanted reports whether an app wants to be told anything now. It is asked in a room's turn, so it must not block.
 	// It has to know from the first moment on: what is decided while it says no is never told.
 	Wanted(app signaling.AppID) bool
 
 	// Record returns what to tell of a log entry, as JSON; nil is nothing. It is called in the log's order, and again
-	// for the same entry when a room has a new home.
+	// for the same entry when a room has a new home. What is larger than [store.MaxPayload] is not told.
 	Record(key store.Key, rev uint64, e Entry) []byte
 }
 

@@ -51,64 +51,93 @@ func (n *Node) sweepForever() {
 	}
 }
 
-// adoptOrphans takes over the rooms whose home is gone, and removes what dismissed rooms have left. Timers of rooms
+// adoptOrphans takes over the rooms whose home is gone, and then removes what dismissed rooms have left. Timers of rooms
 // that nobody asks about run on so. again says that some are left for a later look.
 func (n *Node) adoptOrphans(ctx context.Context) (again bool, _ error) {
 	keys, err := n.store.Rooms(ctx)
 	if err != nil {
 		return false, err
 	}
+	var ended []store.Key
 	for _, key := range keys {
-		left, err := n.adoptOrphan(ctx, key)
+		left, over, err := n.adoptOrphan(ctx, key)
 		if err != nil {
 			return true, err
 		}
 		again = again || left
+		if over {
+			ended = append(ended, key)
+		}
+	}
+	for _, key := range ended {
+		again = n.removeEnded(ctx, key) || again
 	}
 	return again, nil
 }
 
-func (n *Node) adoptOrphan(ctx context.Context, key store.Key) (again bool, _ error) {
+// adoptOrphan takes a room over whose home is gone. over says that the room has ended and nobody sees to what is left.
+func (n *Node) adoptOrphan(ctx context.Context, key store.Key) (again, over bool, _ error) {
+	e, last, err := n.homeless(ctx, key)
+	switch {
+	case err != nil || last.Rev == 0:
+		return false, false, err
+	case !e.State.Exists():
+		return false, true, nil
+	case e.Home != n.cfg.ID && n.heir(key, e.Home) != n.cfg.ID:
+		return false, false, nil
+	}
+	switch err := n.adopt(ctx, key); {
+	case err == nil:
+		return false, false, nil
+	case ctx.Err() != nil || errors.Is(err, store.ErrClosed):
+		return false, false, err
+	default:
+		n.log.Debug("room not taken over", "room", key.Room, "reason", err)
+		return true, false, nil // in another's hands by now, or soon in ours
+	}
+}
+
+// homeless reads the newest entry of a room without a living home; last is zero when there is no such room.
+func (n *Node) homeless(ctx context.Context, key store.Key) (e Entry, last store.Entry, _ error) {
 	n.mu.Lock()
 	here := n.homes[key] != nil || n.moving[key] != nil
 	n.mu.Unlock()
 	if here {
-		return false, nil
+		return e, last, nil
 	}
 	last, err := n.store.Last(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+		return e, store.Entry{}, nil
 	}
 	if err != nil {
-		return false, err
+		return e, store.Entry{}, err
 	}
-	e, err := decodeEntry(last.Data)
-	if err != nil {
+	if e, err = decodeEntry(last.Data); err != nil {
 		n.log.Error("room skipped", "room", key.Room, "error", err)
-		return false, nil
+		return e, store.Entry{}, nil
 	}
+	if e.Home != n.cfg.ID && n.isAlive(e.Home) {
+		return e, store.Entry{}, nil
+	}
+	return e, last, nil
+}
+
+// removeEnded removes what a dismissed room has left when its home did not live to do it, once it has been told.
+func (n *Node) removeEnded(ctx context.Context, key store.Key) (again bool) {
+	e, last, err := n.homeless(ctx, key)
 	switch {
-	case e.Home != n.cfg.ID && n.isAlive(e.Home):
-		return false, nil
-	case !e.State.Exists():
-		if time.Since(last.Time) < lingerDismissed {
-			return true, nil // somebody may still repeat the dismissal
-		}
-		if err := n.store.Remove(ctx, key, last.Rev); err != nil {
-			n.log.Warn("cannot remove a dismissed room's log yet", "room", key.Room, "error", err)
-			return true, nil
-		}
-		return false, nil
-	case e.Home != n.cfg.ID && n.heir(key, e.Home) != n.cfg.ID:
-		return false, nil
+	case err != nil:
+		return true
+	case last.Rev == 0 || e.State.Exists():
+		return false // somebody has created it anew
+	case time.Since(last.Time) < lingerDismissed:
+		return true // somebody may still repeat the dismissal
 	}
-	switch err := n.adopt(ctx, key); {
-	case err == nil:
-		return false, nil
-	case ctx.Err() != nil || errors.Is(err, store.ErrClosed):
-		return false, err
-	default:
-		n.log.Debug("room not taken over", "room", key.Room, "reason", err)
-		return true, nil // in another's hands by now, or soon in ours
+	if err = n.newCopier(ctx, key, last.Rev).finish(ctx, last.Rev); err == nil {
+		err = n.store.Remove(ctx, key, last.Rev)
 	}
+	if err != nil {
+		n.log.Warn("cannot remove a dismissed room's log yet", "room", key.Room, "error", err)
+	}
+	return err != nil
 }

@@ -148,7 +148,10 @@ func (n *Node) begin(ctx context.Context, key store.Key, e Entry, last uint64, p
 		return errMoved
 	}
 	h := n.newHome(key, e, last)
+	hctx, cancel := context.WithCancel(n.ctx)
+	h.cancel, h.copier = cancel, n.newCopier(hctx, key, last)
 	if err := h.append(ctx, data); err != nil {
+		cancel()
 		n.sweepSoon() // the entry may be in the log all the same
 		return err
 	}
@@ -158,8 +161,6 @@ func (n *Node) begin(ctx context.Context, key store.Key, e Entry, last uint64, p
 	for _, d := range e.Done {
 		h.remember(d, time.Now())
 	}
-	hctx, cancel := context.WithCancel(n.ctx)
-	h.cancel = cancel
 	n.mu.Lock()
 	if former := n.homes[key]; former != nil {
 		former.cancel() // of a room dismissed a moment ago, or one that has just failed an append
@@ -168,6 +169,7 @@ func (n *Node) begin(ctx context.Context, key store.Key, e Entry, last uint64, p
 	delete(n.whereIs, key)
 	n.mu.Unlock()
 	n.publish(key, e, data) // before the home's own entries
+	h.copier.feed(h.rev, e)
 	n.wg.Go(func() { defer cancel(); h.run(hctx) })
 	return nil
 }

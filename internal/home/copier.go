@@ -1,0 +1,325 @@
+package home
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+)
+
+const (
+	copyQueue    = 64              // entries that wait to be copied; what is more is read from the log
+	copyTry      = 2 * time.Second // one talk with the store
+	copyPause    = 50 * time.Millisecond
+	copyMaxPause = 10 * time.Second
+	copySlack    = time.Minute // entries so much older than the newest that was copied are read with the rest
+
+	// copyAge is how old an entry may be that is copied into an empty outbox. The outbox may be empty because its newest
+	// entry has ended by age: what is older than that has been told.
+	copyAge = store.OutboxAge - time.Hour
+)
+
+// copier copies what an app's server is to be told from a room's log into the room's outbox, each entry once and in the
+// log's order. The outbox's newest entry says how far that has got, and an append names the entry behind which it goes:
+// of two homes, of which one does not know yet that it is none any more, either may copy, and they cannot copy twice.
+// Nobody waits for it but the log, which is trimmed no further than it has got. A nil copier has nothing to do.
+type copier struct {
+	node *Node
+	key  store.Key
+	log  *slog.Logger
+	ctx  context.Context // of the home
+	work errand
+
+	last  uint64 // the outbox's newest revision, where known is true
+	known bool
+
+	mu     sync.Mutex // protects what follows
+	queue  []queued
+	front  uint64 // while gap: the queue holds what there is above this revision
+	gap    bool   // what is above done and up to front may have to be copied
+	missed bool   // the queue was full: what is above its end has to be read
+	newest uint64 // revision of the newest entry that was fed
+	done   uint64 // everything up to this revision has been copied, or is nothing to tell
+	doneAt time.Time
+}
+
+type queued struct {
+	rev uint64
+	e   Entry
+}
+
+// newCopier makes a copier for a room whose entries above front it will be fed with.
+func (n *Node) newCopier(ctx context.Context, key store.Key, front uint64) *copier {
+	if n.cfg.Outbox == nil {
+		return nil
+	}
+	return &copier{node: n, key: key, log: n.log.With("app", key.App, "room", key.Room), ctx: ctx, front: front, gap: true}
+}
+
+// feed hands over an entry that is in the log now.
+func (c *copier) feed(rev uint64, e Entry) {
+	if c == nil || !e.Tell {
+		return
+	}
+	c.mu.Lock()
+	c.newest = rev
+	if c.missed = c.missed || len(c.queue) == copyQueue; !c.missed {
+		c.queue = append(c.queue, queued{rev, e})
+	}
+	c.mu.Unlock()
+	c.work.run(c.node, c.run)
+}
+
+// covers reports whether the log's entries below a revision are needed no more. If not, it sees to it.
+func (c *copier) covers(rev uint64) bool {
+	if c == nil || !c.node.wants(c.key.App) {
+		return true
+	}
+	c.mu.Lock()
+	idle := !c.gap && !c.missed && len(c.queue) == 0
+	covered := idle || c.done+1 >= rev
+	c.mu.Unlock()
+	if !idle {
+		c.work.run(c.node, c.run)
+	}
+	return covered
+}
+
+// run copies until there is nothing left.
+func (c *copier) run() {
+	pause, tries := copyPause, 0
+	for c.ctx.Err() == nil {
+		before := c.copied()
+		err := c.copyAll(c.ctx)
+		if err == nil || c.ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
+			return // a next home goes on
+		}
+		if tries++; c.copied() > before {
+			pause, tries = copyPause, 0
+		}
+		if tries == 5 { // it is no moment's trouble
+			c.log.Warn("cannot write the room's outbox; its log waits", "error", err)
+		}
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, copyMaxPause)
+	}
+}
+
+// finish copies what there is up to a revision, for a room that has no home any more.
+func (c *copier) finish(ctx context.Context, newest uint64) error {
+	if c == nil {
+		return nil
+	}
+	c.newest = newest
+	return c.copyAll(ctx)
+}
+
+// copyAll copies what there is. After an error it can be called again.
+func (c *copier) copyAll(ctx context.Context) error {
+	if !c.node.wants(c.key.App) {
+		c.skip()
+		return nil
+	}
+	if !c.known {
+		if err := c.look(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		c.mu.Lock()
+		if c.gap && !c.missed && c.done >= c.front {
+			c.gap = false // the mark says so
+		}
+		switch {
+		case c.gap || c.missed:
+			c.gap, c.missed, c.front, c.queue = true, false, ^uint64(0), nil
+			done, at, newest := c.done, c.doneAt, c.newest
+			c.mu.Unlock()
+			if err := c.fill(ctx, done, at, newest); err != nil {
+				return err
+			}
+			c.mu.Lock()
+			c.gap = false
+			c.mu.Unlock()
+		case len(c.queue) == 0:
+			c.mu.Unlock()
+			return nil
+		default:
+			q := c.queue[0]
+			c.mu.Unlock()
+			if err := c.tell(ctx, q.rev, q.e); err != nil {
+				return err
+			}
+			c.mu.Lock()
+			c.queue[0] = queued{} // the array keeps its place until it grows
+			c.queue = c.queue[1:]
+			c.mu.Unlock()
+		}
+	}
+}
+
+// skip forgets everything: the app does not want to be told any more.
+func (c *copier) skip() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.queue, c.gap, c.missed, c.done = nil, false, false, max(c.done, c.newest)
+}
+
+// fill copies from the log what is above done, as far as newest at least.
+func (c *copier) fill(ctx context.Context, done uint64, at time.Time, newest uint64) error {
+	list, err := c.read(ctx, done, at)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 || list[len(list)-1].Rev < newest {
+		try, cancel := context.WithTimeout(ctx, copyTry)
+		defer cancel()
+		last, err := c.node.store.Last(try, c.key)
+		switch {
+		case errors.Is(err, store.ErrNotFound): // somebody has removed the log, who had copied it before
+			c.advance(newest, time.Time{})
+			return nil
+		case err != nil:
+			return err
+		case done == 0 && time.Since(last.Time) > copyAge: // nothing is young enough to be told
+			c.advance(last.Rev, last.Time)
+			return nil
+		}
+		return errors.New("home: the log's newest entries cannot be read yet")
+	}
+	for _, raw := range list {
+		if raw.Rev <= c.copied() {
+			continue
+		}
+		e, err := decodeEntry(raw.Data)
+		if err != nil {
+			c.log.Error("entry not told", "rev", raw.Rev, "error", err)
+		}
+		if err != nil || !e.Tell {
+			c.advance(raw.Rev, raw.Time)
+			continue
+		}
+		if err := c.tell(ctx, raw.Rev, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read returns the log's entries above done, and perhaps some before them; at is about when that was stored. What time
+// cannot tell the revision does: if nothing up to done is among what was read, something before it may be missing.
+func (c *copier) read(ctx context.Context, done uint64, at time.Time) ([]store.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*copyTry)
+	defer cancel()
+	if done == 0 {
+		return c.node.store.Since(ctx, c.key, time.Now().Add(-copyAge))
+	}
+	list, err := c.node.store.Since(ctx, c.key, at.Add(-copySlack))
+	if err == nil && (len(list) == 0 || list[0].Rev > done) {
+		list, err = c.node.store.Since(ctx, c.key, time.Time{})
+	}
+	return list, err
+}
+
+func (c *copier) copied() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.done
+}
+
+// advance notes how far the copy has got.
+func (c *copier) advance(rev uint64, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if rev > c.done {
+		c.done, c.doneAt = rev, at
+	}
+}
+
+// look reads how far the outbox has got.
+func (c *copier) look(ctx context.Context) error {
+	c.known = false
+	try, cancel := context.WithTimeout(ctx, copyTry)
+	defer cancel()
+	e, err := c.node.store.Outbox().Last(try, c.key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		c.last, c.known = 0, true
+		return nil
+	case err != nil:
+		return err
+	}
+	var t Told
+	if err := json.Unmarshal(e.Data, &t); err != nil {
+		return fmt.Errorf("home: unreadable outbox entry: %w", err)
+	}
+	c.last, c.known = e.Rev, true
+	c.advance(t.Rev, e.Time)
+	return nil
+}
+
+// tell copies one entry, unless that has been done.
+func (c *copier) tell(ctx context.Context, rev uint64, e Entry) error {
+	if rev <= c.copied() {
+		return nil
+	}
+	if data := c.node.cfg.Outbox.Record(c.key, rev, e); data != nil {
+		b, err := json.Marshal(Told{Rev: rev, Data: data})
+		if err == nil {
+			err = c.append(ctx, rev, b)
+		} else {
+			c.log.Error("entry not told: no JSON", "rev", rev, "error", err)
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	c.advance(rev, time.UnixMilli(e.At))
+	return nil
+}
+
+// append puts b behind the outbox's newest entry. When that is another by now, or the outcome is unknown, the outbox
+// says whether this very entry is there, by whomever.
+func (c *copier) append(ctx context.Context, rev uint64, b []byte) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, copyTry)
+		at, err := c.node.store.Outbox().Append(try, c.key, b, c.last)
+		cancel()
+		switch {
+		case err == nil:
+			c.last = at
+			c.nudge()
+			return nil
+		case errors.Is(err, store.ErrTooLarge):
+			c.log.Error("entry not told: too large", "rev", rev, "bytes", len(b))
+			return nil
+		}
+		before := c.last
+		if err := c.look(ctx); err != nil {
+			return err
+		}
+		if c.copied() >= rev {
+			c.nudge()
+			return nil
+		}
+		if c.last == before {
+			return err
+		}
+	}
+}
+
+func (c *copier) nudge() {
+	if c.node.cfg.Told != nil {
+		c.node.cfg.Told(c.key)
+	}
+}
