@@ -38,6 +38,9 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 		Version: h.entry.Version + 1, Epoch: h.entry.Epoch, Home: h.node.cfg.ID, At: now.UnixMilli(),
 		Done: t.done, Events: t.events, State: t.state, Members: len(h.present), Tell: h.wanted(),
 	}
+	if e.Tell && (h.rosterDue || !h.entry.Tell) {
+		e.Roster, h.rosterDue = h.roster(), false
+	}
 	h.pending, h.pendingSize, h.flushAt = nil, 0, time.Time{}
 	data, err := json.Marshal(e)
 	if err != nil {

@@ -49,7 +49,7 @@ func (t *turn) answerAll(e Entry) {
 // (h.present, h.away) changes at once: it is soft, and who is present stays so when an append fails.
 func (h *home) decide(batch []call) (t *turn, rest []call) {
 	t = &turn{now: time.Now(), state: h.entry.State, events: slices.Clone(h.pending), size: h.pendingSize}
-	h.checkNodes(t.now)
+	h.checkNodes(t)
 	for i, c := range batch {
 		if t.full() || t.size > 0 && c.dismisses() { // the end of a room may fill an entry alone
 			t.flush, rest = true, batch[i:]
@@ -117,6 +117,9 @@ func (h *home) one(t *turn, c call) {
 			}
 			return r
 		})
+		return
+	case c.Heartbeat != nil:
+		h.heartbeat(t, c, *c.Heartbeat)
 		return
 	case c.Exit != nil:
 		h.exit(t, *c.Exit, c.Seq)

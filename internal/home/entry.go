@@ -24,7 +24,8 @@ type Entry struct {
 
 	// Tell says that the app wanted to be told when this was decided: only then do events have causes, and only such an
 	// entry goes into the room's outbox.
-	Tell bool `json:"tell,omitempty"`
+	Tell   bool    `json:"tell,omitempty"`
+	Roster *Roster `json:"roster,omitempty"` // of some of these entries
 
 	// Of the answer to Enter alone: Sessions are those by which the user is present who has just entered; Gathering says that
 	// the home is new, so that there may be more.
@@ -50,6 +51,7 @@ type Member struct {
 	User    signaling.UserInfo `json:"user"`
 	Session string             `json:"session"` // of one login: a later login is another session
 	Node    store.NodeID       `json:"node"`
+	Away    bool               `json:"away,omitempty"` // its client is: the node waits for it
 }
 
 func decodeEntry(b []byte) (Entry, error) {
@@ -62,33 +64,31 @@ func decodeEntry(b []byte) (Entry, error) {
 	return e, nil
 }
 
-// outcomes returns what recent entries of a room's log carried out.
-func outcomes(entries []store.Entry) []Done {
-	var list []Done
-	for _, raw := range entries {
-		var e struct { // the states beside them are large
-			Done []Done `json:"done"`
-		}
-		if json.Unmarshal(raw.Data, &e) == nil {
-			list = append(list, e.Done...)
-		}
+// outcomes returns what an entry of a room's log carried out.
+func outcomes(raw store.Entry) []Done {
+	var e struct { // the state beside them is large
+		Done []Done `json:"done"`
 	}
-	return list
+	if json.Unmarshal(raw.Data, &e) != nil {
+		return nil
+	}
+	return e.Done
 }
 
 // request is what nodes ask each other's homes; one field besides the first three is set.
 type request struct {
-	Key      store.Key     `json:"key"`
-	From     store.NodeID  `json:"from"` // the node that asks
-	Seq      uint64        `json:"seq"`  // grows with each thing that this node says about who is present
-	Command  *room.Command `json:"command,omitempty"`
-	Enter    *Member       `json:"enter,omitempty"`
-	Exit     *Member       `json:"exit,omitempty"`
-	Announce *announcement `json:"announce,omitempty"`
-	List     *Query        `json:"list,omitempty"`
-	Info     bool          `json:"info,omitempty"` // the room as anybody may see it
-	Look     bool          `json:"look,omitempty"` // that, and what its members see without asking
-	Ping     bool          `json:"ping,omitempty"` // does the node answer at all?
+	Key       store.Key     `json:"key"`
+	From      store.NodeID  `json:"from"` // the node that asks
+	Seq       uint64        `json:"seq"`  // grows with each thing that this node says about who is present
+	Command   *room.Command `json:"command,omitempty"`
+	Enter     *Member       `json:"enter,omitempty"`
+	Exit      *Member       `json:"exit,omitempty"`
+	Announce  *announcement `json:"announce,omitempty"`
+	Heartbeat *Member       `json:"heartbeat,omitempty"` // its client is away, or back
+	List      *Query        `json:"list,omitempty"`
+	Info      bool          `json:"info,omitempty"` // the room as anybody may see it
+	Look      bool          `json:"look,omitempty"` // that, and what its members see without asking
+	Ping      bool          `json:"ping,omitempty"` // does the node answer at all?
 }
 
 // announcement lists everybody whom a node has in a room and whose id is above After, up to UpTo: a large room is

@@ -34,6 +34,9 @@ type home struct {
 	nodes       map[store.NodeID]int           // sessions on each node
 	down        map[store.NodeID]bool          // those of them that are dead
 	away        map[signaling.UserID]time.Time // bound to the room, but on no living node; departs then
+	silent      map[signaling.UserID]bool      // the app has been told that their connections are lost
+	complete    bool                           // by the log it is known who was here before this home
+	rosterDue   bool                           // the next entry has one
 	farewells   map[string]farewell            // sessions that have ended lately
 	gatherUntil time.Time
 	pending     []room.Event // presence that is not in the log yet
@@ -88,7 +91,7 @@ func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 		node: n, key: key, entry: e, rev: rev,
 		log:     n.log.With("app", key.App, "room", key.Room, "epoch", e.Epoch),
 		present: map[signaling.UserID]presence{}, nodes: map[store.NodeID]int{}, down: map[store.NodeID]bool{},
-		away: map[signaling.UserID]time.Time{}, farewells: map[string]farewell{}, done: map[string]doneAt{},
+		away: map[signaling.UserID]time.Time{}, silent: map[signaling.UserID]bool{}, farewells: map[string]farewell{}, done: map[string]doneAt{},
 		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}),
 	}
 }
@@ -171,6 +174,7 @@ func (h *home) untilNext(now time.Time) time.Duration {
 	earlier(h.flushAt)
 	earlier(h.removeAt)
 	earlier(h.pruneAt)
+	earlier(h.gatherUntil)
 	if t, ok := h.entry.State.NextDeadline(); ok {
 		earlier(t)
 	}
@@ -263,6 +267,7 @@ func (h *home) prune(ctx context.Context, now time.Time) {
 	if h.appends >= trimEvery {
 		h.appends = 0
 		h.marks = append(h.marks, mark{rev: h.rev, at: now})
+		h.rosterDue = true // before the former one is trimmed
 	}
 	if now.Before(h.pruneAt) {
 		return

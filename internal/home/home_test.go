@@ -277,11 +277,18 @@ func describe(list []home.Entry) (lines []string) {
 	for _, e := range list {
 		var line strings.Builder
 		for _, ev := range e.Events {
+			h := ev.Heartbeat
 			switch ev := ev.Event.(type) {
 			case signaling.UsersEntered:
 				line.WriteString(fmt.Sprintf("+%s(%d) ", names(ev.Users), ev.Count))
 			case signaling.UsersLeft:
 				line.WriteString(fmt.Sprintf("-%s(%d) ", names(ev.Users), ev.Count))
+			case nil: // ~ann is away, *ann is back
+				line.WriteString(map[bool]string{false: "~", true: "*"}[h.Recovered])
+				for i, u := range slices.Sorted(slices.Values(h.Users)) {
+					line.WriteString(strings.Repeat(",", min(i, 1)) + string(u))
+				}
+				line.WriteString(" ")
 			default:
 				line.WriteString(signaling.EventType(ev) + " ")
 			}

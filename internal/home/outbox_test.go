@@ -134,6 +134,7 @@ func TestOutbox_tellsOnce_underChaos(t *testing.T) {
 				time.Sleep(30 * time.Second) // longer than any pause between two attempts
 				require.Greater(t, len(c.told()), 200)
 				c.accounted()
+				c.pulses()
 			})
 		})
 	}
@@ -151,11 +152,15 @@ func (c *cluster) spoil(rng *rand.Rand, stop chan struct{}) {
 		case 2:
 			n.full.Store(true)
 		}
+		n.flip(func() bool { return rng.IntN(3) == 0 })
 		select {
 		case <-time.After(time.Duration(rng.IntN(1000)) * time.Millisecond):
 			n.full.Store(false)
 		case <-stop:
 			n.full.Store(false)
+			for _, n := range c.nodes {
+				n.flip(func() bool { return false })
+			}
 			return
 		}
 	}

@@ -22,6 +22,9 @@ type session struct {
 	id   string
 	node store.NodeID
 	seq  uint64
+
+	away  bool   // its client is, and its node waits for it
+	heard uint64 // orders what was said of that
 }
 
 // farewell remembers a session that has ended, so that what its node said before does not bring it back.
@@ -96,19 +99,23 @@ func (h *home) arrive(t *turn, m Member, seq uint64, tell bool) {
 	p.told = p.told || tell
 	if i := p.find(m.Session); i >= 0 {
 		p.sessions = slices.Clone(p.sessions)
-		p.sessions[i].seq = max(p.sessions[i].seq, seq)
+		s := &p.sessions[i]
+		s.seq = max(s.seq, seq)
+		if s.heard <= seq {
+			s.away, s.heard = m.Away, seq
+		}
 	} else {
-		p.sessions = append(slices.Clip(p.sessions), session{id: m.Session, node: m.Node, seq: seq})
+		p.sessions = append(slices.Clip(p.sessions), session{id: m.Session, node: m.Node, seq: seq, away: m.Away, heard: seq})
 		h.nodes[m.Node]++
 		if h.nodes[m.Node] == 1 && !h.node.isAlive(m.Node) {
 			h.down[m.Node] = true
 		}
 	}
 	h.present[u.UserID] = p
-	h.review(u.UserID, t.now)
 	if news {
 		t.tellPresence(signaling.UsersEntered{Users: []signaling.UserInfo{u}, Count: len(h.present)})
 	}
+	h.review(t, u.UserID)
 }
 
 // exit is a session that ended without a word. The user stays while another session is here: a login that was
@@ -126,7 +133,7 @@ func (h *home) exit(t *turn, m Member, seq uint64) {
 		}
 		h.depart(t, p.user)
 	} else if _, stays := h.present[m.User.UserID]; stays {
-		h.review(m.User.UserID, t.now)
+		h.review(t, m.User.UserID)
 	}
 }
 
@@ -152,17 +159,18 @@ func (h *home) uncount(node store.NodeID) {
 }
 
 // review decides whether a user is away: here only by sessions of nodes that are down.
-func (h *home) review(u signaling.UserID, now time.Time) {
+func (h *home) review(t *turn, u signaling.UserID) {
+	defer h.pulse(t, u)
 	up := slices.ContainsFunc(h.present[u].sessions, func(s session) bool { return !h.down[s.node] })
 	if _, away := h.away[u]; up {
 		delete(h.away, u)
 	} else if !away {
-		h.away[u] = now.Add(h.node.cfg.Grace)
+		h.away[u] = t.now.Add(h.node.cfg.Grace)
 	}
 }
 
 // checkNodes finds out whose node has died, or has come back: its users have the grace period to return.
-func (h *home) checkNodes(now time.Time) {
+func (h *home) checkNodes(t *turn) {
 	for node := range h.nodes {
 		down := !h.node.isAlive(node)
 		if down == h.down[node] {
@@ -175,7 +183,7 @@ func (h *home) checkNodes(now time.Time) {
 		}
 		for u, p := range h.present {
 			if slices.ContainsFunc(p.sessions, func(s session) bool { return s.node == node }) {
-				h.review(u, now)
+				h.review(t, u)
 			}
 		}
 	}
@@ -224,6 +232,7 @@ func (h *home) depart(t *turn, u signaling.UserInfo) {
 func (h *home) gone(t *turn, u signaling.UserInfo) {
 	_, wasAway := h.away[u.UserID]
 	delete(h.away, u.UserID)
+	delete(h.silent, u.UserID)
 	p, here := h.present[u.UserID]
 	if here {
 		u = p.user
@@ -248,7 +257,7 @@ func (h *home) announced(t *turn, a announcement, seq uint64) {
 	for _, m := range a.Members {
 		has[m.Session] = true
 		if _, ended := h.farewells[m.Session]; !ended {
-			h.arrive(t, m, seq, false)
+			h.arrive(t, m, seq, h.complete && t.now.Before(h.gatherUntil))
 		}
 	}
 	for u, p := range h.present {
@@ -263,7 +272,7 @@ func (h *home) announced(t *turn, a announcement, seq uint64) {
 			if h.drop(u, s.id) {
 				h.away[u] = latest(t.now, h.gatherUntil) // overdue departs them, as many at a time as an entry holds
 			} else {
-				h.review(u, t.now)
+				h.review(t, u)
 			}
 		}
 	}
@@ -285,6 +294,7 @@ func (h *home) overdue(t *turn) {
 			h.depart(t, signaling.UserInfo{UserID: u})
 		}
 	}
+	h.gathered(t)
 	// Nobody keeps a seat or a request whom no node has and nobody waits for. That can only be after an append that
 	// failed although presence had changed.
 	for _, u := range t.state.Bound() {

@@ -75,7 +75,7 @@ func (n *Node) insist(req request) {
 	ctx, cancel := context.WithTimeout(n.ctx, n.cfg.Grace)
 	defer cancel()
 	if _, decided, err := n.ask(ctx, req); !decided && n.ctx.Err() == nil {
-		n.log.Warn("room not told of a departure", "room", req.Key.Room, "error", err)
+		n.log.Warn("room not told of a member who went or came back", "room", req.Key.Room, "error", err)
 	}
 }
 

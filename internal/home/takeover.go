@@ -74,6 +74,7 @@ func (n *Node) create(ctx context.Context, key store.Key, cmd room.Command) (Ent
 	}
 	if e.Tell {
 		because(events, cmd)
+		e.Roster = &Roster{}
 	}
 	if cmd.ID != "" {
 		e.Done = []Done{{ID: doneKey(cmd), Outcome: Outcome{Version: e.Version}}}
@@ -252,19 +253,39 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 	now := time.Now()
 	e := old
 	e.Version, e.Epoch, e.Home, e.At = old.Version+1, old.Epoch+1, n.cfg.ID, now.UnixMilli()
-	e.Done, e.Events, e.Tell = nil, nil, n.wants(key.App)
-	recent, err := n.store.Since(ctx, key, now.Add(-rememberDone))
+	e.Done, e.Events, e.Roster, e.Tell = nil, nil, nil, n.wants(key.App)
+	since := now.Add(-rememberDone)
+	if e.Tell {
+		since = time.Time{} // who was here is in all of it
+	}
+	recent, err := n.store.Since(ctx, key, since)
 	if err != nil {
 		return Entry{}, err
 	}
+	var before census
+	if e.Tell {
+		before = takeCensus(recent, e.State.Info.CreateTime)
+	}
 	err = n.begin(ctx, key, e, last.Rev, func(h *home) {
-		for _, d := range outcomes(recent) {
-			h.remember(d, now)
+		for _, raw := range recent {
+			if raw.Time.Before(now.Add(-rememberDone)) {
+				continue
+			}
+			for _, d := range outcomes(raw) {
+				h.remember(d, now)
+			}
 		}
 		h.gatherUntil = now.Add(min(gatherLimit, n.cfg.Grace/2))
 		h.flushAt = h.gatherUntil // to tell how many they are, unless that is so already
 		for _, u := range e.State.Bound() {
 			h.away[u] = now.Add(n.cfg.Grace)
+		}
+		h.complete = before.complete
+		for u, silent := range before.users {
+			h.away[u] = now.Add(n.cfg.Grace)
+			if silent {
+				h.silent[u] = true
+			}
 		}
 	})
 	if err == nil {

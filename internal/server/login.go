@@ -140,6 +140,7 @@ func (ses *session) tellEnd() {
 
 // resume goes on in the rooms that the session is in, over a new connection, and returns which they are.
 func (ses *session) resume(ctx context.Context, versions map[signaling.RoomID]uint64) []signaling.RoomID {
+	ses.tellHeartbeat()
 	rooms := []signaling.RoomID{}
 	for id, m := range ses.rooms {
 		// A room that the client does not name is one it has not got the answer to its join of: it will ask again.

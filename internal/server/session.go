@@ -91,6 +91,12 @@ func (ses *session) letGo(loggedOut bool) {
 		m.replica.pause(m)
 	}
 	s.mu.Lock()
+	kept := !s.closed && !loggedOut && !ses.final
+	s.mu.Unlock()
+	if kept { // while nobody else can have it
+		ses.tellHeartbeat()
+	}
+	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		return // Close ends it, when the rooms cannot take that for a departure any more
@@ -106,6 +112,15 @@ func (ses *session) letGo(loggedOut bool) {
 	ses.clean()
 	if loggedOut {
 		ses.tellEnd()
+	}
+}
+
+// tellHeartbeat tells the session's rooms that its client is away, or back.
+func (ses *session) tellHeartbeat() {
+	for _, m := range ses.rooms {
+		if !m.isOut() && !m.replica.isOver() {
+			ses.srv.node.Heartbeat(m.replica.key, m.member())
+		}
 	}
 }
 
@@ -252,5 +267,5 @@ func (m *membership) end() {
 }
 
 func (m *membership) member() home.Member {
-	return home.Member{User: m.user, Session: m.session.id}
+	return home.Member{User: m.user, Session: m.session.id, Away: m.session.link.Load() == nil}
 }
