@@ -88,7 +88,7 @@ func (c call) dismisses() bool {
 
 func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 	return &home{
-		node: n, key: key, entry: e, rev: rev,
+		node: n, key: key, entry: e, rev: rev, complete: e.Roster != nil,
 		log:     n.log.With("app", key.App, "room", key.Room, "epoch", e.Epoch),
 		present: map[signaling.UserID]presence{}, nodes: map[store.NodeID]int{}, down: map[store.NodeID]bool{},
 		away: map[signaling.UserID]time.Time{}, silent: map[signaling.UserID]bool{}, farewells: map[string]farewell{}, done: map[string]doneAt{},

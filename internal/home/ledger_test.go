@@ -110,7 +110,7 @@ func (c *cluster) accounted() {
 	for i := range min(len(want), len(told)) {
 		require.Equal(c.t, want[i], told[i], "entry %d", i)
 	}
-	require.Len(c.t, told, len(want))
+	require.Equal(c.t, len(want), len(told), "entries")
 	require.GreaterOrEqual(c.t, int(c.outbox.nudges.Load()), len(want), "whoever delivers is told")
 }
 

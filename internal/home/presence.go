@@ -257,7 +257,7 @@ func (h *home) announced(t *turn, a announcement, seq uint64) {
 	for _, m := range a.Members {
 		has[m.Session] = true
 		if _, ended := h.farewells[m.Session]; !ended {
-			h.arrive(t, m, seq, h.complete && t.now.Before(h.gatherUntil))
+			h.arrive(t, m, seq, h.complete) // then the log has to know everybody who is here
 		}
 	}
 	for u, p := range h.present {
