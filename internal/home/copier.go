@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	copyQueue    = 64              // entries that wait to be copied; what is more is read from the log
+	copyQueue    = 256             // entries that wait to be copied; what is more is read from the log
 	copyTry      = 2 * time.Second // one talk with the store
 	copyPause    = 50 * time.Millisecond
 	copyMaxPause = 10 * time.Second
-	copySlack    = time.Minute // entries so much older than the newest that was copied are read with the rest
+	copySlack    = 5 * time.Second // entries so much older than the newest that was copied are read with the rest
 
 	// copyAge is how old an entry may be that is copied into an empty outbox. The outbox may be empty because its newest
 	// entry has ended by age: what is older than that has been told.

@@ -57,8 +57,9 @@ func (h *home) pulse(t *turn, u signaling.UserID) {
 	up := slices.ContainsFunc(p.sessions, func(s session) bool { return !s.away && !h.down[s.node] })
 	switch {
 	case up && h.silent[u]:
-		delete(h.silent, u)
-		t.tellHeartbeat(u, true)
+		if !h.unhush(t, u) {
+			t.tellHeartbeat(u, true)
+		}
 	case !up && len(p.sessions) > 0:
 		h.hush(t, u)
 	}
@@ -70,6 +71,26 @@ func (h *home) hush(t *turn, u signaling.UserID) {
 		h.silent[u] = true
 		t.tellHeartbeat(u, false)
 	}
+}
+
+// unhush is the end of that. It reports whether the loss was so short that nobody has been told.
+func (h *home) unhush(t *turn, u signaling.UserID) (unsaid bool) {
+	if !h.silent[u] {
+		return false
+	}
+	delete(h.silent, u)
+	for i, ev := range t.events {
+		if ev.Heartbeat == nil || ev.Heartbeat.Recovered || !slices.Contains(ev.Heartbeat.Users, u) {
+			continue
+		}
+		rest := slices.DeleteFunc(slices.Clone(ev.Heartbeat.Users), func(x signaling.UserID) bool { return x == u })
+		t.events[i].Heartbeat = &room.Heartbeat{Users: rest}
+		if len(rest) == 0 {
+			t.events = slices.Delete(t.events, i, i+1)
+		}
+		return true
+	}
+	return false
 }
 
 // gathered is the end of the time in which a new home waits for the nodes to say whom they have.

@@ -201,7 +201,7 @@ func TestOutbox_thatIsOutOfOrder_delaysNobody_andIsFilledLater(t *testing.T) {
 		synctest.Wait()
 		a.full.Store(true)
 		before := time.Now()
-		for i := range 100 {
+		for i := range 200 { // more than the home keeps for it
 			a.do(fmt.Sprint("t", i), "ann", room.TakeSeat{})
 			a.do(fmt.Sprint("l", i), "ann", room.LeaveSeat{})
 		}
@@ -209,11 +209,11 @@ func TestOutbox_thatIsOutOfOrder_delaysNobody_andIsFilledLater(t *testing.T) {
 		assert.Len(t, c.told(), 1)
 		a.full.Store(false)
 		time.Sleep(20 * time.Second)
-		assert.Len(t, c.told(), 201)
+		assert.Len(t, c.told(), 401)
 		c.accounted()
 		a.do("t", "ann", room.TakeSeat{})
 		synctest.Wait()
-		assert.Len(t, c.told(), 202)
+		assert.Len(t, c.told(), 402)
 		c.accounted()
 	})
 }

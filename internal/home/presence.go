@@ -232,7 +232,7 @@ func (h *home) depart(t *turn, u signaling.UserInfo) {
 func (h *home) gone(t *turn, u signaling.UserInfo) {
 	_, wasAway := h.away[u.UserID]
 	delete(h.away, u.UserID)
-	delete(h.silent, u.UserID)
+	h.unhush(t, u.UserID)
 	p, here := h.present[u.UserID]
 	if here {
 		u = p.user

@@ -78,8 +78,24 @@ func (s *shaky) alive() error {
 	}
 }
 
-// Append of a stalled node arrives in the end, however late.
 func (s *shaky) Append(ctx context.Context, key store.Key, data []byte, last uint64) (uint64, error) {
+	return s.append(ctx, s.Store, key, data, last)
+}
+
+func (s *shaky) Outbox() store.Log { return shakyOutbox{s.Store.Outbox(), s} }
+
+// shakyOutbox goes the same way.
+type shakyOutbox struct {
+	store.Log
+	s *shaky
+}
+
+func (o shakyOutbox) Append(ctx context.Context, key store.Key, data []byte, last uint64) (uint64, error) {
+	return o.s.append(ctx, o.Log, key, data, last)
+}
+
+// append of a stalled node arrives in the end, however late.
+func (s *shaky) append(ctx context.Context, log store.Log, key store.Key, data []byte, last uint64) (uint64, error) {
 	late := s.stall.pass(s.dead)
 	if err := s.alive(); err != nil {
 		return 0, err
@@ -87,7 +103,7 @@ func (s *shaky) Append(ctx context.Context, key store.Key, data []byte, last uin
 	if late { // on its way already
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
-		rev, err := s.Store.Append(ctx, key, data, last)
+		rev, err := log.Append(ctx, key, data, last)
 		if errors.Is(err, store.ErrConflict) {
 			s.losses.fenced.Add(1)
 		}
@@ -98,7 +114,7 @@ func (s *shaky) Append(ctx context.Context, key store.Key, data []byte, last uin
 		s.losses.writes.Add(1)
 		return 0, errLost
 	}
-	rev, err := s.Store.Append(ctx, key, data, last)
+	rev, err := log.Append(ctx, key, data, last)
 	if dead := s.alive(); dead != nil {
 		return 0, dead
 	}

@@ -68,6 +68,9 @@ func TestSeatCommandsAreLinearizable(t *testing.T) {
 		wg.Go(func() { r.check() })
 	}
 	wg.Wait()
+	for _, r := range w.rooms {
+		w.accounted(r.key)
+	}
 	l := &w.losses
 	t.Logf("seed %d, %v: lost %d acknowledgements, %d appends, %d answers, %d requests of %d appends and %d requests; %d late appends fenced",
 		seed, time.Since(w.start).Round(time.Millisecond), l.acks.Load(), l.writes.Load(), l.replies.Load(), l.packets.Load(), l.appends.Load(), l.requests.Load(), l.fenced.Load())

@@ -29,6 +29,7 @@ type world struct {
 	start  time.Time
 	losses losses
 	server *natsstore.Store // holds the data, and is nobody's node
+	news   chan struct{}    // holds a token after something was told
 	rooms  []*scene
 
 	mu    sync.Mutex
@@ -36,7 +37,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, seed uint64, nodes, rooms, users int) *world {
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 0)), start: time.Now()}
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 0)), start: time.Now(), news: make(chan struct{}, 1)}
 	var err error
 	w.server, err = natsstore.Open(t.Context(), natsstore.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
@@ -119,6 +120,7 @@ func (w *world) add() *node {
 	w.mu.Unlock()
 	n.Node, err = home.Start(t.Context(), home.Config{
 		Store: n.store, ID: n.id, Grace: 10 * time.Minute, Members: n.list, Logger: log, // nobody's seat runs out here
+		Outbox: everything{}, Told: w.told,
 	})
 	require.NoError(t, err)
 	for _, r := range w.rooms {

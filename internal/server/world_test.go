@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
 	"github.com/openvoiceroom/openvoiceroom/internal/testnet"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -35,6 +36,7 @@ type world struct {
 	cluster *memstore.Cluster
 	nodes   []*worldNode
 	srv     *Server // the first
+	outbox  home.Outbox
 }
 
 type worldNode struct {
@@ -53,10 +55,16 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 
 func inWorldOf(t *testing.T, nodes int, f func(t *testing.T, w *world)) {
 	t.Helper()
+	inWorldTold(t, nodes, nil, f)
+}
+
+// inWorldTold is inWorldOf with an app that may want to be told.
+func inWorldTold(t *testing.T, nodes int, outbox home.Outbox, f func(t *testing.T, w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		network, err := testnet.New(testnet.Config{})
 		require.NoError(t, err)
-		w := &world{t: t, net: network, cluster: memstore.New()}
+		w := &world{t: t, net: network, cluster: memstore.New(), outbox: outbox}
 		t.Cleanup(func() { // also of a test that fails: a bubble has to end empty
 			for i := range w.nodes {
 				w.stop(i)
@@ -79,7 +87,7 @@ func (w *world) start(addr string) *worldNode {
 	udp, err := host.ListenPacket("udp4", ip+":7000")
 	require.NoError(w.t, err)
 	n := &worldNode{addr: addr, store: w.cluster.Node(), served: make(chan struct{})}
-	n.srv, err = New(w.t.Context(), Config{Apps: map[signaling.AppID]string{app: secret, otherApp: secret}, Store: n.store, UDP: udp, Net: host, URL: "ws://" + addr, AppAdmins: map[signaling.AppID][]signaling.UserID{app: {"root"}}})
+	n.srv, err = New(w.t.Context(), Config{Apps: map[signaling.AppID]string{app: secret, otherApp: secret}, Store: n.store, UDP: udp, Net: host, URL: "ws://" + addr, AppAdmins: map[signaling.AppID][]signaling.UserID{app: {"root"}}, Outbox: w.outbox})
 	require.NoError(w.t, err)
 	l, err := w.net.Listen(addr)
 	require.NoError(w.t, err)
