@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -24,6 +25,10 @@ type Config struct {
 	UserSig   string // made by your server, see package usersig; with a TokenSource only for the beginning
 	UserName  string // at most 100 bytes
 	AvatarURL string // at most 200 bytes
+
+	// TLS is for wss:// to a server whose certificate is not from an authority that the system knows: set RootCAs. Nil is
+	// right for all others.
+	TLS *tls.Config
 
 	// TokenSource keeps the login supplied with UserSigs. Without one it ends when UserSig has expired, unless
 	// RenewUserSig is called in time.
@@ -161,7 +166,7 @@ func Login(ctx context.Context, cfg Config) (*Engine, error) {
 	e.events = dispatch.New(e.log) // before the server can send anything
 	e.credential = newCredential(cfg)
 	link, err := signaling.OpenSession(ctx, signaling.SessionConfig{
-		DialConfig: signaling.DialConfig{URL: cfg.URL, Logger: e.log, NetDial: cfg.Network.Dial, OnNotify: e.notified},
+		DialConfig: signaling.DialConfig{URL: cfg.URL, TLS: cfg.TLS, Logger: e.log, NetDial: cfg.Network.Dial, OnNotify: e.notified},
 		Login:      e.loginParams, Versions: e.versions, Restore: e.restore, Away: e.away, Back: e.back, GiveUp: cfg.GiveUp,
 	})
 	if err != nil {

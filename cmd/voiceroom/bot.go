@@ -103,8 +103,12 @@ func (c *botCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	trust, err := c.tls()
+	if err != nil {
+		return err
+	}
 	cfg.Login = engine.Config{
-		URL: c.URL, SDKAppID: id.app, UserID: id.user, UserSig: id.sig, TokenSource: id.tokens(), UserName: c.Name,
+		URL: c.URL, TLS: trust, SDKAppID: id.app, UserID: id.user, UserSig: id.sig, TokenSource: id.tokens(), UserName: c.Name,
 	}
 	if opus.Available {
 		cfg.Login.Codec = opus.Codec

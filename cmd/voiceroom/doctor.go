@@ -49,8 +49,12 @@ func (c *doctorCmd) Run(ctx context.Context) error {
 			return usageError{fmt.Errorf("--room: %w", err)}
 		}
 	}
+	trust, err := c.tls()
+	if err != nil {
+		return err
+	}
 	cfg := doctor.Config{
-		URL: c.URL, Room: signaling.RoomID(c.Room), Limit: c.Limit, Codec: opus.Codec, CodecName: opus.Version(),
+		URL: c.URL, TLS: trust, Room: signaling.RoomID(c.Room), Limit: c.Limit, Codec: opus.Codec, CodecName: opus.Version(),
 		Voice: func() (audio.VoiceProcessor, func() error, error) {
 			p, err := speex.New(speex.Options{})
 			if err != nil {

@@ -60,11 +60,15 @@ func (c *joinCmd) Run(ctx context.Context) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
+	trust, err := c.tls()
+	if err != nil {
+		return err
+	}
 	cfg := tui.Config{
 		News: tui.NewNews(), Create: c.Create, Muted: c.Muted, Seat: c.Seat,
 		Room: seatgrid.RoomInfo{RoomID: seatgrid.RoomID(c.Room), Name: c.RoomName, MaxSeatCount: c.Seats, SeatMode: seatgrid.ApplyToTake},
 		Login: engine.Config{
-			URL: c.URL, SDKAppID: id.app, UserID: id.user, UserSig: id.sig, TokenSource: id.tokens(), UserName: c.Name,
+			URL: c.URL, TLS: trust, SDKAppID: id.app, UserID: id.user, UserSig: id.sig, TokenSource: id.tokens(), UserName: c.Name,
 		},
 	}
 	if c.SeatMode == "free" {

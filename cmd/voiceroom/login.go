@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/engine"
@@ -14,9 +17,29 @@ import (
 // loginFlags say where to log in and as whom.
 type loginFlags struct {
 	URL     string `name:"url" env:"VOICEROOM_URL" default:"ws://127.0.0.1:8080" placeholder:"URL" help:"The server: ws://host:port or wss://host (default ${default})."`
+	CA      string `name:"ca" env:"VOICEROOM_CA" type:"path" placeholder:"FILE" help:"Authorities (PEM) to trust for wss://, besides those that this machine knows."`
 	App     string `env:"VOICEROOM_APP" placeholder:"ID:SECRET" help:"The app with its secret, to make the UserSig here: for trying things out. Better in the environment than on the command line."`
 	UserSig string `name:"usersig" env:"VOICEROOM_USERSIG" placeholder:"SIG" help:"The UserSig that somebody has made for you, instead of --app."`
 	User    string `env:"VOICEROOM_USER" placeholder:"ID" help:"Who you are, 1 to 32 bytes. A UserSig says it too."`
+}
+
+// tls returns how to tell that the server is the right one; nil is the system's way.
+func (f loginFlags) tls() (*tls.Config, error) {
+	if f.CA == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(f.CA)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--ca: %w", err)}
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a system without any
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, usageError{fmt.Errorf("--ca %s: there is no certificate in it (-----BEGIN CERTIFICATE-----)", f.CA)}
+	}
+	return &tls.Config{RootCAs: pool}, nil
 }
 
 // identity is who logs in, and with what.

@@ -57,6 +57,7 @@ func (o options) check() error {
 	if o.Grace < time.Second || o.Grace > time.Hour {
 		bad("--grace %v: 1s to 1h", o.Grace)
 	}
+	o.checkTLS(bad)
 	clustered := o.ClusterName != "" && o.ClusterNode != "" && o.ClusterListen != ""
 	if some := o.ClusterName + o.ClusterNode + o.ClusterListen + o.ClusterSecret; !clustered && (some != "" || len(o.ClusterRoute) > 0) {
 		bad("a cluster needs all of --cluster-name, --cluster-node and --cluster-listen")

@@ -9,11 +9,20 @@ import (
 
 // options are the command's flags, in the order and the groups of its help. Each is an environment variable too.
 type options struct {
-	Listen      string   `group:"addresses" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"TCP address for WebSocket and HTTP (default ${default}); port 0 takes a free one. TLS is a reverse proxy's work for now."`
+	Listen      string   `group:"addresses" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"TCP address for WebSocket and HTTP (default ${default}); port 0 takes a free one."`
 	Media       string   `group:"addresses" placeholder:"HOST:PORT" help:"UDP address for the voices of all members; port 0 takes a free one. Default: host and port number of --listen. Behind a reverse proxy it must not be loopback: try 0.0.0.0:8080."`
 	PublicIP    []string `group:"addresses" placeholder:"IP" help:"Address that clients send their voice to, where this machine is behind a NAT. Repeatable."`
 	URL         string   `group:"addresses" placeholder:"URL" help:"Where clients reach this node (wss://voice1.example.org); they are told it as a place to try when another node fails."`
 	AllowOrigin []string `group:"addresses" placeholder:"ORIGIN" help:"Web page origin (https://example.org) that may connect, besides this server's own host; * is all. Repeatable."`
+
+	TLSCert      string   `group:"tls" name:"tls-cert" placeholder:"FILE" help:"Certificate for HTTPS and WSS (PEM, with the intermediate ones). Read again when the file changes, and on SIGHUP; one that does not work is logged, and the old one stays."`
+	TLSKey       string   `group:"tls" name:"tls-key" placeholder:"FILE" help:"Its key (PEM)."`
+	ACMEDomain   []string `group:"tls" name:"acme-domain" placeholder:"NAME" help:"Fetch a certificate for this name from an ACME authority, and renew it. The authority connects to port 443, which has to be --listen or lead there (TLS-ALPN-01). Whoever gives it agrees to the authority's terms. Repeatable."`
+	ACMEEmail    string   `group:"tls" name:"acme-email" placeholder:"ADDRESS" help:"Where the authority may write to."`
+	ACMECache    string   `group:"tls" name:"acme-cache" placeholder:"DIR" help:"Folder for what was fetched, keys too. Default: acme in --data."`
+	ACMEURL      string   `group:"tls" name:"acme-url" placeholder:"URL" help:"The authority's directory. Default: Let's Encrypt's."`
+	ACMEHTTP     string   `group:"tls" name:"acme-http" placeholder:"HOST:PORT" help:"Answer the authority's questions here as well, which is to be reached as port 80 (HTTP-01), and send everybody else to https."`
+	InsecureHTTP bool     `group:"tls" name:"insecure-http" help:"Permit --listen beyond this machine without TLS: behind a reverse proxy that does TLS, or for a try. UserSigs cross it in clear."`
 
 	App     []string `group:"apps" placeholder:"ID:SECRET" help:"SDKAppID and the secret that signs its UserSigs. Repeatable. Everybody on this machine can read a command line: for more than a try use --app-file or the environment."`
 	AppFile string   `group:"apps" placeholder:"FILE" help:"File with one ID:SECRET a line; # begins a comment."`
@@ -60,6 +69,7 @@ func parse(args []string) (options, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "addresses", Title: "Addresses"},
+			{Key: "tls", Title: "HTTPS and WSS"},
 			{Key: "apps", Title: "Apps (at least one)"},
 			{Key: "limits", Title: "Limits"},
 			{Key: "store", Title: "Store"},

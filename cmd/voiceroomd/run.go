@@ -29,33 +29,48 @@ const (
 func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys map[signaling.AppID]*ecdsa.PublicKey, admins map[signaling.AppID][]signaling.UserID) (err error) {
 	handler := o.handler()
 	log := slog.New(handler)
-	lis, udp, err := o.open(ctx)
+	enc, err := o.encryption(log)
 	if err != nil {
 		return err
 	}
-	defer lis.Close() // closed before, unless the start fails
-	defer udp.Close()
-	o.warn(log, udp.LocalAddr())
+	at, err := o.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer at.close() // closed before, unless the start fails
+	o.warn(log, at.udp.LocalAddr())
 	st, err := natsstore.Open(ctx, o.store(log))
 	if err != nil {
 		return interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	srv, err := server.New(ctx, server.Config{
-		Apps: apps, PublicKeys: keys, AppAdmins: admins, Store: st, UDP: udp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
+		Apps: apps, PublicKeys: keys, AppAdmins: admins, Store: st, UDP: at.udp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
 		Grace: o.Grace, MultiLogin: o.MultiLogin, SeatLimit: o.SeatLimit, MemberLimit: o.MemberLimit, Logger: log,
 	})
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	web := &http.Server{
-		Handler: srv.Handler(), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(handler, slog.LevelDebug),
-	}
 	var wg sync.WaitGroup
-	served := make(chan error, 1)
-	wg.Go(func() { served <- web.Serve(lis) })
-	ready(handler, lis.Addr(), srv, st.ClientURL())
+	defer wg.Wait()
+	life, end := context.WithCancel(ctx)
+	defer end()
+	web := serveHTTP(srv.Handler(), handler)
+	served := make(chan error, 2)
+	if enc == nil {
+		wg.Go(func() { served <- web.Serve(at.lis) })
+	} else {
+		web.TLSConfig = enc.config
+		wg.Go(func() { served <- web.ServeTLS(at.lis, "", "") })
+		enc.hangUp(life, &wg)
+		enc.warmUp(life, &wg, at.lis.Addr(), o.ACMEDomain)
+	}
+	if at.acme != nil {
+		port80 := serveHTTP(enc.challenges(), handler)
+		wg.Go(func() { served <- port80.Serve(at.acme) })
+		defer port80.Close() // before the wait
+	}
+	ready(handler, at, enc != nil, srv, st.ClientURL())
 
 	select {
 	case <-ctx.Done():
@@ -63,11 +78,18 @@ func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys m
 	case err = <-served:
 	}
 	err = errors.Join(err, stop(web, srv))
-	wg.Wait()
 	if err == nil {
 		log.Info("stopped")
 	}
 	return err
+}
+
+// serveHTTP makes a server that nobody can hold up.
+func serveHTTP(h http.Handler, log slog.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log, slog.LevelDebug),
+	}
 }
 
 // interrupted forgives a start that failed because somebody wanted it to end.
@@ -78,22 +100,56 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
+// sockets are what a node listens on.
+type sockets struct {
+	lis  net.Listener   // WebSocket and HTTP
+	udp  net.PacketConn // media
+	acme net.Listener   // the authority's questions; nil if it asks at lis
+}
+
+func (s *sockets) close() {
+	if s.udp != nil {
+		_ = s.udp.Close()
+	}
+	for _, lis := range []net.Listener{s.lis, s.acme} {
+		if lis != nil {
+			_ = lis.Close()
+		}
+	}
+}
+
 // open takes the ports first: that is what fails most often.
-func (o options) open(ctx context.Context) (net.Listener, net.PacketConn, error) {
+func (o options) open(ctx context.Context) (_ *sockets, err error) {
 	var cfg net.ListenConfig
-	lis, err := cfg.Listen(ctx, network("tcp", o.Listen), o.Listen)
-	if err != nil {
-		return nil, nil, taken("--listen "+o.Listen, err)
+	var s sockets
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	listen := func(flag, addr string) (net.Listener, error) {
+		lis, err := cfg.Listen(ctx, network("tcp", addr), addr)
+		if err != nil {
+			return nil, taken(flag+" "+addr, err)
+		}
+		return lis, nil
 	}
-	udp, err := cfg.ListenPacket(ctx, network("udp", o.mediaAddr()), o.mediaAddr())
-	if err != nil {
-		return nil, nil, errors.Join(taken("--media "+o.mediaAddr(), err), lis.Close())
+	if s.lis, err = listen("--listen", o.Listen); err != nil {
+		return nil, err
 	}
-	if u, ok := udp.(*net.UDPConn); ok { // the system's limit is lower at times: then it is lower here
+	if o.ACMEHTTP != "" {
+		if s.acme, err = listen("--acme-http", o.ACMEHTTP); err != nil {
+			return nil, err
+		}
+	}
+	if s.udp, err = cfg.ListenPacket(ctx, network("udp", o.mediaAddr()), o.mediaAddr()); err != nil {
+		return nil, taken("--media "+o.mediaAddr(), err)
+	}
+	if u, ok := s.udp.(*net.UDPConn); ok { // the system's limit is lower at times: then it is lower here
 		_ = u.SetReadBuffer(socketBuffer)
 		_ = u.SetWriteBuffer(socketBuffer)
 	}
-	return lis, udp, nil
+	return &s, nil
 }
 
 // network keeps an IPv4 address to IPv4: 0.0.0.0 would include IPv6 otherwise.
@@ -113,8 +169,8 @@ func taken(flag string, err error) error {
 
 // warn speaks of settings that work and yet surprise.
 func (o options) warn(log *slog.Logger, media net.Addr) {
-	if !loopback(o.Listen) {
-		log.Warn("listening in clear beyond this machine; put a reverse proxy with TLS in front", "listen", o.Listen)
+	if !o.encrypted() && !loopback(o.Listen) {
+		log.Warn("listening in clear beyond this machine (--insecure-http); there has to be a reverse proxy with TLS in front", "listen", o.Listen)
 	}
 	u, err := url.Parse(o.URL)
 	public := len(o.PublicIP) > 0 || o.URL != "" && err == nil && !loopback(net.JoinHostPort(u.Hostname(), "0"))
@@ -134,9 +190,13 @@ func loopback(addr string) bool {
 }
 
 // ready writes the one line that every log level shows.
-func ready(h slog.Handler, at net.Addr, srv *server.Server, natsURL string) {
+func ready(h slog.Handler, at *sockets, encrypted bool, srv *server.Server, natsURL string) {
+	scheme := "ws://"
+	if encrypted {
+		scheme = "wss://"
+	}
 	r := slog.NewRecord(time.Now(), slog.LevelInfo, "ready", 0)
-	r.Add("websocket", "ws://"+at.String()+signaling.Path, "media", srv.MediaAddr().String(), "node", string(srv.ID()))
+	r.Add("websocket", scheme+at.lis.Addr().String()+signaling.Path, "media", srv.MediaAddr().String(), "node", string(srv.ID()))
 	if natsURL != "" {
 		r.Add("nats", natsURL)
 	}

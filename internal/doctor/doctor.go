@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"time"
 
@@ -38,8 +39,9 @@ type Report struct {
 
 // Config says what to look at.
 type Config struct {
-	URL  string // ws:// or wss://
-	User User   // who logs in
+	URL  string      // ws:// or wss://
+	TLS  *tls.Config // whom to trust; nil: whom the system trusts
+	User User        // who logs in
 	// NoUser says why nobody does; empty when somebody does.
 	NoUser string
 	Room   engine.RoomID // where media is tried; empty: in a room that is opened for it

@@ -293,7 +293,7 @@ func TestStrangeServers(t *testing.T) {
 		"no WebSockets":       {http.NotFound, false, "websocket", Failed, "no WebSocket"},
 		"not ready": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503); fmt.Fprint(w, "the store is away") },
 			false, "ready", Failed, "the store is away"},
-		"an unknown authority": {http.NotFound, true, "tls", Failed, "nobody whom this machine trusts"},
+		"an unknown authority": {http.NotFound, true, "tls", Failed, "signed by itself"},
 		"a clock that is wrong": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", time.Now().Add(-2*time.Minute).UTC().Format(http.TimeFormat))
 			fmt.Fprint(w, "ok")

@@ -103,7 +103,7 @@ func (e *exam) login(ctx context.Context, u *url.URL) {
 }
 
 func (e *exam) logIn(ctx context.Context) (Result, *signaling.Conn) {
-	conn, err := signaling.Dial(ctx, signaling.DialConfig{URL: e.cfg.URL, NetDial: e.cfg.Network.Dial})
+	conn, err := signaling.Dial(ctx, signaling.DialConfig{URL: e.cfg.URL, TLS: e.cfg.TLS, NetDial: e.cfg.Network.Dial})
 	if err != nil {
 		return bad("There is no connection any more: "+plain(err)+".", ""), nil
 	}

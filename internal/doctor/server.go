@@ -2,8 +2,6 @@ package doctor
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -149,42 +147,6 @@ func rounded(d time.Duration) time.Duration {
 	return d.Round(10 * time.Microsecond)
 }
 
-// encrypt makes the TLS handshake and looks at the certificate.
-func (e *exam) encrypt(ctx context.Context, u *url.URL) Result {
-	raw, err := e.dial(ctx, "tcp", hostPort(u))
-	if err != nil {
-		return bad("There is no connection: "+err.Error()+".", "")
-	}
-	defer raw.Close()
-	conn := tls.Client(raw, &tls.Config{ServerName: u.Hostname()})
-	err = conn.HandshakeContext(ctx)
-	if err != nil {
-		return bad(tlsWords(u.Hostname(), err))
-	}
-	state := conn.ConnectionState()
-	until := state.PeerCertificates[0].NotAfter
-	if left := time.Until(until); left < 7*24*time.Hour {
-		return warn(fmt.Sprintf("The certificate ends on %s.", until.Format(time.DateOnly)), "Have it renewed before that.")
-	}
-	return fine("%s, certificate until %s.", tls.VersionName(state.Version), until.Format(time.DateOnly))
-}
-
-func tlsWords(host string, err error) (says, do string) {
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return "There is a server, and it does not speak TLS.", "Use ws:// rather than wss://, or put a reverse proxy with TLS in front of it."
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "The certificate is for another name than " + host + ".", "Use the name that it is for, or get one for this name."
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "The certificate is signed by nobody whom this machine trusts.", "Get one from a public authority (Let's Encrypt), or have this machine trust yours."
-	}
-	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
-		return "The certificate is not valid at this time.", "Renew it on the server; or is this machine's clock wrong?"
-	}
-	return "The TLS handshake fails: " + err.Error() + ".", "Check the reverse proxy in front of the server."
-}
-
 // get asks the server's HTTP side.
 func (e *exam) get(ctx context.Context, u *url.URL, path string) (*http.Response, string, error) {
 	target := url.URL{Scheme: map[string]string{"ws": "http", "wss": "https"}[u.Scheme], Host: u.Host, Path: path}
@@ -192,7 +154,7 @@ func (e *exam) get(ctx context.Context, u *url.URL, path string) (*http.Response
 	if err != nil {
 		return nil, "", err
 	}
-	transport := &http.Transport{DialContext: e.dial, DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}
+	transport := &http.Transport{DialContext: e.dial, TLSClientConfig: e.cfg.TLS, DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}
 	defer transport.CloseIdleConnections()
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
@@ -246,7 +208,7 @@ func (e *exam) ready(ctx context.Context, u *url.URL) Result {
 // speaks opens the connection that everything goes over.
 func (e *exam) speaks(ctx context.Context) (Result, struct{}) {
 	began := time.Now()
-	c, err := signaling.Dial(ctx, signaling.DialConfig{URL: e.cfg.URL, NetDial: e.cfg.Network.Dial})
+	c, err := signaling.Dial(ctx, signaling.DialConfig{URL: e.cfg.URL, TLS: e.cfg.TLS, NetDial: e.cfg.Network.Dial})
 	if err != nil {
 		return bad("There is no WebSocket: "+plain(err)+".", "If there is a reverse proxy, it has to pass WebSockets on (the headers Upgrade and Connection, and "+signaling.Path+")."), struct{}{}
 	}
