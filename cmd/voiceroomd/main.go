@@ -3,7 +3,8 @@
 //
 //	voiceroomd --app 1400000001:a-long-secret
 //
-// Every flag is an environment variable as well: --listen is VOICEROOM_LISTEN. voiceroomd --help lists them.
+// Every flag is an environment variable as well (--listen is VOICEROOM_LISTEN), and a key of the YAML file that --config
+// names (listen). voiceroomd --help lists them, voiceroomd --print-config shows what is in effect.
 //
 // When it serves, it writes one log line with the message "ready" and the addresses, whatever the log level is.
 // SIGTERM and SIGINT end it cleanly; a second one ends it at once. It exits with 0 after a clean end, with 1 when it
@@ -20,10 +21,11 @@ import (
 )
 
 func main() {
-	o, err := parse(os.Args[1:])
+	o, show, err := parse(os.Args[1:])
 	if err != nil {
 		fail(2, err)
 	}
+	fmt.Print(show)
 	apps, err := o.apps()
 	keys, keysErr := o.publicKeys(apps)
 	err = errors.Join(o.check(), err, keysErr)
@@ -33,6 +35,9 @@ func main() {
 	admins, err := o.appAdmins(apps)
 	if err != nil {
 		fail(2, err)
+	}
+	if o.PrintConfig {
+		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // from then on a second signal has its usual effect

@@ -24,7 +24,7 @@ type options struct {
 	ACMEHTTP     string   `group:"tls" name:"acme-http" placeholder:"HOST:PORT" help:"Answer the authority's questions here as well, which is to be reached as port 80 (HTTP-01), and send everybody else to https."`
 	InsecureHTTP bool     `group:"tls" name:"insecure-http" help:"Permit --listen beyond this machine without TLS: behind a reverse proxy that does TLS, or for a try. UserSigs cross it in clear."`
 
-	App     []string `group:"apps" placeholder:"ID:SECRET" help:"SDKAppID and the secret that signs its UserSigs. Repeatable. Everybody on this machine can read a command line: for more than a try use --app-file or the environment."`
+	App     []string `group:"apps" secret:"id" placeholder:"ID:SECRET" help:"SDKAppID and the secret that signs its UserSigs. Repeatable. Everybody on this machine can read a command line: for more than a try use --app-file or the environment."`
 	AppFile string   `group:"apps" placeholder:"FILE" help:"File with one ID:SECRET a line; # begins a comment."`
 
 	AppPublicKey []string `group:"apps" placeholder:"ID:FILE" help:"Public key (PEM, ECDSA on P-256) of an app that is given with its secret too: its UserSigs of version 1 (ECDSA-SHA256, before July 2019) are taken as well. Repeatable."`
@@ -50,17 +50,55 @@ type options struct {
 	ClusterNode   string   `group:"cluster" placeholder:"NAME" help:"This node's name: unique, and the same after a restart with the same --data."`
 	ClusterListen string   `group:"cluster" placeholder:"HOST:PORT" help:"Address for the routes of the other nodes."`
 	ClusterRoute  []string `group:"cluster" placeholder:"HOST:PORT" help:"Another node's --cluster-listen. Repeatable."`
-	ClusterSecret string   `group:"cluster" placeholder:"SECRET" help:"What the nodes show each other. Better in the environment than on the command line."`
+	ClusterSecret string   `group:"cluster" secret:"" placeholder:"SECRET" help:"What the nodes show each other. Better in the environment than on the command line."`
 
-	LogLevel  string           `group:"log" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least level that is logged: ${enum} (default ${default})."`
-	LogFormat string           `group:"log" default:"text" enum:"text,json" placeholder:"FORMAT" help:"${enum} (default ${default}). The log goes to standard error."`
-	Version   kong.VersionFlag `group:"log" env:"-" help:"Say which version this is."`
+	LogLevel  string `group:"log" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least level that is logged: ${enum} (default ${default})."`
+	LogFormat string `group:"log" default:"text" enum:"text,json" placeholder:"FORMAT" help:"${enum} (default ${default}). The log goes to standard error."`
+
+	Config      string           `group:"config" nofile:"" placeholder:"FILE" help:"YAML file with any of these flags, without the -- (listen: 127.0.0.1:8080). The command line counts more than the environment, the environment more than the file."`
+	PrintConfig bool             `group:"config" nofile:"" env:"-" help:"Print what is in effect, without secrets, and where it comes from; then end, with 2 if it makes no sense."`
+	Version     kong.VersionFlag `group:"config" nofile:"" env:"-" help:"Say which version this is."`
 }
 
-// parse reads the command line and the environment. It does not return for --help and --version.
-func parse(args []string) (options, error) {
-	var o options
-	p, err := kong.New(&o,
+// parse reads the command line, the environment and the file that one of them names. It does not return for --help and
+// --version. With --print-config, show is what to print.
+func parse(args []string) (o options, show string, err error) {
+	p, err := newParser(&o)
+	if err != nil {
+		return o, "", err
+	}
+	ctx, err := p.Parse(args)
+	if err != nil {
+		return o, "", err
+	}
+	var file configFile
+	if o.Config != "" {
+		if file, err = readConfig(o.Config, p.Model.Flags); err != nil {
+			return o, "", err
+		}
+		o = options{}
+		if p, err = newParser(&o, kong.Resolvers(file)); err != nil {
+			return o, "", err
+		}
+		if ctx, err = p.Parse(args); err != nil {
+			return o, "", err
+		}
+	}
+	if o.PrintConfig {
+		set := map[string]bool{}
+		for _, part := range ctx.Path {
+			if part.Flag != nil && !part.Resolved {
+				set[part.Flag.Name] = true
+			}
+		}
+		show = printConfig(p.Model.Flags, set, file)
+	}
+	return o, show, nil
+}
+
+// newParser makes what reads the flags into o.
+func newParser(o *options, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(o, append(more,
 		kong.Name("voiceroomd"),
 		kong.Description("Server of OpenVoiceRoom: voice rooms with seats, in one process.\n\n"+
 			"Try it: voiceroomd --app 1400000001:a-long-secret"),
@@ -75,13 +113,9 @@ func parse(args []string) (options, error) {
 			{Key: "store", Title: "Store"},
 			{Key: "cluster", Title: "Cluster of embedded stores (all of it, or none)"},
 			{Key: "log", Title: "Log"},
+			{Key: "config", Title: "These settings"},
 		}),
-	)
-	if err != nil {
-		return o, err
-	}
-	_, err = p.Parse(args)
-	return o, err
+	)...)
 }
 
 // version is the module's version, or the commit of a build from a working copy.

@@ -147,6 +147,7 @@ var files = sync.OnceValues(func() ([]string, error) {
 		switch {
 		case err != nil:
 			return err
+		case d.Name() == ".git" && !d.IsDir(): // of a worktree: it says where the rest is
 		case !d.IsDir():
 			list = append(list, p)
 		case p == "bin" || p == "data" || d.Name() == ".git" || d.Name() == "node_modules" || strings.HasSuffix(p, "testdata/rapid"):
