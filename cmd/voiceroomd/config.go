@@ -35,6 +35,9 @@ func (o options) check() error {
 	if err := checkAddr(o.mediaAddr()); err != nil && o.Media != "" {
 		bad("--media %q: %w", o.Media, err)
 	}
+	if err := checkAddr(o.MediaTCP); o.MediaTCP != "" && err != nil {
+		bad("--media-tcp %q: %w", o.MediaTCP, err)
+	}
 	for _, ip := range o.PublicIP {
 		if _, err := netip.ParseAddr(ip); err != nil {
 			bad("--public-ip %q: an IP address is wanted", ip)

@@ -11,6 +11,7 @@ import (
 type options struct {
 	Listen      string   `group:"addresses" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"TCP address for WebSocket and HTTP (default ${default}); port 0 takes a free one."`
 	Media       string   `group:"addresses" placeholder:"HOST:PORT" help:"UDP address for the voices of all members; port 0 takes a free one. Default: host and port number of --listen. Behind a reverse proxy it must not be loopback: try 0.0.0.0:8080."`
+	MediaTCP    string   `group:"addresses" name:"media-tcp" placeholder:"HOST:PORT" help:"TCP address for the voices of those whose network lets no UDP through. Not used unless given; 443 on an address of its own gets through most firewalls."`
 	PublicIP    []string `group:"addresses" placeholder:"IP" help:"Address that clients send their voice to, where this machine is behind a NAT. Repeatable."`
 	URL         string   `group:"addresses" placeholder:"URL" help:"Where clients reach this node (wss://voice1.example.org); they are told it as a place to try when another node fails."`
 	AllowOrigin []string `group:"addresses" placeholder:"ORIGIN" help:"Web page origin (https://example.org) that may connect, besides this server's own host; * is all. Repeatable."`

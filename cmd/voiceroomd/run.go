@@ -45,7 +45,7 @@ func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys m
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	srv, err := server.New(ctx, server.Config{
-		Apps: apps, PublicKeys: keys, AppAdmins: admins, Store: st, UDP: at.udp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
+		Apps: apps, PublicKeys: keys, AppAdmins: admins, Store: st, UDP: at.udp, TCP: at.tcp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
 		Grace: o.Grace, MultiLogin: o.MultiLogin, SeatLimit: o.SeatLimit, MemberLimit: o.MemberLimit, Logger: log,
 	})
 	if err != nil {
@@ -104,6 +104,7 @@ func interrupted(ctx context.Context, err error) error {
 type sockets struct {
 	lis  net.Listener   // WebSocket and HTTP
 	udp  net.PacketConn // media
+	tcp  net.Listener   // media where UDP is blocked; nil unless it is wanted
 	acme net.Listener   // the authority's questions; nil if it asks at lis
 }
 
@@ -111,7 +112,7 @@ func (s *sockets) close() {
 	if s.udp != nil {
 		_ = s.udp.Close()
 	}
-	for _, lis := range []net.Listener{s.lis, s.acme} {
+	for _, lis := range []net.Listener{s.lis, s.tcp, s.acme} {
 		if lis != nil {
 			_ = lis.Close()
 		}
@@ -136,6 +137,11 @@ func (o options) open(ctx context.Context) (_ *sockets, err error) {
 	}
 	if s.lis, err = listen("--listen", o.Listen); err != nil {
 		return nil, err
+	}
+	if o.MediaTCP != "" {
+		if s.tcp, err = listen("--media-tcp", o.MediaTCP); err != nil {
+			return nil, err
+		}
 	}
 	if o.ACMEHTTP != "" {
 		if s.acme, err = listen("--acme-http", o.ACMEHTTP); err != nil {
@@ -197,6 +203,9 @@ func ready(h slog.Handler, at *sockets, encrypted bool, srv *server.Server, nats
 	}
 	r := slog.NewRecord(time.Now(), slog.LevelInfo, "ready", 0)
 	r.Add("websocket", scheme+at.lis.Addr().String()+signaling.Path, "media", srv.MediaAddr().String(), "node", string(srv.ID()))
+	if at.tcp != nil {
+		r.Add("media_tcp", at.tcp.Addr().String())
+	}
 	if natsURL != "" {
 		r.Add("nats", natsURL)
 	}

@@ -154,7 +154,7 @@ func TestRoomIsEndedAgain(t *testing.T) {
 		r, conn := e.logIn(t.Context())
 		require.Equal(t, OK, r.Status, "%+v", r)
 		defer conn.Close()
-		r, in := e.enter(t.Context(), conn)
+		r, in := e.enter(t.Context(), conn, false)
 		require.Equal(t, OK, r.Status, "%+v", r)
 		other := srv.NewUser(t, "other")
 		_, err := other.Engine.FetchRoomInfo(t.Context(), in.room)
@@ -352,13 +352,13 @@ func TestUnreachableAddresses(t *testing.T) {
 		"private, private": {"10.0.0.5", "10.0.0.5", "firewall"},
 		"public":           {"198.51.100.7", "voice.example", "firewall"},
 	} {
-		r := unreachable(candidatesOf(sdp(c.ip)), c.host, context.DeadlineExceeded)
+		r := unreachable(candidatesOf(sdp(c.ip)), c.host, context.DeadlineExceeded, false)
 		assert.Equal(t, Failed, r.Status, name)
 		assert.Contains(t, r.Says, c.ip+":8080", name)
 		assert.Contains(t, r.Do, c.does, name)
 	}
 	require.Empty(t, candidatesOf("a=candidate:1 1 udp x notanip 8080\na=candidate:1 1 udp x 1.2.3.4 99999\n"))
-	require.Equal(t, "Nothing comes back over UDP.", unreachable(nil, "x", context.DeadlineExceeded).Says)
+	require.Equal(t, "Nothing comes back over UDP.", unreachable(nil, "x", context.DeadlineExceeded, false).Says)
 }
 
 func TestInterrupted(t *testing.T) {

@@ -29,29 +29,51 @@ const sendFor = 5500 * time.Millisecond
 // media tries the way of the voices. There is no room without a member and no media without a room, so it opens one of
 // its own, unless it was told which to enter, and ends it afterwards.
 func (e *exam) media(ctx context.Context, conn *signaling.Conn, u *url.URL) {
-	in, ok := check(ctx, e, nameRoom, func(ctx context.Context) (Result, *entered) { return e.enter(ctx, conn) })
+	in, ok := check(ctx, e, nameRoom, func(ctx context.Context) (Result, *entered) { return e.enter(ctx, conn, false) })
 	if !ok {
 		e.skip("There is no room to try it in.", nameMediaUDP, nameMediaLoss, nameMediaTP)
 		return
 	}
-	defer e.leave(ctx, conn, in)
 	candidates := candidatesOf(in.answer)
+	tcp := slices.ContainsFunc(candidates, func(c candidate) bool { return c.tcp })
 	_, up := check(ctx, e, nameMediaUDP, func(ctx context.Context) (Result, struct{}) {
-		return connectMedia(ctx, in, candidates, u.Hostname()), struct{}{}
+		r := connectMedia(ctx, in, candidates, u.Hostname(), false)
+		if r.Status == Failed && tcp {
+			r.Status = Warning // it is TCP that decides whether there is sound
+			r.Do = strings.TrimSuffix(r.Do, ".") + ". Meanwhile TCP is used, if it works (below): where packets are lost it delays what follows."
+		}
+		return r, struct{}{}
 	})
+	up = up && in.peer.State() == rtc.StateConnected
 	if up {
 		check(ctx, e, nameMediaLoss, func(ctx context.Context) (Result, struct{}) { return e.say(ctx, conn, in), struct{}{} })
 	} else {
-		e.skip("Media is not connected.", nameMediaLoss)
+		e.skip("Media is not connected over UDP.", nameMediaLoss)
 	}
-	if slices.ContainsFunc(candidates, func(c candidate) bool { return c.tcp }) {
-		e.tell(Result{Name: nameMediaTP, Status: OK, Says: "The server takes media over TCP too."})
-	} else {
-		e.tell(Result{Name: nameMediaTP, Status: Skipped, Says: "This server offers media over UDP only: in a network that blocks UDP there is no sound."})
+	e.leave(ctx, conn, in)
+	if !tcp {
+		e.skip("This server offers media over UDP only: in a network that blocks UDP there is no sound. Its --media-tcp would help.", nameMediaTP)
+		return
 	}
+	check(ctx, e, nameMediaTP, func(ctx context.Context) (Result, struct{}) { return e.tryTCP(ctx, conn, u.Hostname(), up), struct{}{} })
 }
 
-func (e *exam) enter(ctx context.Context, conn *signaling.Conn) (Result, *entered) {
+// tryTCP connects once more, by TCP alone.
+func (e *exam) tryTCP(ctx context.Context, conn *signaling.Conn, host string, udp bool) Result {
+	r, in := e.enter(ctx, conn, true)
+	if in == nil {
+		return r
+	}
+	defer e.leave(ctx, conn, in)
+	r = connectMedia(ctx, in, candidatesOf(in.answer), host, true)
+	if r.Status == Failed && udp {
+		r.Status = Warning // nobody here needs it
+	}
+	return r
+}
+
+// enter goes into a room, and lets media try one of its ways.
+func (e *exam) enter(ctx context.Context, conn *signaling.Conn, tcp bool) (Result, *entered) {
 	in := &entered{room: e.cfg.Room}
 	own := in.room == ""
 	if own {
@@ -72,7 +94,7 @@ func (e *exam) enter(ctx context.Context, conn *signaling.Conn) (Result, *entere
 	err = conn.Call(ctx, signaling.MethodJoinRoom, signaling.JoinParams{RoomID: in.room, Offer: peer.Offer()}, &res)
 	if err == nil {
 		in.answer = res.Answer
-		err = peer.Answer(ctx, res.Answer)
+		err = peer.Answer(ctx, only(tcp, res.Answer))
 	}
 	if err != nil {
 		e.leave(ctx, conn, in)
@@ -102,6 +124,17 @@ type candidate struct {
 	tcp  bool
 }
 
+// only returns an answer with candidates of one kind.
+func only(tcp bool, answer string) string {
+	var b strings.Builder
+	for line := range strings.Lines(answer) {
+		if list := candidatesOf(line); len(list) == 0 || list[0].tcp == tcp {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
 // candidatesOf reads them from the server's answer (RFC 8839 section 5.1).
 func candidatesOf(sdp string) []candidate {
 	var list []candidate
@@ -124,7 +157,7 @@ func candidatesOf(sdp string) []candidate {
 }
 
 // connectMedia waits until media is up, and says how long a packet takes.
-func connectMedia(ctx context.Context, in *entered, candidates []candidate, host string) Result {
+func connectMedia(ctx context.Context, in *entered, candidates []candidate, host string, tcp bool) Result {
 	began := time.Now()
 	// The last second belongs to the words about what is wrong.
 	limited := ctx
@@ -134,12 +167,12 @@ func connectMedia(ctx context.Context, in *entered, candidates []candidate, host
 		defer cancel()
 	}
 	if err := in.peer.Connected(limited); err != nil {
-		return unreachable(candidates, host, err)
+		return unreachable(candidates, host, err, tcp)
 	}
 	took := time.Since(began)
 	in.peer.MeasureRoundTrip()
 	trip := in.peer.RoundTrip()
-	r := fine("Media connects after %s%s.", rounded(took), at(candidates))
+	r := fine("Media connects after %s%s.", rounded(took), at(candidates, tcp))
 	r.Figures = map[string]float64{"connect_ms": float64(took.Microseconds()) / 1000}
 	if trip > 0 {
 		r.Says = strings.TrimSuffix(r.Says, ".") + fmt.Sprintf(", and a packet takes %s there and back.", rounded(trip))
@@ -148,32 +181,51 @@ func connectMedia(ctx context.Context, in *entered, candidates []candidate, host
 	return r
 }
 
-func at(candidates []candidate) string {
+func protocol(tcp bool) string {
+	if tcp {
+		return "TCP"
+	}
+	return "UDP"
+}
+
+// at names the addresses that were tried.
+func at(candidates []candidate, tcp bool) string {
 	var list []string
 	for _, c := range candidates {
-		if !c.tcp {
+		if c.tcp == tcp {
 			list = append(list, c.addr.String())
 		}
 	}
 	if len(list) == 0 {
 		return ""
 	}
-	return ", UDP to " + strings.Join(list, " or ")
+	return ", " + protocol(tcp) + " to " + strings.Join(list, " or ")
 }
 
 // unreachable says why media may not come about.
-func unreachable(candidates []candidate, host string, err error) Result {
-	says := "Nothing comes back over UDP" + strings.TrimPrefix(at(candidates), ", UDP") + "."
+func unreachable(candidates []candidate, host string, err error, tcp bool) Result {
+	name := protocol(tcp)
+	says := "Nothing comes back over " + name + strings.TrimPrefix(at(candidates, tcp), ", "+name) + "."
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, rtc.ErrFailed) {
 		says += " (" + err.Error() + ")"
 	}
+	flag := "--media"
+	if tcp {
+		flag = "--media-tcp"
+	}
 	for _, c := range candidates {
+		if c.tcp != tcp {
+			continue
+		}
 		switch ip := c.addr.Addr(); {
 		case ip.IsLoopback() && !local(host):
-			return bad(says, "The server tells its clients to send their voices to "+ip.String()+", which is each client's own machine: start it with --media 0.0.0.0:PORT, and with --public-ip if it is behind a NAT.")
+			return bad(says, "The server tells its clients to send their voices to "+ip.String()+", which is each client's own machine: start it with "+flag+" 0.0.0.0:PORT, and with --public-ip if it is behind a NAT.")
 		case ip.IsPrivate() && public(host):
 			return bad(says, "The server tells its clients to send their voices to "+ip.String()+", an address inside its own network: start it with --public-ip.")
 		}
+	}
+	if tcp {
+		return bad(says, "A firewall, here or at the server, does not let TCP through to that port: open it.")
 	}
 	return bad(says, "A firewall, here or at the server, does not let UDP through: open that port for UDP. Some company networks block UDP altogether.")
 }

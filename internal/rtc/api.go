@@ -51,6 +51,10 @@ func newAPI(cfg Config, p *Peer) (*webrtc.API, error) {
 	if cfg.Net != nil {
 		s.SetNet(cfg.Net)
 	}
+	// TCP as well, to servers that take it: pion alone would not. It dials by the system's network, whatever Net is.
+	s.SetNetworkTypes([]webrtc.NetworkType{
+		webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
+	})
 	// Host names nobody can resolve only cost time: a lite server never looks at our candidates.
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	// A server on this machine must be reachable without any other network.

@@ -81,11 +81,12 @@ func TestWakeUps(t *testing.T) {
 	require.Equal(t, []string{"candidate:1 1 tcp 1671430143 198.51.100.1 443 typ host tcptype passive"}, tcp)
 	plan := wakeUps(answer, tcp)
 	require.Len(t, plan, 5)
-	assert.Equal(t, wakeUp{5 * time.Millisecond, tcp[0]}, plan[0])
+	assert.Equal(t, wakeUp{tcpAfter, tcp[0]}, plan[4], "UDP has its chance first")
 	for i, ms := range []int{10, 30, 70, 150} {
-		assert.Equal(t, time.Duration(ms)*time.Millisecond, plan[1+i].after)
-		assert.Contains(t, plan[1+i].candidate, " 1 udp 1 198.51.100.1 ")
+		assert.Equal(t, time.Duration(ms)*time.Millisecond, plan[i].after)
+		assert.Contains(t, plan[i].candidate, " 1 udp 1 198.51.100.1 ")
 	}
+	assert.Equal(t, []wakeUp{{0, tcp[0]}}, wakeUps("v=0\r\na="+tcp[0]+"\r\n", tcp), "nothing to wait for")
 	assert.Empty(t, wakeUps("v=0\r\na=candidate:1 1 udp 1 x.local 1 typ host\r\n", nil), "no address to use")
 	for _, broken := range []string{"a=candidate:", "a=candidate:1 1 udp 1 1.2.3.4 99999 typ host", "a=candidate:1 1 tcp"} {
 		_, ok := serverAddress(broken)

@@ -54,6 +54,7 @@ func newMetrics(s *Server) *metrics {
 		gauge("voiceroom_sessions_away", "Logins that wait for their client to come back.", func() float64 { return float64(s.away()) }),
 		gauge("voiceroom_homes", "Rooms that this node decides.", func() float64 { return float64(s.node.Rooms()) }),
 		gauge("voiceroom_media_peers", "Members with media on this node.", func() float64 { return float64(s.media.Stats().Peers) }),
+		gauge("voiceroom_media_tcp_connections", "Connections for media over TCP.", func() float64 { return float64(s.media.Stats().TCP) }),
 		counter("voiceroom_media_packets_in_total", "Audio packets let in from speakers here.", func() uint64 { return s.media.Stats().In }),
 		counter("voiceroom_media_packets_out_total", "Audio packets sent to members here.", func() uint64 { return s.media.Stats().Out }),
 		counter("voiceroom_media_relay_in_total", "Audio packets from other nodes.", func() uint64 { return s.media.Stats().RelayIn }),

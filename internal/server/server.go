@@ -30,6 +30,9 @@ type Config struct {
 	Store store.Store                // stays the caller's
 	UDP   net.PacketConn             // the one socket for media; the server closes it
 
+	// TCP takes media where UDP does not get through; nil: nothing does. The server closes it.
+	TCP net.Listener
+
 	// PublicKeys are of apps, named in Apps too, whose UserSigs of version 1 (ECDSA-SHA256) are taken as well.
 	PublicKeys map[signaling.AppID]*ecdsa.PublicKey
 
@@ -143,9 +146,13 @@ func (c Config) validate() error {
 }
 
 func (s *Server) start(ctx context.Context) (err error) {
-	s.media, err = sfu.New(sfu.Config{UDP: s.cfg.UDP, Net: s.cfg.Net, PublicIPs: s.cfg.PublicIPs, Logger: s.log})
+	s.media, err = sfu.New(sfu.Config{UDP: s.cfg.UDP, TCP: s.cfg.TCP, Net: s.cfg.Net, PublicIPs: s.cfg.PublicIPs, Logger: s.log})
 	if err != nil {
-		return errors.Join(err, s.cfg.UDP.Close())
+		err = errors.Join(err, s.cfg.UDP.Close())
+		if s.cfg.TCP != nil {
+			err = errors.Join(err, s.cfg.TCP.Close())
+		}
+		return err
 	}
 	s.metrics = newMetrics(s)
 	s.node, err = home.Start(ctx, home.Config{

@@ -25,7 +25,10 @@ import (
 type Config struct {
 	// UDP is the one socket for all members. Its local address must be a *net.UDPAddr. The SFU closes it.
 	UDP net.PacketConn
-	// Net is the network; nil means the system's.
+	// TCP takes media of members whose network lets no UDP through (RFC 6544); nil: nothing does. Its address must be a
+	// *net.TCPAddr. The SFU closes it.
+	TCP net.Listener
+	// Net is the network for UDP; nil means the system's.
 	Net transport.Net
 	// PublicIPs are announced instead of the socket's own address, with the socket's port: for servers behind a NAT.
 	PublicIPs []string
@@ -40,6 +43,11 @@ func (c Config) validate() error {
 	} else if _, ok := c.UDP.LocalAddr().(*net.UDPAddr); !ok {
 		errs = append(errs, fmt.Errorf("sfu: the UDP socket's address is a %T, want *net.UDPAddr", c.UDP.LocalAddr()))
 	}
+	if c.TCP != nil {
+		if _, ok := c.TCP.Addr().(*net.TCPAddr); !ok {
+			errs = append(errs, fmt.Errorf("sfu: the TCP listener's address is a %T, want *net.TCPAddr", c.TCP.Addr()))
+		}
+	}
 	for _, ip := range c.PublicIPs {
 		if net.ParseIP(ip) == nil {
 			errs = append(errs, fmt.Errorf("sfu: public IP %q is not an IP address", ip))
@@ -48,10 +56,11 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// SFU is one node's media: a socket and the rooms on it.
+// SFU is one node's media: its sockets and the rooms on it.
 type SFU struct {
 	log     *slog.Logger
 	mux     *ice.UDPMuxDefault
+	tcp     *tcpMux              // nil: UDP only
 	setting webrtc.SettingEngine // copied for every peer
 	certs   []webrtc.Certificate
 	count   counters
@@ -83,6 +92,10 @@ func New(cfg Config) (*SFU, error) {
 	}
 	s.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logs.NewLogger("mux"), UDPConn: cfg.UDP, Net: cfg.Net})
 	s.setting.SetICEUDPMux(s.mux)
+	if cfg.TCP != nil {
+		s.tcp = newTCPMux(cfg.TCP, s.log, logs.NewLogger("tcp"))
+		s.setting.SetICETCPMux(s.tcp)
+	}
 	return s, nil
 }
 
@@ -120,7 +133,11 @@ func (s *SFU) configure(cfg Config, logs logging.LoggerFactory) error {
 		e.SetNet(cfg.Net)
 	}
 	e.SetLite(true)
-	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
+	if cfg.TCP != nil {
+		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+	}
+	e.SetNetworkTypes(networks)
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	// The server chooses the SRTP profile, so we must be it: browsers as servers choose CM, twice as dear as GCM.
 	e.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
@@ -178,6 +195,9 @@ func (s *SFU) pcConfig() webrtc.Configuration {
 // Stats returns the counts of all rooms since New.
 func (s *SFU) Stats() Stats {
 	st := s.count.stats()
+	if s.tcp != nil {
+		st.TCP = int(s.tcp.gate.open.Load())
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.Rooms = len(s.rooms)
@@ -189,7 +209,7 @@ func (s *SFU) Stats() Stats {
 	return st
 }
 
-// Close ends all rooms and peers, waits for their goroutines and closes the socket. It may be called more than once.
+// Close ends all rooms and peers, waits for their goroutines and closes the sockets. It may be called more than once.
 func (s *SFU) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -201,7 +221,11 @@ func (s *SFU) Close() error {
 	for _, r := range rooms {
 		r.Close()
 	}
-	if err := s.mux.Close(); err != nil {
+	err := s.mux.Close()
+	if s.tcp != nil {
+		err = errors.Join(err, s.tcp.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("sfu: close: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import "sync/atomic"
 // Stats counts packets since the SFU was made.
 type Stats struct {
 	Rooms, Peers int    // now
+	TCP          int    // connections for media now
 	In           uint64 // packets of local speakers that were let in
 	Out          uint64 // packets written to local receivers
 	RelayIn      uint64 // packets of remote speakers that were let in
