@@ -4,9 +4,14 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,7 +74,9 @@ func inNetworkWithoutUDP(t *testing.T) bool {
 func refuseUDP(t *testing.T) {
 	t.Helper()
 	for _, args := range []string{
-		"link set lo up", "rule add pref 10 from all lookup local", "rule del pref 0", "rule add pref 5 ipproto udp prohibit",
+		"link set lo up", "link add card type veth peer name wall", "address add 10.77.0.1/24 dev card", // browsers want a card
+		"link set card up", "link set wall up", "route add default via 10.77.0.2",
+		"rule add pref 10 from all lookup local", "rule del pref 0", "rule add pref 5 ipproto udp prohibit",
 	} {
 		out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
 		require.NoError(t, err, "ip %s: %s", args, out)
@@ -100,10 +107,10 @@ func TestSpeechWithoutUDP(t *testing.T) {
 		return
 	}
 	const talk = 6 * time.Second
-	url, _ := startNodeWithTCP(t)
+	addr, _ := startNodeWithTCP(t)
 	source := audio.NewPCMSource(speech.Host(), audio.PCMOptions{Loop: true})
 	heard := audio.NewRecorder(1)
-	host, guest := seatgrid.New(call(t, url, "host", source, nil)), seatgrid.New(call(t, url, "guest", nil, heard))
+	host, guest := seatgrid.New(call(t, addr, "host", source, nil)), seatgrid.New(call(t, addr, "guest", nil, heard))
 	_, err := host.StartVoiceRoom(t.Context(), engine.RoomInfo{RoomID: "room"})
 	require.NoError(t, err)
 	_, err = guest.JoinVoiceRoom(t.Context(), "room")
@@ -119,4 +126,51 @@ func TestSpeechWithoutUDP(t *testing.T) {
 	r := hearing.Compare(spoken(source, from, talk), recorded(heard, from), hearing.Options{})
 	t.Logf("%+v", r)
 	require.True(t, r.OK, r.Reason)
+}
+
+// So does a browser, by candidates of its own.
+func TestBrowserWithoutUDP(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
+	chromium := browser(t)
+	if !inNetworkWithoutUDP(t) {
+		return
+	}
+	const hostHz, browserHz = 660, 440
+	addr, _ := startNodeWithTCP(t)
+	heard := audio.NewRecorder(1)
+	host := seatgrid.New(call(t, addr, "host", audio.NewToneSource(hostHz, 0.25), heard))
+	_, err := host.StartVoiceRoom(t.Context(), engine.RoomInfo{RoomID: "room", SeatMode: engine.FreeToTake})
+	require.NoError(t, err)
+	require.NoError(t, host.StartMicrophone(t.Context()))
+	begun, done := make(chan browserStats, 1), make(chan browserReport, 1)
+	web := http.NewServeMux()
+	web.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(browserPage) })
+	web.HandleFunc("POST /begun", func(_ http.ResponseWriter, r *http.Request) { take(t, r, begun) })
+	web.HandleFunc("POST /done", func(_ http.ResponseWriter, r *http.Request) { take(t, r, done) })
+	page := httptest.NewServer(web)
+	t.Cleanup(page.Close)
+	mic := filepath.Join(t.TempDir(), "mic.wav")
+	file, err := os.Create(mic)
+	require.NoError(t, err)
+	require.NoError(t, audio.WriteWAV(file, tone(30, browserHz), audio.SampleRate, 1))
+	require.NoError(t, file.Close())
+	query := url.Values{
+		"url": {addr}, "app": {fmt.Sprint(app)}, "user": {"browser"}, "sig": {config(t, addr, "browser").UserSig}, "room": {"room"}, "seconds": {"1"},
+	}
+	startBrowser(t, chromium, page.URL+"/?"+query.Encode(), mic)
+	select {
+	case stats := <-begun:
+		require.Len(t, stats.Received, 1)
+		require.Greater(t, stats.Received[0].Energy, 0.0, "it hears the host")
+		require.Greater(t, stats.Received[0].Packets, 50)
+		said := heard.Samples()
+		require.Greater(t, hearing.ToneLevel(said[len(said)-audio.SampleRate/2:], browserHz), -18.0, "and is heard")
+		t.Logf("over TCP the browser has received %+v", stats.Received)
+	case report := <-done:
+		t.Fatal("the browser did not come so far: ", report.Error)
+	case <-time.After(60 * time.Second):
+		t.Fatal("nothing is heard of the browser")
+	}
 }
