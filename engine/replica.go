@@ -18,7 +18,9 @@ const (
 func (r *Room) Info() RoomInfo {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.view.Room
+	info := r.view.Room
+	info.Categories = slices.Clone(info.Categories)
+	return info
 }
 
 // Self returns this user as a member of the room, with the role in it.
@@ -223,6 +225,7 @@ func (r *Room) apply(e signaling.RoomEvents) {
 		case signaling.RequestEnded:
 			r.requestEnded(ev)
 		case signaling.UsersEntered:
+			r.view.Room.ViewCount = ev.ViewCount
 			r.countChanged(ev.Count, ev.Users, func(o *RoomObserver) func(RoomID, UserInfo) { return o.OnRemoteUserEnterRoom })
 		case signaling.UsersLeft:
 			r.countChanged(ev.Count, ev.Users, func(o *RoomObserver) func(RoomID, UserInfo) { return o.OnRemoteUserLeaveRoom })

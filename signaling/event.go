@@ -8,10 +8,11 @@ import (
 // Event is one fact about a room, past tense. The concrete types are in this file.
 type Event interface{ eventType() string }
 
-// UsersEntered says who came in, and how many are there now (the owner included).
+// UsersEntered says who came in, how many are there now (the owner included), and how often somebody has entered.
 type UsersEntered struct {
-	Users []UserInfo `json:"users"`
-	Count int        `json:"count"`
+	Users     []UserInfo `json:"users"`
+	Count     int        `json:"count"`
+	ViewCount int64      `json:"viewCount,omitempty"`
 }
 
 // UsersLeft says who went, and how many are there now (the owner included).
@@ -55,7 +56,7 @@ type KickedOffSeat struct {
 	Data  string    `json:"data,omitempty"` // what the app's server said with it, at most 2 KiB (documents: kick_user_off_seat)
 }
 
-// RoomUpdated carries the room after a change of its name or seat mode.
+// RoomUpdated carries the room after a change of what [UpdateRoomParams] names, or of its limit of members.
 type RoomUpdated struct {
 	Room RoomInfo `json:"room"`
 	By   UserInfo `json:"by"`

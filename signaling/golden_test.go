@@ -47,6 +47,8 @@ var (
 	room  = signaling.RoomInfo{
 		RoomID: "roomId_123456", Name: "Denny's room", OwnerID: "denny", OwnerName: "Denny", SeatMode: signaling.ApplyToTake,
 		MaxSeatCount: 10, CreateTime: 1767225600000, MemberCount: 2, MaxMemberCount: 400,
+		CoverURL: "https://example.org/cover.png", BackgroundURL: "https://example.org/background.png", Categories: []int{1, 2, 3}, ActivityStatus: 1,
+		CustomInfo: "custom123", Hidden: true, MessageDisabled: true, ViewCount: 10,
 	}
 	seat = signaling.SeatInfo{
 		Index: 1, UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
@@ -116,7 +118,10 @@ func messages() []message {
 			Seat: true, Video: true, Audio: true, Which: signaling.LockFlagAll,
 		}}},
 		{signaling.MethodLockSeat, "result", done},
-		{signaling.MethodUpdateRoom, "call", signaling.UpdateRoomParams{CommandID: "c-1", RoomID: room.RoomID, Name: &room.Name, SeatMode: &room.SeatMode}},
+		{signaling.MethodUpdateRoom, "call", signaling.UpdateRoomParams{
+			CommandID: "c-1", RoomID: room.RoomID, Name: &room.Name, SeatMode: &room.SeatMode, CoverURL: &room.CoverURL, BackgroundURL: &room.BackgroundURL,
+			Categories: &room.Categories, ActivityStatus: &room.ActivityStatus, CustomInfo: &room.CustomInfo, Hidden: &room.Hidden, MessageDisabled: &room.MessageDisabled,
+		}},
 		{signaling.MethodUpdateRoom, "result", done},
 		{signaling.MethodChangeRole, "call", signaling.ChangeRoleParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince", Role: signaling.Administrator}},
 		{signaling.MethodChangeRole, "result", done},
@@ -144,7 +149,7 @@ func messages() []message {
 func events() signaling.EventList {
 	users := []signaling.UserInfo{guest}
 	return signaling.EventList{
-		signaling.UsersEntered{Users: users, Count: 2},
+		signaling.UsersEntered{Users: users, Count: 2, ViewCount: 10},
 		signaling.UsersLeft{Users: users, Count: 1},
 		signaling.SeatsChanged{Seats: []signaling.SeatInfo{seat}, Seated: users, Left: []signaling.UserInfo{owner}},
 		signaling.RequestReceived{Request: request},

@@ -210,6 +210,15 @@ type UpdateRoomParams struct {
 	RoomID    RoomID    `json:"roomId"`
 	Name      *string   `json:"name,omitempty"`     // at most 100 bytes
 	SeatMode  *SeatMode `json:"seatMode,omitempty"` // pending applications stay and can be answered
+
+	// As in [RoomInfo]; empty, 0 and false are values, too.
+	CoverURL        *string `json:"coverUrl,omitempty"`
+	BackgroundURL   *string `json:"backgroundUrl,omitempty"`
+	Categories      *[]int  `json:"categoryList,omitempty"`
+	ActivityStatus  *int    `json:"activityStatus,omitempty"`
+	CustomInfo      *string `json:"customInfo,omitempty"`
+	Hidden          *bool   `json:"isHidden,omitempty"`
+	MessageDisabled *bool   `json:"isMessageDisabled,omitempty"`
 }
 
 // ChangeRoleParams makes a member an administrator or takes it back; role 0 hands the room over.

@@ -182,7 +182,7 @@ type UserInfo struct {
 }
 
 // RoomInfo describes a room. For creating one, RoomID is required; Name defaults to RoomID, SeatMode to
-// [ApplyToTake] and MaxSeatCount to 10. The other fields are the server's.
+// [ApplyToTake] and MaxSeatCount to 10. OwnerID, OwnerName, CreateTime, MemberCount and ViewCount are the server's.
 type RoomInfo struct {
 	RoomID       RoomID   `json:"roomId"`
 	Name         string   `json:"name,omitempty"` // at most 100 bytes
@@ -194,6 +194,15 @@ type RoomInfo struct {
 	MemberCount  int      `json:"memberCount,omitempty"`
 
 	MaxMemberCount int `json:"maxMemberCount,omitempty"` // 0: as many as the server allows
+
+	CoverURL        string `json:"coverUrl,omitempty"`          // at most 200 bytes
+	BackgroundURL   string `json:"backgroundUrl,omitempty"`     // at most 200 bytes
+	Categories      []int  `json:"categoryList,omitempty"`      // at most 3, of 32 bits, whose meaning is the app's
+	ActivityStatus  int    `json:"activityStatus,omitempty"`    // of 32 bits; its meaning is the app's
+	CustomInfo      string `json:"customInfo,omitempty"`        // at most 500 bytes; its meaning is the app's
+	Hidden          bool   `json:"isHidden,omitempty"`          // not in lists of rooms (documents: isPublicVisible is false)
+	MessageDisabled bool   `json:"isMessageDisabled,omitempty"` // only managers may chat
+	ViewCount       int64  `json:"viewCount,omitempty"`         // how often somebody has entered
 }
 
 // SeatInfo is one seat. The locks belong to the seat and outlast whoever sits on it.

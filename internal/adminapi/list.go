@@ -23,7 +23,12 @@ type listedRoom struct {
 	RoomName   string
 	RoomID     signaling.RoomID `json:"RoomId"`
 	Owner      signaling.UserID `json:"Owner_Account"`
-	CreateTime int64            // Unix seconds
+	CoverURL   string
+	Category   []int
+	CreateTime int64 // Unix seconds
+
+	ActivityStatus int
+	ViewCount      int64
 }
 
 type roomList struct {
@@ -31,8 +36,7 @@ type roomList struct {
 	RoomList []listedRoom
 }
 
-// getRoomList lists the fullest rooms first. The documents' order is by how often a room was entered, which is not
-// counted yet.
+// getRoomList lists the public rooms, first those that were entered most often (documents).
 func (a *API) getRoomList(ctx context.Context, who caller, p roomListParams) (any, error) {
 	n := roomPage
 	if p.Count != nil {
@@ -52,7 +56,10 @@ func (a *API) getRoomList(ctx context.Context, who caller, p roomListParams) (an
 	ranks := make([]rank, 0, len(rooms))
 	byID := make(map[signaling.RoomID]signaling.RoomInfo, len(rooms))
 	for _, r := range rooms {
-		at := rank{r.MemberCount, r.CreateTime, r.RoomID}
+		if r.Hidden {
+			continue
+		}
+		at := rank{r.ViewCount, r.CreateTime, r.RoomID}
 		if from == nil || compare(at, *from) > 0 {
 			ranks = append(ranks, at)
 			byID[r.RoomID] = r
@@ -66,25 +73,28 @@ func (a *API) getRoomList(ctx context.Context, who caller, p roomListParams) (an
 			break
 		}
 		r := byID[at.id]
-		list.RoomList = append(list.RoomList, listedRoom{RoomName: r.Name, RoomID: r.RoomID, Owner: r.OwnerID, CreateTime: r.CreateTime / 1000})
+		list.RoomList = append(list.RoomList, listedRoom{
+			RoomName: r.Name, RoomID: r.RoomID, Owner: r.OwnerID, CoverURL: r.CoverURL, Category: append([]int{}, r.Categories...),
+			CreateTime: r.CreateTime / 1000, ActivityStatus: r.ActivityStatus, ViewCount: r.ViewCount,
+		})
 	}
 	return list, nil
 }
 
-// rank is a room's place in the list. It says where the next page begins without anybody having to remember it: a room
-// that has become fuller or emptier meanwhile may come twice or not at all.
+// rank is a room's place in the list. It says where the next page begins without anybody having to remember it. Rooms
+// only rise: none comes twice, and one that overtakes the page before comes not at all.
 type rank struct {
-	members int
+	views   int64
 	created int64
 	id      signaling.RoomID
 }
 
 func compare(a, b rank) int {
-	return cmp.Or(cmp.Compare(b.members, a.members), cmp.Compare(a.created, b.created), strings.Compare(string(a.id), string(b.id)))
+	return cmp.Or(cmp.Compare(b.views, a.views), cmp.Compare(a.created, b.created), strings.Compare(string(a.id), string(b.id)))
 }
 
 func (r rank) String() string {
-	return strconv.Itoa(r.members) + "-" + strconv.FormatInt(r.created, 10) + "-" + base64.RawURLEncoding.EncodeToString([]byte(r.id))
+	return strconv.FormatInt(r.views, 10) + "-" + strconv.FormatInt(r.created, 10) + "-" + base64.RawURLEncoding.EncodeToString([]byte(r.id))
 }
 
 func parseRank(next *string) (*rank, error) {
@@ -98,10 +108,10 @@ func parseRank(next *string) (*rank, error) {
 	if len(parts) != 3 {
 		return nil, badNext()
 	}
-	members, err1 := strconv.Atoi(parts[0])
+	views, err1 := strconv.ParseInt(parts[0], 10, 64)
 	at, err2 := strconv.ParseInt(parts[1], 10, 64)
 	id, err3 := base64.RawURLEncoding.DecodeString(parts[2])
-	r := rank{members, at, signaling.RoomID(id)}
+	r := rank{views, at, signaling.RoomID(id)}
 	if err1 != nil || err2 != nil || err3 != nil || r.id.Valid() != nil {
 		return nil, badNext()
 	}

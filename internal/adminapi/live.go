@@ -9,44 +9,40 @@ import (
 
 // The service live_engine_http_srv: rooms. Members and administrators are in members.go, the list in list.go.
 
-// roomInfo is the documents' RoomInfo as it comes in. What a room here has no field for is in notYet.
+// roomInfo is what create_room and update_room_info have in common of the documents' RoomInfo.
 type roomInfo struct {
-	RoomID         signaling.RoomID `json:"RoomId"`
-	RoomName       *string
-	MaxMemberCount *int
-	TakeSeatMode   *string
-	notYet
-}
-
-// notYet are fields that rooms do not have yet. They may be sent with the values that say that nothing is wanted.
-type notYet struct {
-	CoverURL          string
-	IsMessageDisabled bool
-	Category          []int
+	RoomID            signaling.RoomID `json:"RoomId"`
+	RoomName          *string
+	MaxMemberCount    *int
+	TakeSeatMode      *string
+	CoverURL          *string
+	IsMessageDisabled *bool
+	Category          *[]int
 	IsPublicVisible   *bool
-	ActivityStatus    int
+	ActivityStatus    *int
 }
 
-func (n notYet) check() error {
-	for _, f := range []struct {
-		name string
-		used bool
-	}{
-		{"CoverURL", n.CoverURL != ""},
-		{"IsMessageDisabled", n.IsMessageDisabled},
-		{"Category", len(n.Category) > 0},
-		{"IsPublicVisible", n.IsPublicVisible != nil && !*n.IsPublicVisible},
-		{"ActivityStatus", n.ActivityStatus != 0},
-	} {
-		if f.used {
-			return notThere(f.name)
-		}
+// update says what is given, for a change of the room; nil is what is not.
+func (a *API) update(r roomInfo) (room.Update, error) {
+	u := room.Update{
+		Name: r.RoomName, CoverURL: r.CoverURL, MessageDisabled: r.IsMessageDisabled, Categories: r.Category, ActivityStatus: r.ActivityStatus,
 	}
-	return nil
-}
-
-func notThere(field string) error {
-	return refuse(codeParameter, "rooms of this server have no %s yet; leave the field out", field)
+	if r.IsPublicVisible != nil {
+		hidden := !*r.IsPublicVisible
+		u.Hidden = &hidden
+	}
+	mode, err := seatMode(r.TakeSeatMode)
+	if err != nil {
+		return u, err
+	}
+	if mode != 0 {
+		u.SeatMode = &mode
+	}
+	limit, err := a.maxMembers(r.MaxMemberCount)
+	if limit != 0 {
+		u.MaxMembers = &limit
+	}
+	return u, err
 }
 
 type createParams struct {
@@ -73,9 +69,6 @@ func (a *API) createRoom(ctx context.Context, who caller, p createParams) (any, 
 	if r.RoomType != "Live" {
 		return nil, refuse(codeRoomType, "RoomType is %.20q; it is Live", r.RoomType)
 	}
-	if err := r.check(); err != nil {
-		return nil, err
-	}
 	owner := who.user
 	if r.Owner != nil {
 		owner = *r.Owner
@@ -83,11 +76,13 @@ func (a *API) createRoom(ctx context.Context, who caller, p createParams) (any, 
 	if err := owner.Valid(); err != nil {
 		return nil, refuse(codeParameter, "Owner_Account is not an account: 1 to 32 bytes of UTF-8 without control characters")
 	}
-	seats, _ := a.cfg.Rooms.Limits()
-	create := room.Create{Info: signaling.RoomInfo{RoomID: r.RoomID}, NoSeats: !r.IsSeatEnabled}
-	if r.RoomName != nil {
-		create.Info.Name = *r.RoomName
+	info, err := a.update(r.roomInfo)
+	if err != nil {
+		return nil, err
 	}
+	create := room.Create{Info: signaling.RoomInfo{RoomID: r.RoomID}, NoSeats: !r.IsSeatEnabled}
+	info.Give(&create.Info)
+	seats, _ := a.cfg.Rooms.Limits()
 	switch {
 	case !r.IsSeatEnabled && (r.MaxSeatCount != nil || r.TakeSeatMode != nil):
 		return nil, refuse(codeParameter, "MaxSeatCount and TakeSeatMode are of rooms with seats: set IsSeatEnabled to true")
@@ -99,13 +94,6 @@ func (a *API) createRoom(ctx context.Context, who caller, p createParams) (any, 
 		create.Info.MaxSeatCount = *r.MaxSeatCount
 	case r.IsSeatEnabled:
 		create.Info.MaxSeatCount = seats // documents: as many as the package allows
-	}
-	var err error
-	if create.Info.SeatMode, err = seatMode(r.TakeSeatMode); err != nil {
-		return nil, err
-	}
-	if create.Info.MaxMemberCount, err = a.maxMembers(r.MaxMemberCount); err != nil {
-		return nil, err
 	}
 	// Under which name the others know the owner is known when the owner comes in.
 	err = a.cfg.Rooms.Create(ctx, who.app, who.command(owner, create))
@@ -147,7 +135,7 @@ func (a *API) destroyRoom(ctx context.Context, who caller, p roomParams) (any, e
 type updateParams struct {
 	RoomInfo *struct {
 		roomInfo
-		CustomInfo string
+		CustomInfo *string
 	}
 }
 
@@ -156,41 +144,32 @@ func (a *API) updateRoomInfo(ctx context.Context, who caller, p updateParams) (a
 	if r == nil {
 		return nil, missing("RoomInfo", "an object with RoomId and what is to change")
 	}
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	if r.CustomInfo != "" {
-		return nil, notThere("CustomInfo")
-	}
-	update := room.Update{Name: r.RoomName}
-	mode, err := seatMode(r.TakeSeatMode)
+	update, err := a.update(r.roomInfo)
 	if err != nil {
 		return nil, err
 	}
-	if mode != 0 {
-		update.SeatMode = &mode
-	}
-	limit, err := a.maxMembers(r.MaxMemberCount)
-	if err != nil {
-		return nil, err
-	}
-	if limit != 0 {
-		update.MaxMembers = &limit
-	}
+	update.CustomInfo = r.CustomInfo
 	return nil, a.do(ctx, who, r.RoomID, update)
 }
 
 type roomAnswer struct {
 	RoomInfo struct {
-		RoomID         signaling.RoomID `json:"RoomId"`
-		RoomName       string
-		RoomType       string
-		Owner          signaling.UserID `json:"Owner_Account"`
-		CreateTime     int64            // Unix seconds
-		IsSeatEnabled  bool
-		TakeSeatMode   string
-		MaxSeatCount   int
-		MaxMemberCount int
+		RoomID            signaling.RoomID `json:"RoomId"`
+		RoomName          string
+		RoomType          string
+		Owner             signaling.UserID `json:"Owner_Account"`
+		CreateTime        int64            // Unix seconds
+		IsSeatEnabled     bool
+		TakeSeatMode      string
+		MaxSeatCount      int
+		MaxMemberCount    int
+		IsMessageDisabled bool
+		CoverURL          string
+		Category          []int
+		ActivityStatus    int
+		ViewCount         int64
+		IsPublicVisible   bool
+		CustomInfo        string // the documents have it in update_room_info alone
 	}
 }
 
@@ -208,5 +187,10 @@ func (a *API) getRoomInfo(ctx context.Context, who caller, p roomParams) (any, e
 	if n := r.Info.MaxMemberCount; n > 0 {
 		i.MaxMemberCount = min(n, i.MaxMemberCount)
 	}
+	i.IsMessageDisabled, i.CoverURL, i.Category = r.Info.MessageDisabled, r.Info.CoverURL, list(r.Info.Categories)
+	i.ActivityStatus, i.ViewCount, i.IsPublicVisible, i.CustomInfo = r.Info.ActivityStatus, r.Info.ViewCount, !r.Info.Hidden, r.Info.CustomInfo
 	return ans, nil
 }
+
+// list makes an empty array of none, where JSON has null.
+func list[T any](l []T) []T { return append([]T{}, l...) }

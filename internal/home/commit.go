@@ -50,6 +50,7 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 		return err
 	}
 	h.entry = e
+	h.sum()
 	h.appends++
 	h.copier.feed(h.rev, e)
 	for _, d := range t.done {

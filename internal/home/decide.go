@@ -50,6 +50,7 @@ func (t *turn) answerAll(e Entry) {
 func (h *home) decide(batch []call) (t *turn, rest []call) {
 	t = &turn{now: time.Now(), state: h.entry.State, events: slices.Clone(h.pending), size: h.pendingSize}
 	h.checkNodes(t)
+	t.state.Info.ViewCount = h.views
 	for i, c := range batch {
 		if t.full() || t.size > 0 && c.dismisses() { // the end of a room may fill an entry alone
 			t.flush, rest = true, batch[i:]

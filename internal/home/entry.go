@@ -86,9 +86,10 @@ type request struct {
 	Announce  *announcement `json:"announce,omitempty"`
 	Heartbeat *Member       `json:"heartbeat,omitempty"` // its client is away, or back
 	List      *Query        `json:"list,omitempty"`
-	Info      bool          `json:"info,omitempty"` // the room as anybody may see it
-	Look      bool          `json:"look,omitempty"` // that, and what its members see without asking
-	Ping      bool          `json:"ping,omitempty"` // does the node answer at all?
+	Info      bool          `json:"info,omitempty"`    // the room as anybody may see it
+	Look      bool          `json:"look,omitempty"`    // that, and what its members see without asking
+	Ping      bool          `json:"ping,omitempty"`    // does the node answer at all?
+	Summary   *summaryQuery `json:"summary,omitempty"` // which rooms does the node decide?
 }
 
 // announcement lists everybody whom a node has in a room and whose id is above After, up to UpTo: a large room is
@@ -115,6 +116,9 @@ type reply struct {
 
 	Admins []signaling.UserID   `json:"admins,omitempty"` // of a Look
 	Seats  []signaling.SeatInfo `json:"seats,omitempty"`  // of a Look
+
+	Summaries []signaling.RoomInfo `json:"summaries,omitempty"` // of a Summary
+	More      bool                 `json:"more,omitempty"`      // of a Summary
 }
 
 func (r reply) err() error {

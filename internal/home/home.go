@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
@@ -30,6 +31,9 @@ type home struct {
 	entry Entry  // the newest of the log
 	rev   uint64 // its revision
 
+	summary atomic.Pointer[signaling.RoomInfo] // of the newest entry, for lists; nil: the room is over; read by anybody
+
+	views       int64 // how often somebody has entered; in the log with the next entry
 	present     map[signaling.UserID]presence
 	nodes       map[store.NodeID]int           // sessions on each node
 	down        map[store.NodeID]bool          // those of them that are dead
@@ -87,13 +91,15 @@ func (c call) dismisses() bool {
 }
 
 func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
-	return &home{
-		node: n, key: key, entry: e, rev: rev, complete: e.Roster != nil,
+	h := &home{
+		node: n, key: key, entry: e, rev: rev, complete: e.Roster != nil, views: e.State.Info.ViewCount,
 		log:     n.log.With("app", key.App, "room", key.Room, "epoch", e.Epoch),
 		present: map[signaling.UserID]presence{}, nodes: map[store.NodeID]int{}, down: map[store.NodeID]bool{},
 		away: map[signaling.UserID]time.Time{}, silent: map[signaling.UserID]bool{}, farewells: map[string]farewell{}, done: map[string]doneAt{},
 		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}),
 	}
+	h.sum()
+	return h
 }
 
 // run is the home's goroutine. It ends when the node stops, when the room has moved, or after its dismissal.

@@ -314,7 +314,21 @@ func (c *cluster) consistent() {
 	synctest.Wait()
 	list := c.log()
 	done := map[string]bool{}
+	var entered int64 // as the members were told
 	for i, e := range list {
+		if i == 0 || e.State.Info.CreateTime != list[i-1].State.Info.CreateTime {
+			entered = 0
+		}
+		for _, ev := range e.Events {
+			if ev, ok := ev.Event.(signaling.UsersEntered); ok {
+				entered += int64(len(ev.Users))
+				require.LessOrEqual(c.t, ev.ViewCount, e.State.Info.ViewCount)
+			}
+		}
+		if i == 0 { // the log may have been trimmed
+			entered = e.State.Info.ViewCount
+		}
+		require.Equal(c.t, entered, e.State.Info.ViewCount, "the room counts who has entered")
 		if i > 0 {
 			require.Equal(c.t, list[i-1].Version+1, e.Version, "versions have no gap")
 			require.GreaterOrEqual(c.t, e.Epoch, list[i-1].Epoch)

@@ -2,9 +2,6 @@ package home
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -66,43 +63,6 @@ func (n *Node) Look(ctx context.Context, key store.Key) (info signaling.RoomInfo
 
 // Limits returns how many seats and members this node allows a room.
 func (n *Node) Limits() (seats, members int) { return n.cfg.SeatLimit, n.cfg.MemberLimit }
-
-// Listed reads an app's rooms from the log, with how many were present at the newest entry. It asks nobody and costs a
-// read for each room.
-func (n *Node) Listed(ctx context.Context, app signaling.AppID) ([]signaling.RoomInfo, error) {
-	keys, err := n.store.Rooms(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var list []signaling.RoomInfo
-	for _, key := range keys {
-		if key.App != app {
-			continue
-		}
-		last, err := n.store.Last(ctx, key)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // over since
-		}
-		if err != nil {
-			return nil, err
-		}
-		var e struct { // the rest of an entry is large
-			Members int
-			State   struct {
-				Info      signaling.RoomInfo
-				Dismissed signaling.DismissedReason
-			}
-		}
-		if err := json.Unmarshal(last.Data, &e); err != nil {
-			return nil, fmt.Errorf("home: unreadable log entry: %w", err)
-		}
-		if e.State.Dismissed == 0 {
-			e.State.Info.MemberCount = e.Members
-			list = append(list, e.State.Info)
-		}
-	}
-	return list, nil
-}
 
 func (h *home) info(t *turn) (signaling.RoomInfo, error) {
 	if !t.state.Exists() {

@@ -313,6 +313,10 @@ func (n *Node) serve(data []byte, answer func([]byte)) {
 		send(reply{Moved: !n.fresh(time.Now())})
 		return
 	}
+	if req.Summary != nil {
+		send(n.summaries(*req.Summary))
+		return
+	}
 	if !n.hand(req, send) && !n.spawn(func() { n.adoptAndHand(n.ctx, req, send) }) {
 		send(reply{Moved: true})
 	}

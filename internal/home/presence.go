@@ -58,6 +58,7 @@ func (h *home) enter(t *turn, c call, m Member) {
 	h.nameOwner(t, m.User)
 	t.add(c, func(e Entry) reply {
 		e.Events, e.Done, e.Members = nil, nil, len(h.present)
+		e.State.Info.ViewCount = h.views
 		e.Gathering = t.now.Before(h.gatherUntil)
 		for _, s := range h.present[m.User.UserID].sessions {
 			e.Sessions = append(e.Sessions, s.id)
@@ -113,7 +114,9 @@ func (h *home) arrive(t *turn, m Member, seq uint64, tell bool) {
 	}
 	h.present[u.UserID] = p
 	if news {
-		t.tellPresence(signaling.UsersEntered{Users: []signaling.UserInfo{u}, Count: len(h.present)})
+		h.views++
+		t.state.Info.ViewCount = h.views
+		t.tellPresence(signaling.UsersEntered{Users: []signaling.UserInfo{u}, Count: len(h.present), ViewCount: h.views})
 	}
 	h.review(t, u.UserID)
 }
@@ -322,7 +325,8 @@ func coalesce(list []room.Event, e signaling.Event) []room.Event {
 		switch e := e.(type) {
 		case signaling.UsersEntered:
 			if l, same := last.Event.(signaling.UsersEntered); same {
-				last.Event = signaling.UsersEntered{Users: append(slices.Clip(l.Users), e.Users...), Count: e.Count}
+				e.Users = append(slices.Clip(l.Users), e.Users...)
+				last.Event = e
 				return list
 			}
 		case signaling.UsersLeft:

@@ -133,13 +133,10 @@ func (d *decision) create(a Create) error {
 	if info.Name == "" {
 		info.Name = string(info.RoomID)
 	}
-	if !signaling.ValidText(info.Name, MaxNameBytes) {
-		return signaling.ErrInvalidRoomName
-	}
 	if info.SeatMode == 0 {
 		info.SeatMode = signaling.ApplyToTake
 	}
-	if err := checkMode(info.SeatMode); err != nil {
+	if err := checkInfo(info); err != nil {
 		return err
 	}
 	if info.MaxSeatCount == 0 && !a.NoSeats {
@@ -152,11 +149,9 @@ func (d *decision) create(a Create) error {
 	case info.MaxSeatCount < 1 || info.MaxSeatCount > min(a.SeatLimit, MaxSeats):
 		return signaling.Errorf(signaling.ErrTooManySeats.Code, "maxSeatCount is %d: this server allows 1 to %d", info.MaxSeatCount, min(a.SeatLimit, MaxSeats))
 	}
-	if err := checkMembers(info.MaxMemberCount); err != nil {
-		return err
-	}
+	info.Categories = categories(info.Categories)
 	info.OwnerID, info.OwnerName = d.by.UserID, d.by.UserName
-	info.CreateTime, info.MemberCount = d.now.UnixMilli(), 0
+	info.CreateTime, info.MemberCount, info.ViewCount = d.now.UnixMilli(), 0, 0
 	d.state = State{Info: info, Seats: make([]signaling.SeatInfo, info.MaxSeatCount)}
 	for i := range d.state.Seats {
 		d.state.Seats[i].Index = signaling.SeatIndex(i)

@@ -78,12 +78,19 @@ type LockSeat struct {
 	Lock  signaling.SeatLock  `json:"lock"`
 }
 
-// Update changes the room's name, seat mode or limit of members; nil leaves it. Nobody has to go because the limit is
-// lower now.
+// Update changes what the room says of itself; nil leaves it. Nobody has to go because the limit of members is lower
+// now.
 type Update struct {
-	Name       *string             `json:"name,omitempty"`
-	SeatMode   *signaling.SeatMode `json:"seatMode,omitempty"`
-	MaxMembers *int                `json:"maxMembers,omitempty"`
+	Name            *string             `json:"name,omitempty"`
+	SeatMode        *signaling.SeatMode `json:"seatMode,omitempty"`
+	MaxMembers      *int                `json:"maxMembers,omitempty"`
+	CoverURL        *string             `json:"coverUrl,omitempty"`
+	BackgroundURL   *string             `json:"backgroundUrl,omitempty"`
+	Categories      *[]int              `json:"categories,omitempty"`
+	ActivityStatus  *int                `json:"activityStatus,omitempty"`
+	CustomInfo      *string             `json:"customInfo,omitempty"`
+	Hidden          *bool               `json:"hidden,omitempty"`
+	MessageDisabled *bool               `json:"messageDisabled,omitempty"`
 }
 
 // ChangeRole makes somebody an administrator, or takes it back, or hands the room over (then User must be present).

@@ -1,7 +1,6 @@
 package room
 
 import (
-	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -170,50 +169,6 @@ func (d *decision) lockAudio(seat *signaling.SeatInfo, lock bool) {
 	case seat.Mic == signaling.MicOffByAdmin:
 		seat.Mic = signaling.MicOff
 	}
-}
-
-func (d *decision) update(a Update) error {
-	if err := d.needManager(); err != nil {
-		return err
-	}
-	info := d.state.Info
-	if a.Name != nil {
-		if info.Name = *a.Name; info.Name == "" || !signaling.ValidText(info.Name, MaxNameBytes) {
-			return signaling.ErrInvalidRoomName
-		}
-	}
-	if a.SeatMode != nil {
-		if err := checkMode(*a.SeatMode); err != nil {
-			return err
-		}
-		info.SeatMode = *a.SeatMode
-	}
-	if a.MaxMembers != nil {
-		if err := checkMembers(*a.MaxMembers); err != nil {
-			return err
-		}
-		info.MaxMemberCount = *a.MaxMembers
-	}
-	if info == d.state.Info {
-		return nil
-	}
-	d.state.Info = info
-	d.tell(nil, signaling.RoomUpdated{Room: info, By: d.by})
-	return nil
-}
-
-func checkMembers(n int) error {
-	if n < 0 || n > math.MaxInt32 {
-		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "maxMemberCount is %d: use 1 or more, or 0 for as many as the server allows", n)
-	}
-	return nil
-}
-
-func checkMode(m signaling.SeatMode) error {
-	if m != signaling.FreeToTake && m != signaling.ApplyToTake {
-		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "seatMode is %d: use 1 (FreeToTake) or 2 (ApplyToTake)", m)
-	}
-	return nil
 }
 
 // changeRole needs the owner. Administrators can be named before they come in; an heir has to be there.

@@ -257,7 +257,7 @@ func (w *world) action(kind, a, b int) room.Action {
 		}}
 	case 17:
 		mode, name := signaling.SeatMode(a%4), string(whom)
-		return room.Update{SeatMode: &mode, Name: &name}
+		return room.Update{SeatMode: &mode, Name: &name, Categories: &[]int{a, b}, Hidden: new(b%2 == 0), CoverURL: &name}
 	case 18:
 		return room.ChangeRole{User: whom, Role: signaling.Role(a % 4), Present: b%3 != 0}
 	case 19:

@@ -9,7 +9,7 @@ import (
 // What the parts of a state take as JSON at most, beside the texts in them. A test holds these against encoding/json.
 const (
 	seatBytes     = 453     // a seat with the longest id, name and avatar
-	restBytes     = 2 << 10 // the room's own data and its administrators
+	restBytes     = 3 << 10 // the room's own data and its administrators
 	requestKeys   = 158     // a request without its texts
 	requestMinima = 8 << 10 // of applications there is always room for a few
 )

@@ -15,8 +15,13 @@ const (
 	MaxTimeout   = 24 * time.Hour
 	MaxNameBytes = 100
 	MaxAdmins    = 5 // documents: modify_admin
-	MaxKickData  = 2 << 10
-	MaxIDBytes   = 64 // of a command's id, which names the request that it starts
+
+	MaxURLBytes    = 200 // of a cover's and of a background's (documents: create_room)
+	MaxCategories  = 3   // documents: create_room
+	MaxCustomBytes = 500 // of CustomInfo; the documents give no number
+
+	MaxKickData = 2 << 10
+	MaxIDBytes  = 64 // of a command's id, which names the request that it starts
 
 	MaxStateBytes = 64 << 10 // as JSON
 

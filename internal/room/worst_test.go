@@ -3,6 +3,7 @@ package room_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +23,13 @@ func full(t testing.TB, seats int, fill string) room.State {
 	}
 	owner := who(9999)
 	s, _, err := room.Apply(room.State{}, room.Command{ID: "c", By: owner, Action: room.Create{
-		Info: signaling.RoomInfo{RoomID: signaling.RoomID(long(48)), Name: long(100), MaxSeatCount: seats}, SeatLimit: seats,
+		Info: signaling.RoomInfo{
+			RoomID: signaling.RoomID(long(48)), Name: long(100), MaxSeatCount: seats, MaxMemberCount: math.MaxInt32, CoverURL: long(200), BackgroundURL: long(200),
+			Categories: []int{math.MinInt32, math.MinInt32, math.MinInt32}, ActivityStatus: math.MinInt32, CustomInfo: long(500), Hidden: true, MessageDisabled: true,
+		}, SeatLimit: seats,
 	}}, t0)
 	require.NoError(t, err)
+	s.Info.ViewCount, s.Info.MemberCount = math.MaxInt64, math.MaxInt32
 	s.Info.SeatMode = signaling.FreeToTake
 	for i := range seats {
 		s.Seats[i].Locked, s.Seats[i].AudioLocked, s.Seats[i].VideoLocked = false, true, true

@@ -156,6 +156,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 		return res, err
 	}
 	res.Snapshot.Room.MemberCount = max(res.Snapshot.Room.MemberCount, entry.Members) // the entry counts this one already
+	res.Snapshot.Room.ViewCount = max(res.Snapshot.Room.ViewCount, entry.State.Info.ViewCount)
 	ses.joined(p.RoomID, m, old)
 	r.network.newcomer()
 	if old != nil {

@@ -38,7 +38,10 @@ func (ses *session) manage(ctx context.Context, m signaling.Message) (result any
 		})
 	case signaling.MethodUpdateRoom:
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.UpdateRoomParams) (signaling.Done, error) {
-			return ses.do(ctx, p.RoomID, p.CommandID, room.Update{Name: p.Name, SeatMode: p.SeatMode})
+			return ses.do(ctx, p.RoomID, p.CommandID, room.Update{
+				Name: p.Name, SeatMode: p.SeatMode, CoverURL: p.CoverURL, BackgroundURL: p.BackgroundURL, Categories: p.Categories,
+				ActivityStatus: p.ActivityStatus, CustomInfo: p.CustomInfo, Hidden: p.Hidden, MessageDisabled: p.MessageDisabled,
+			})
 		})
 	case signaling.MethodChangeRole:
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.ChangeRoleParams) (signaling.Done, error) {
