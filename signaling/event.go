@@ -62,6 +62,13 @@ type RoomUpdated struct {
 	By   UserInfo `json:"by"`
 }
 
+// MetadataChanged says which keys of the room's metadata have got a value, and which are gone.
+type MetadataChanged struct {
+	Set     map[string]string `json:"set,omitempty"`
+	Deleted []string          `json:"deleted,omitempty"`
+	By      UserInfo          `json:"by"`
+}
+
 // RoleChanged says what a user may do from now on. A new manager asks for a snapshot, to see the pending requests.
 type RoleChanged struct {
 	UserID   UserID `json:"userId"`
@@ -94,6 +101,7 @@ func (RequestEnded) eventType() string    { return "requestEnded" }
 func (AudioChanged) eventType() string    { return "audioChanged" }
 func (KickedOffSeat) eventType() string   { return "kickedOffSeat" }
 func (RoomUpdated) eventType() string     { return "roomUpdated" }
+func (MetadataChanged) eventType() string { return "metadataChanged" }
 func (RoleChanged) eventType() string     { return "roleChanged" }
 func (UserInfoChanged) eventType() string { return "userInfoChanged" }
 func (RoomDismissed) eventType() string   { return "roomDismissed" }
@@ -143,6 +151,8 @@ func UnmarshalEvent(b []byte) (Event, error) {
 		return decodeEvent[KickedOffSeat](t)
 	case "roomUpdated":
 		return decodeEvent[RoomUpdated](t)
+	case "metadataChanged":
+		return decodeEvent[MetadataChanged](t)
 	case "roleChanged":
 		return decodeEvent[RoleChanged](t)
 	case "userInfoChanged":

@@ -60,6 +60,7 @@ var (
 	}
 	snapshot = signaling.Snapshot{
 		Version: 12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
+		Metadata: map[string]string{"theme": "jazz"},
 	}
 	slots = []signaling.Slot{{MID: "1", UserID: "denny"}}
 )
@@ -123,6 +124,10 @@ func messages() []message {
 			Categories: &room.Categories, ActivityStatus: &room.ActivityStatus, CustomInfo: &room.CustomInfo, Hidden: &room.Hidden, MessageDisabled: &room.MessageDisabled,
 		}},
 		{signaling.MethodUpdateRoom, "result", done},
+		{signaling.MethodSetMetadata, "call", signaling.SetMetadataParams{CommandID: "c-1", RoomID: room.RoomID, Metadata: map[string]string{"theme": "jazz"}}},
+		{signaling.MethodSetMetadata, "result", done},
+		{signaling.MethodDeleteMetadata, "call", signaling.DeleteMetadataParams{CommandID: "c-1", RoomID: room.RoomID, Keys: []string{"theme"}}},
+		{signaling.MethodDeleteMetadata, "result", done},
 		{signaling.MethodChangeRole, "call", signaling.ChangeRoleParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince", Role: signaling.Administrator}},
 		{signaling.MethodChangeRole, "result", done},
 		{signaling.MethodKickOut, "call", other},
@@ -153,6 +158,7 @@ func events() signaling.EventList {
 		signaling.UsersLeft{Users: users, Count: 1},
 		signaling.SeatsChanged{Seats: []signaling.SeatInfo{seat}, Seated: users, Left: []signaling.UserInfo{owner}},
 		signaling.RequestReceived{Request: request},
+		signaling.MetadataChanged{Set: map[string]string{"theme": "jazz"}, Deleted: []string{"mood"}, By: owner},
 		signaling.RequestEnded{Request: request, Result: signaling.Failed, By: owner, Code: 100210},
 		signaling.AudioChanged{UserID: "vince", HasAudio: true, Reason: signaling.ByAdmin},
 		signaling.KickedOffSeat{Index: 1, By: owner, Data: "time over"},

@@ -24,6 +24,8 @@ const (
 	MethodSnapshot       = "room.snapshot"       // RoomParams -> Snapshot
 	MethodGetRoom        = "room.get"            // GetRoomParams -> GetRoomResult
 	MethodUpdateRoom     = "room.update"         // UpdateRoomParams -> Done
+	MethodSetMetadata    = "room.setMetadata"    // SetMetadataParams -> Done
+	MethodDeleteMetadata = "room.deleteMetadata" // DeleteMetadataParams -> Done
 	MethodKickOut        = "room.kick"           // UserParams -> Done
 	MethodChangeRole     = "room.role"           // ChangeRoleParams -> Done
 	MethodListMembers    = "member.list"         // ListParams -> ListResult
@@ -219,6 +221,21 @@ type UpdateRoomParams struct {
 	CustomInfo      *string `json:"customInfo,omitempty"`
 	Hidden          *bool   `json:"isHidden,omitempty"`
 	MessageDisabled *bool   `json:"isMessageDisabled,omitempty"`
+}
+
+// SetMetadataParams adds keys to the room's metadata, or changes their values: 10 keys of 50 bytes, 2 KiB a value, 16 KiB
+// in all (documents: set_room_metadata).
+type SetMetadataParams struct {
+	CommandID string            `json:"commandId"`
+	RoomID    RoomID            `json:"roomId"`
+	Metadata  map[string]string `json:"metadata" required:"true"`
+}
+
+// DeleteMetadataParams removes keys from the room's metadata. One at least must be there.
+type DeleteMetadataParams struct {
+	CommandID string   `json:"commandId"`
+	RoomID    RoomID   `json:"roomId"`
+	Keys      []string `json:"keys" required:"true"`
 }
 
 // ChangeRoleParams makes a member an administrator or takes it back; role 0 hands the room over.

@@ -262,4 +262,6 @@ type Snapshot struct {
 	Admins   []UserID   `json:"admins,omitempty"` // present or not
 	Seats    []SeatInfo `json:"seats"`
 	Requests []Request  `json:"requests,omitempty"` // all of them for a manager, else the member's own
+
+	Metadata map[string]string `json:"metadata,omitempty"` // the app's own data of the room
 }

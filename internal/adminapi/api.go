@@ -49,6 +49,8 @@ type Room struct {
 	Info   signaling.RoomInfo
 	Admins []signaling.UserID
 	Seats  []signaling.SeatInfo
+
+	Metadata map[string]string
 }
 
 // Query asks for members whose ids are above After, and, with a keyword, only for who has it as id or in the name.

@@ -7,6 +7,9 @@ var commands = map[string]command{
 	"live_engine_http_srv/update_room_info":   handle(200, (*API).updateRoomInfo),
 	"live_engine_http_srv/get_room_info":      handle(200, (*API).getRoomInfo),
 	"live_engine_http_srv/get_room_list":      handle(10, (*API).getRoomList),
+	"live_engine_http_srv/get_room_metadata":  handle(200, (*API).getRoomMetadata),
+	"live_engine_http_srv/set_room_metadata":  handle(200, (*API).setRoomMetadata),
+	"live_engine_http_srv/del_room_metadata":  handle(200, (*API).delRoomMetadata),
 	"live_engine_http_srv/get_admin_list":     handle(200, (*API).getAdminList),
 	"live_engine_http_srv/modify_admin":       handle(200, (*API).modifyAdmin),
 	"live_engine_http_srv/get_member_list":    handle(200, (*API).getMemberList),
@@ -20,7 +23,6 @@ var commands = map[string]command{
 
 // later are commands of the documents that are not there yet.
 var later = []string{
-	"live_engine_http_srv/get_room_metadata", "live_engine_http_srv/set_room_metadata", "live_engine_http_srv/del_room_metadata",
 	"live_engine_http_srv/mute_member", "live_engine_http_srv/get_muted_member_list",
 	"live_engine_http_srv/ban_member", "live_engine_http_srv/unban_member", "live_engine_http_srv/get_banned_member_list",
 	"live_engine_http_pk/create_battle", "live_engine_http_pk/set_battle_score", "live_engine_http_pk/get_battle_info",

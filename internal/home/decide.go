@@ -110,7 +110,7 @@ func (h *home) one(t *turn, c call) {
 		info, err := h.info(t)
 		r := reply{Room: &info}
 		if c.Look {
-			r.Admins, r.Seats = slices.Clone(t.state.Admins), slices.Clone(t.state.Seats)
+			r.Admins, r.Seats, r.Meta = slices.Clone(t.state.Admins), slices.Clone(t.state.Seats), t.state.Texts()
 		}
 		t.add(c, func(Entry) reply {
 			if err != nil {

@@ -116,6 +116,7 @@ type reply struct {
 
 	Admins []signaling.UserID   `json:"admins,omitempty"` // of a Look
 	Seats  []signaling.SeatInfo `json:"seats,omitempty"`  // of a Look
+	Meta   map[string]string    `json:"meta,omitempty"`   // of a Look
 
 	Summaries []signaling.RoomInfo `json:"summaries,omitempty"` // of a Summary
 	More      bool                 `json:"more,omitempty"`      // of a Summary

@@ -48,17 +48,24 @@ func (n *Node) Info(ctx context.Context, key store.Key) (signaling.RoomInfo, err
 	return *r.Room, nil
 }
 
-// Look asks the room's home for the room with its administrators and its seats, for the app's server, which is in no
-// room.
-func (n *Node) Look(ctx context.Context, key store.Key) (info signaling.RoomInfo, admins []signaling.UserID, seats []signaling.SeatInfo, err error) {
+// Sight is what a room's members see without asking.
+type Sight struct {
+	Info     signaling.RoomInfo
+	Admins   []signaling.UserID
+	Seats    []signaling.SeatInfo
+	Metadata map[string]string
+}
+
+// Look asks the room's home for what members see, for the app's server, which is in no room.
+func (n *Node) Look(ctx context.Context, key store.Key) (Sight, error) {
 	r, _, err := n.ask(ctx, request{Key: key, Look: true})
 	if err == nil && r.Room == nil { // a home of an older version
 		err = signaling.ErrServer
 	}
 	if err != nil {
-		return info, nil, nil, err
+		return Sight{}, err
 	}
-	return *r.Room, r.Admins, r.Seats, nil
+	return Sight{Info: *r.Room, Admins: r.Admins, Seats: r.Seats, Metadata: r.Meta}, nil
 }
 
 // Limits returns how many seats and members this node allows a room.

@@ -68,6 +68,10 @@ func (d *decision) do(a Action) error {
 		return d.lockSeat(a)
 	case Update:
 		return d.update(a)
+	case SetMetadata:
+		return d.setMetadata(a)
+	case DeleteMetadata:
+		return d.deleteMetadata(a)
 	case ChangeRole:
 		return d.changeRole(a)
 	case ModifyAdmins:
@@ -207,7 +211,7 @@ func (d *decision) dismiss(a Dismiss) error {
 		d.end(r.RequestID, signaling.Cancelled, d.by, 0)
 	}
 	// Nobody sits in a room that is over, and the entry that ends many requests has to fit into the log.
-	d.state.Seats, d.state.Admins = nil, nil
+	d.state.Seats, d.state.Admins, d.state.Metadata = nil, nil, nil
 	d.state.Dismissed = reason
 	d.tell(nil, signaling.RoomDismissed{Reason: reason})
 	return nil

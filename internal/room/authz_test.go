@@ -36,6 +36,7 @@ func stage(t *testing.T) room.State {
 	do("", "tom", room.TakeSeat{Index: 2})
 	do("", "owner", room.LockSeat{Index: 4, Lock: signaling.SeatLock{Seat: true, Which: signaling.LockFlagSeat}})
 	do("", "owner", room.LockSeat{Index: 5, Lock: signaling.SeatLock{Audio: true, Which: signaling.LockFlagAudio}})
+	do("", "owner", room.SetMetadata{Metadata: map[string]string{"old": "value"}})
 	do("", "owner", room.ChangeRole{User: "amy", Role: signaling.Administrator})
 	do("", "owner", room.Update{SeatMode: &asks})
 	do("applied", "pat", room.TakeSeat{Index: 3, Timeout: time.Minute})
@@ -114,6 +115,10 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		{"lock with unknown flags", lock(3, 8), "-1001 -1001 -2301 -2301 -2301"},
 		{"rename the room", room.Update{Name: &name}, "0 0 -2301 -2301 -2301"},
 		{"change the seat mode", room.Update{SeatMode: &free}, "0 0 -2301 -2301 -2301"},
+		{"set metadata", room.SetMetadata{Metadata: map[string]string{"k": "v"}}, "0 0 -2301 -2301 -2301"},
+		{"set no metadata", room.SetMetadata{}, "-1001 -1001 -2301 -2301 -2301"},
+		{"delete metadata", room.DeleteMetadata{Keys: []string{"old"}}, "0 0 -2301 -2301 -2301"},
+		{"delete metadata that is not there", room.DeleteMetadata{Keys: []string{"k"}}, "100503 100503 -2301 -2301 -2301"},
 		{"make an administrator", room.ChangeRole{User: "tom", Role: signaling.Administrator}, "0 -2300 -2300 -2300 -2300"},
 		{"take it back", room.ChangeRole{User: "amy", Role: signaling.GeneralUser}, "0 -2300 -2300 -2300 -2300"},
 		{"hand the room over", room.ChangeRole{User: "tom", Role: signaling.RoomOwner, Present: true}, "0 -2300 -2300 -2300 -2300"},

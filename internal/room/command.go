@@ -93,6 +93,16 @@ type Update struct {
 	MessageDisabled *bool               `json:"messageDisabled,omitempty"`
 }
 
+// SetMetadata adds keys to the room's metadata, or changes their values.
+type SetMetadata struct {
+	Metadata map[string]string `json:"metadata"`
+}
+
+// DeleteMetadata removes keys from the room's metadata; one at least must be there.
+type DeleteMetadata struct {
+	Keys []string `json:"keys"`
+}
+
 // ChangeRole makes somebody an administrator, or takes it back, or hands the room over (then User must be present).
 type ChangeRole struct {
 	User     signaling.UserID `json:"user"`
@@ -157,28 +167,30 @@ type Dismiss struct {
 // Expire ends what is overdue, in portions: repeat it while [State.NextDeadline] has passed. It may be issued at any time and any number of times.
 type Expire struct{}
 
-func (Create) actionType() string       { return "create" }
-func (TakeSeat) actionType() string     { return "takeSeat" }
-func (LeaveSeat) actionType() string    { return "leaveSeat" }
-func (MoveSeat) actionType() string     { return "moveSeat" }
-func (MoveUser) actionType() string     { return "moveUser" }
-func (Invite) actionType() string       { return "invite" }
-func (PutOnSeat) actionType() string    { return "putOnSeat" }
-func (KickOffSeat) actionType() string  { return "kickOffSeat" }
-func (LockSeat) actionType() string     { return "lockSeat" }
-func (Update) actionType() string       { return "update" }
-func (ChangeRole) actionType() string   { return "changeRole" }
-func (ModifyAdmins) actionType() string { return "modifyAdmins" }
-func (KickOut) actionType() string      { return "kickOut" }
-func (Respond) actionType() string      { return "respond" }
-func (Cancel) actionType() string       { return "cancel" }
-func (SetAudio) actionType() string     { return "setAudio" }
-func (SetInfo) actionType() string      { return "setInfo" }
-func (Leave) actionType() string        { return "leave" }
-func (Depart) actionType() string       { return "depart" }
-func (Expel) actionType() string        { return "expel" }
-func (Dismiss) actionType() string      { return "dismiss" }
-func (Expire) actionType() string       { return "expire" }
+func (Create) actionType() string         { return "create" }
+func (TakeSeat) actionType() string       { return "takeSeat" }
+func (LeaveSeat) actionType() string      { return "leaveSeat" }
+func (MoveSeat) actionType() string       { return "moveSeat" }
+func (MoveUser) actionType() string       { return "moveUser" }
+func (Invite) actionType() string         { return "invite" }
+func (PutOnSeat) actionType() string      { return "putOnSeat" }
+func (KickOffSeat) actionType() string    { return "kickOffSeat" }
+func (LockSeat) actionType() string       { return "lockSeat" }
+func (Update) actionType() string         { return "update" }
+func (SetMetadata) actionType() string    { return "setMetadata" }
+func (DeleteMetadata) actionType() string { return "deleteMetadata" }
+func (ChangeRole) actionType() string     { return "changeRole" }
+func (ModifyAdmins) actionType() string   { return "modifyAdmins" }
+func (KickOut) actionType() string        { return "kickOut" }
+func (Respond) actionType() string        { return "respond" }
+func (Cancel) actionType() string         { return "cancel" }
+func (SetAudio) actionType() string       { return "setAudio" }
+func (SetInfo) actionType() string        { return "setInfo" }
+func (Leave) actionType() string          { return "leave" }
+func (Depart) actionType() string         { return "depart" }
+func (Expel) actionType() string          { return "expel" }
+func (Dismiss) actionType() string        { return "dismiss" }
+func (Expire) actionType() string         { return "expire" }
 
 // Name returns what the command is called in logs and metrics.
 func (c Command) Name() string {
@@ -234,6 +246,10 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[LockSeat](c, w.Data)
 	case "update":
 		return decodeAction[Update](c, w.Data)
+	case "setMetadata":
+		return decodeAction[SetMetadata](c, w.Data)
+	case "deleteMetadata":
+		return decodeAction[DeleteMetadata](c, w.Data)
 	case "changeRole":
 		return decodeAction[ChangeRole](c, w.Data)
 	case "modifyAdmins":

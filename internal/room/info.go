@@ -45,7 +45,7 @@ func (d *decision) setInfoInRequests(u signaling.UserInfo) bool {
 			changed = true
 		}
 	}
-	if now := d.state.requestBytes(); now > size && now > requestBudget(len(d.state.Seats)) {
+	if now := d.state.requestBytes(); now > size && now > d.state.requestBudget() {
 		d.state.Requests = former
 		return false
 	}

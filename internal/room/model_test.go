@@ -217,6 +217,7 @@ func (w *world) invariants() {
 	}
 	require.LessOrEqual(w.t, len(s.Requests), room.MaxRequests)
 	require.LessOrEqual(w.t, len(s.Admins), room.MaxAdmins)
+	require.LessOrEqual(w.t, len(s.Metadata), room.MaxMetadataKeys)
 	require.NotContains(w.t, s.Admins, s.Info.OwnerID, "one role each")
 }
 
@@ -234,7 +235,11 @@ func (w *world) expireAll() {
 // action makes a command of four small numbers.
 func (w *world) action(kind, a, b int) room.Action {
 	whom := people[b%len(people)]
-	switch kind % 26 {
+	switch kind % 28 {
+	case 26:
+		return room.SetMetadata{Metadata: map[string]string{fmt.Sprint(a % 13): fmt.Sprint(b % 3)}}
+	case 27:
+		return room.DeleteMetadata{Keys: []string{fmt.Sprint(a % 13), fmt.Sprint(b % 13)}}
 	case 24:
 		return room.PutOnSeat{User: user(whom), Index: signaling.SeatIndex(a%7 - 2)}
 	case 25:
@@ -294,7 +299,7 @@ func TestRules_holdForRandomCommands(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"command": func(t *rapid.T) {
 				who := rapid.SampledFrom(people).Draw(t, "who")
-				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 25).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
+				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 27).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
 				c.App = rapid.IntRange(0, 4).Draw(t, "app") == 0
 				w.decide(c)
 			},

@@ -52,7 +52,7 @@ func (d *decision) open(r signaling.Request, timeout time.Duration) error {
 	if timeout > 0 {
 		r.Deadline = d.now.Add(max(timeout, time.Millisecond)).UnixMilli()
 	}
-	if n := len(d.state.Requests); n >= MaxRequests || d.state.requestBytes()+requestSize(r) > requestBudget(len(d.state.Seats)) {
+	if n := len(d.state.Requests); n >= MaxRequests || d.state.requestBytes()+requestSize(r) > d.state.requestBudget() {
 		return signaling.Errorf(signaling.ErrLimit.Code, "%d requests are pending in this room, which is all it can hold; try again later", n)
 	}
 	d.state.Requests = append(d.state.Requests, r)

@@ -15,9 +15,18 @@ const (
 )
 
 // requestBudget is how many bytes the pending requests of a room may take, so that the whole state stays within
-// [MaxStateBytes] when somebody with a long name sits on every seat. 200 requests of usual users fit beside 20 seats.
-func requestBudget(seats int) int {
-	return max(MaxStateBytes-restBytes-seats*seatBytes, requestMinima)
+// [MaxStateBytes] when somebody with a long name sits on every seat. 200 requests of usual users fit beside 20 seats
+// in a room without metadata.
+func (s State) requestBudget() int {
+	return max(MaxStateBytes-restBytes-len(s.Seats)*seatBytes-s.metadataBytes(), requestMinima)
+}
+
+// metadataBytes is what the metadata takes: keys with quotes, and values in base64 with theirs.
+func (s State) metadataBytes() (n int) {
+	for key, value := range s.Metadata {
+		n += textSize(key) + (len(value)+2)/3*4 + len(`"":"",`)
+	}
+	return n
 }
 
 func (s State) requestBytes() (n int) {

@@ -2,7 +2,6 @@ package room
 
 import (
 	"math"
-	"reflect"
 	"slices"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -17,11 +16,11 @@ func (d *decision) update(a Update) error {
 		return signaling.ErrInvalidRoomName
 	}
 	info := d.state.Info
-	a.Give(&info)
+	changed := a.Give(&info)
 	if err := checkInfo(info); err != nil {
 		return err
 	}
-	if reflect.DeepEqual(info, d.state.Info) {
+	if !changed {
 		return nil
 	}
 	d.state.Info = info
@@ -29,26 +28,30 @@ func (d *decision) update(a Update) error {
 	return nil
 }
 
-// Give sets in info what a sets.
-func (a Update) Give(info *signaling.RoomInfo) {
-	give(&info.Name, a.Name)
-	give(&info.SeatMode, a.SeatMode)
-	give(&info.MaxMemberCount, a.MaxMembers)
-	give(&info.CoverURL, a.CoverURL)
-	give(&info.BackgroundURL, a.BackgroundURL)
-	give(&info.ActivityStatus, a.ActivityStatus)
-	give(&info.CustomInfo, a.CustomInfo)
-	give(&info.Hidden, a.Hidden)
-	give(&info.MessageDisabled, a.MessageDisabled)
-	if a.Categories != nil {
+// Give sets in info what a sets, and reports whether anything is another thing than before.
+func (a Update) Give(info *signaling.RoomInfo) (changed bool) {
+	changed = give(&info.Name, a.Name, changed)
+	changed = give(&info.SeatMode, a.SeatMode, changed)
+	changed = give(&info.MaxMemberCount, a.MaxMembers, changed)
+	changed = give(&info.CoverURL, a.CoverURL, changed)
+	changed = give(&info.BackgroundURL, a.BackgroundURL, changed)
+	changed = give(&info.ActivityStatus, a.ActivityStatus, changed)
+	changed = give(&info.CustomInfo, a.CustomInfo, changed)
+	changed = give(&info.Hidden, a.Hidden, changed)
+	changed = give(&info.MessageDisabled, a.MessageDisabled, changed)
+	if a.Categories != nil && !slices.Equal(info.Categories, *a.Categories) {
 		info.Categories = categories(*a.Categories)
+		changed = true
 	}
+	return changed
 }
 
-func give[T any](to, from *T) {
-	if from != nil {
-		*to = *from
+func give[T comparable](to, from *T, changed bool) bool {
+	if from == nil || *to == *from {
+		return changed
 	}
+	*to = *from
+	return true
 }
 
 // categories returns a copy, nil for none: states never share a list that somebody could change.

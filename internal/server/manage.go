@@ -43,6 +43,14 @@ func (ses *session) manage(ctx context.Context, m signaling.Message) (result any
 				ActivityStatus: p.ActivityStatus, CustomInfo: p.CustomInfo, Hidden: p.Hidden, MessageDisabled: p.MessageDisabled,
 			})
 		})
+	case signaling.MethodSetMetadata:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.SetMetadataParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.SetMetadata{Metadata: p.Metadata})
+		})
+	case signaling.MethodDeleteMetadata:
+		result, err = with(ctx, m, func(ctx context.Context, p signaling.DeleteMetadataParams) (signaling.Done, error) {
+			return ses.do(ctx, p.RoomID, p.CommandID, room.DeleteMetadata{Keys: p.Keys})
+		})
 	case signaling.MethodChangeRole:
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.ChangeRoleParams) (signaling.Done, error) {
 			return ses.do(ctx, p.RoomID, p.CommandID, room.ChangeRole{User: p.UserID, Role: p.Role})

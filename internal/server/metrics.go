@@ -98,6 +98,7 @@ var methods = map[string]bool{
 	signaling.MethodSetSelfInfo: true, signaling.MethodRenew: true, signaling.MethodGetRoom: true,
 	signaling.MethodMoveUser:    true,
 	signaling.MethodKickOffSeat: true, signaling.MethodLockSeat: true, signaling.MethodUpdateRoom: true,
+	signaling.MethodSetMetadata: true, signaling.MethodDeleteMetadata: true,
 	signaling.MethodChangeRole: true, signaling.MethodKickOut: true, signaling.MethodListMembers: true,
 }
 

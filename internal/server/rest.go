@@ -44,8 +44,8 @@ func (r *restRooms) Do(ctx context.Context, app signaling.AppID, id signaling.Ro
 }
 
 func (r *restRooms) Look(ctx context.Context, app signaling.AppID, id signaling.RoomID) (adminapi.Room, error) {
-	info, admins, seats, err := r.srv.node.Look(ctx, store.Key{App: app, Room: id})
-	return adminapi.Room{Info: info, Admins: admins, Seats: seats}, err
+	s, err := r.srv.node.Look(ctx, store.Key{App: app, Room: id})
+	return adminapi.Room{Info: s.Info, Admins: s.Admins, Seats: s.Seats, Metadata: s.Metadata}, err
 }
 
 func (r *restRooms) Members(ctx context.Context, app signaling.AppID, id signaling.RoomID, q adminapi.Query) (adminapi.Page, error) {

@@ -113,3 +113,82 @@ func TestRESTRoomList(t *testing.T) {
 		require.Equal(t, want, list(1))
 	})
 }
+
+// pairs is the metadata of n keys with values of so many bytes.
+func pairs(n, size int) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf(`{"Key":"key%d","Value":"%s"}`, i, strings.Repeat("x", size)))
+	}
+	return strings.Join(list, ",")
+}
+
+func TestRESTMetadataCommands(t *testing.T) {
+	runRows(t, []restRow{
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[{"Key":"key1","Value":"value1"},{"Key":"key2","Value":""}]}`, restOK},
+		{"set_room_metadata", `{"RoomId":"bare","Metadata":[{"Key":"mood","Value":"blue"}]}`, restOK},
+		{"set_room_metadata", `{"RoomId":"bare","Metadata":[` + pairs(10, 1) + `]}`, fail(100500, "the room would have 12 keys of metadata; 10 are allowed")},
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[` + pairs(11, 1) + `]}`, fail(100500, "the room would have 11 keys")},
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[` + pairs(1, 2049) + `]}`, fail(100501, `the value of \"key0\" has 2049 bytes; 2048 are allowed`)},
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[` + pairs(10, 1640) + `]}`, fail(100502, "the room's metadata would have 16400 bytes; 16384 are allowed")},
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[{"Key":"` + strings.Repeat("k", 51) + `","Value":"v"}]}`, fail(100504, "a key of metadata has 51 bytes; 50 are allowed")},
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[{"Key":"","Value":"v"}]}`, fail(100002, "a key of metadata is some UTF-8")},
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[{"Key":"k","Value":"v"},{"Key":"k","Value":"w"}]}`, fail(100002, `Metadata has the key \"k\" twice`)},
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[{"Key":"k"}]}`, fail(100002, "Metadata is required: each of its objects has Key and Value")},
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[{"Key":"k","Value":1}]}`, fail(100002, "Value cannot be a JSON number")},
+		{"set_room_metadata", `{"RoomId":"r","Metadata":[]}`, fail(100002, "Metadata is required")},
+		{"set_room_metadata", `{"RoomId":"none","Metadata":[{"Key":"k","Value":"v"}]}`, fail(100004, noRoom)},
+		{"set_room_metadata", `{"Metadata":[{"Key":"k","Value":"v"}]}`, fail(100002, badID)},
+
+		{"get_room_metadata", `{"RoomId":"bare","Keys":[]}`, response(`{"Metadata":[{"Key":"mood","Value":"blue \u003c"},{"Key":"theme","Value":"jazz"}]}`)},
+		{"get_room_metadata", `{"RoomId":"bare","Keys":["theme","none"]}`, response(`{"Metadata":[{"Key":"theme","Value":"jazz"}]}`)},
+		{"get_room_metadata", `{"RoomId":"r","Keys":[]}`, response(`{"Metadata":[]}`)},
+		{"get_room_metadata", `{"RoomId":"r"}`, fail(100002, "Keys is required")},
+		{"get_room_metadata", `{"RoomId":"none","Keys":[]}`, fail(100004, noRoom)},
+		{"get_room_metadata", `{"Keys":[]}`, fail(100002, badID)},
+
+		{"del_room_metadata", `{"RoomId":"bare","Keys":["theme","none"]}`, restOK},
+		{"del_room_metadata", `{"RoomId":"bare","Keys":["none"]}`, fail(100503, "the room's metadata has none of these keys")},
+		{"del_room_metadata", `{"RoomId":"bare","Keys":[]}`, fail(100002, "Keys is required: one key at least")},
+		{"del_room_metadata", `{"RoomId":"none","Keys":["k"]}`, fail(100004, noRoom)},
+		{"del_room_metadata", `{"Keys":["k"]}`, fail(100002, badID)},
+	})
+}
+
+// Metadata is told to members at once, is in the snapshots of those who come later, and outlives the room's home.
+func TestRESTMetadata(t *testing.T) {
+	inWorldOf(t, 3, func(t *testing.T, w *world) {
+		const live = "live_engine_http_srv/"
+		answers(t, created("r"), w.restAt(0, live+"create_room", w.restQuery(), `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"host"}}`))
+		host, ann := w.member(1, "host"), w.member(1, "ann")
+		time.Sleep(time.Second)
+		host.told()
+		ann.told()
+		call := func(command, body string, want ...string) {
+			t.Helper()
+			answers(t, restOK, w.restAt(2, live+command, w.restQuery(), body))
+			synctest.Wait()
+			require.Equal(t, want, host.told())
+			require.Equal(t, want, ann.told())
+		}
+		const by = `"by":{"userId":"administrator","userRole":2}}`
+		call("set_room_metadata", `{"RoomId":"r","Metadata":[{"Key":"a","Value":"1"},{"Key":"b","Value":"2"}]}`, `metadataChanged {"set":{"a":"1","b":"2"},`+by)
+		call("set_room_metadata", `{"RoomId":"r","Metadata":[{"Key":"a","Value":"1"},{"Key":"b","Value":"3"}]}`, `metadataChanged {"set":{"b":"3"},`+by)
+		call("set_room_metadata", `{"RoomId":"r","Metadata":[{"Key":"a","Value":"1"}]}`)
+		host.must(signaling.MethodSetMetadata, map[string]any{"roomId": "r", "metadata": map[string]string{"c": "4"}}, nil)
+		require.ErrorIs(t, errOf(ann.call(signaling.MethodSetMetadata, map[string]any{"roomId": "r", "metadata": map[string]string{"c": "5"}})), signaling.ErrNeedManager)
+		host.must(signaling.MethodDeleteMetadata, map[string]any{"roomId": "r", "keys": []string{"b"}}, nil)
+		ann.told()
+		host.told()
+
+		w.kill(0)
+		time.Sleep(10 * time.Second)
+		host.told()
+		ann.told()
+		call("del_room_metadata", `{"RoomId":"r","Keys":["a"]}`, `metadataChanged {"deleted":["a"],`+by)
+		answers(t, response(`{"Metadata":[{"Key":"c","Value":"4"}]}`), w.restAt(2, live+"get_room_metadata", w.restQuery(), `{"RoomId":"r","Keys":[]}`))
+		var s signaling.Snapshot
+		w.member(2, "tom").must(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}, &s)
+		require.Equal(t, map[string]string{"c": "4"}, s.Metadata)
+	})
+}

@@ -85,6 +85,7 @@ func (w *world) restStage() {
 	host.must(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: "r", MaxSeatCount: 6}}, nil)
 	answers(w.t, `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"RequestId":"ID","RoomId":"bare"}`,
 		w.rest("create_room", `{"RoomInfo":{"RoomId":"bare","RoomType":"Live"}}`))
+	answers(w.t, restOK, w.rest("set_room_metadata", `{"RoomId":"bare","Metadata":[{"Key":"theme","Value":"jazz"},{"Key":"mood","Value":"blue <"}]}`))
 	join := func(c *raw) { c.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil) }
 	join(host)
 	host.must(signaling.MethodTakeSeat, map[string]any{"roomId": "r", "index": 0}, nil)
@@ -104,16 +105,19 @@ func (w *world) restStage() {
 	pat.must(signaling.MethodTakeSeat, map[string]any{"roomId": "r", "index": 3}, nil)
 }
 
+const (
+	noRoom = "the room does not exist, or no longer"
+	badID  = "the room id is not valid"
+)
+
 // Every command: what it answers to good and to bad calls, byte for byte. Each row starts from the same room.
 func TestRESTCommands(t *testing.T) {
 	const (
-		none   = `{"RoomId":"none"}`
-		r      = `{"RoomId":"r"}`
-		noRoom = "the room does not exist, or no longer"
-		badID  = "the room id is not valid"
+		none = `{"RoomId":"none"}`
+		r    = `{"RoomId":"r"}`
 	)
 	long := strings.Repeat("x", 101)
-	for _, row := range []struct{ command, body, want string }{
+	runRows(t, []restRow{
 		{"create_room", `{"RoomInfo":{"RoomId":"new","RoomType":"Live","RoomName":"New","Owner_Account":"sam","MaxMemberCount":400,"CoverURL":"https://example.org/c.png","IsMessageDisabled":true,"Category":[1,2,3],"IsPublicVisible":false,"IsSeatEnabled":true,"TakeSeatMode":"FreeToTake","MaxSeatCount":8,"ActivityStatus":1,"IsUnlimitedRoomEnabled":true}}`, `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"RequestId":"ID","RoomId":"new"}`},
 		{"create_room", `{"RoomInfo":{"RoomId":"r","RoomType":"Live"}}`, fail(100003, "the room id is taken")},
 		{"create_room", `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"host"}}`, fail(100010, "the room exists already")},
@@ -246,7 +250,13 @@ func TestRESTCommands(t *testing.T) {
 		{"lock_seat", `{"RoomId":"r","Index":-1,"ForbidTaken":true}`, fail(100002, "there is no seat -1")},
 		{"lock_seat", `{"RoomId":"bare","Index":0,"ForbidTaken":true}`, fail(100211, "the room has no seats")},
 		{"lock_seat", `{"RoomId":"none","Index":0,"ForbidTaken":true}`, fail(100004, noRoom)},
-	} {
+	})
+}
+
+type restRow struct{ command, body, want string }
+
+func runRows(t *testing.T, rows []restRow) {
+	for _, row := range rows {
 		t.Run(row.command+" "+row.body[:min(len(row.body), 80)], func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				w.restStage()
