@@ -79,6 +79,10 @@ func (s *Store) subscribe(subject, queue string, fn nats.MsgHandler) (cancel fun
 	sub.SetClosedHandler(func(string) { close(done) }) // runs after the last call of fn
 	cancel = sync.OnceFunc(func() {
 		_ = sub.Unsubscribe()
+		if s.nc.IsConnected() && !s.closing.Load() {
+			// Until the server has heard of it, a request still goes to nobody, and whoever asks waits.
+			_ = s.nc.FlushTimeout(flushTimeout)
+		}
 		<-done
 		s.mu.Lock()
 		delete(s.subs, sub)
