@@ -82,6 +82,13 @@ type UserInfoChanged struct {
 	User UserInfo `json:"user"`
 }
 
+// SendMessageDisabledChanged says who may not chat from now on, or may again. It goes to each of them, and to the managers.
+type SendMessageDisabledChanged struct {
+	Users    []UserID `json:"users"`
+	Disabled bool     `json:"isDisabled"`
+	Until    int64    `json:"until,omitempty"` // Unix milliseconds; when it has passed, another event says so
+}
+
 // RoomDismissed is a room's last event.
 type RoomDismissed struct {
 	Reason DismissedReason `json:"reason"`
@@ -93,19 +100,20 @@ type KickedOutOfRoom struct {
 	Message string          `json:"message,omitempty"`
 }
 
-func (UsersEntered) eventType() string    { return "usersEntered" }
-func (UsersLeft) eventType() string       { return "usersLeft" }
-func (SeatsChanged) eventType() string    { return "seatsChanged" }
-func (RequestReceived) eventType() string { return "requestReceived" }
-func (RequestEnded) eventType() string    { return "requestEnded" }
-func (AudioChanged) eventType() string    { return "audioChanged" }
-func (KickedOffSeat) eventType() string   { return "kickedOffSeat" }
-func (RoomUpdated) eventType() string     { return "roomUpdated" }
-func (MetadataChanged) eventType() string { return "metadataChanged" }
-func (RoleChanged) eventType() string     { return "roleChanged" }
-func (UserInfoChanged) eventType() string { return "userInfoChanged" }
-func (RoomDismissed) eventType() string   { return "roomDismissed" }
-func (KickedOutOfRoom) eventType() string { return "kickedOutOfRoom" }
+func (UsersEntered) eventType() string               { return "usersEntered" }
+func (UsersLeft) eventType() string                  { return "usersLeft" }
+func (SeatsChanged) eventType() string               { return "seatsChanged" }
+func (RequestReceived) eventType() string            { return "requestReceived" }
+func (RequestEnded) eventType() string               { return "requestEnded" }
+func (AudioChanged) eventType() string               { return "audioChanged" }
+func (KickedOffSeat) eventType() string              { return "kickedOffSeat" }
+func (RoomUpdated) eventType() string                { return "roomUpdated" }
+func (MetadataChanged) eventType() string            { return "metadataChanged" }
+func (RoleChanged) eventType() string                { return "roleChanged" }
+func (UserInfoChanged) eventType() string            { return "userInfoChanged" }
+func (SendMessageDisabledChanged) eventType() string { return "sendMessageDisabledChanged" }
+func (RoomDismissed) eventType() string              { return "roomDismissed" }
+func (KickedOutOfRoom) eventType() string            { return "kickedOutOfRoom" }
 
 // EventType returns an event's name on the wire.
 func EventType(e Event) string { return e.eventType() }
@@ -157,6 +165,8 @@ func UnmarshalEvent(b []byte) (Event, error) {
 		return decodeEvent[RoleChanged](t)
 	case "userInfoChanged":
 		return decodeEvent[UserInfoChanged](t)
+	case "sendMessageDisabledChanged":
+		return decodeEvent[SendMessageDisabledChanged](t)
 	case "roomDismissed":
 		return decodeEvent[RoomDismissed](t)
 	case "kickedOutOfRoom":

@@ -158,6 +158,7 @@ func events() signaling.EventList {
 		signaling.UsersLeft{Users: users, Count: 1},
 		signaling.SeatsChanged{Seats: []signaling.SeatInfo{seat}, Seated: users, Left: []signaling.UserInfo{owner}},
 		signaling.RequestReceived{Request: request},
+		signaling.SendMessageDisabledChanged{Users: []signaling.UserID{"vince"}, Disabled: true, Until: 1767225660000},
 		signaling.MetadataChanged{Set: map[string]string{"theme": "jazz"}, Deleted: []string{"mood"}, By: owner},
 		signaling.RequestEnded{Request: request, Result: signaling.Failed, By: owner, Code: 100210},
 		signaling.AudioChanged{UserID: "vince", HasAudio: true, Reason: signaling.ByAdmin},

@@ -38,6 +38,10 @@ type Rooms interface {
 	Look(ctx context.Context, app signaling.AppID, id signaling.RoomID) (Room, error)
 	// Members returns a page of a room's members by their ids.
 	Members(ctx context.Context, app signaling.AppID, id signaling.RoomID, q Query) (Page, error)
+	// Banned returns some of those who may not enter, by their ids, and whether there are others behind them.
+	Banned(ctx context.Context, app signaling.AppID, id signaling.RoomID, offset, limit int) (list []Sanctioned, more bool, err error)
+	// Muted returns those who may not chat, by their ids.
+	Muted(ctx context.Context, app signaling.AppID, id signaling.RoomID) ([]Sanctioned, error)
 	// List returns the rooms of an app in no particular order, as of about a second ago.
 	List(ctx context.Context, app signaling.AppID) ([]signaling.RoomInfo, error)
 	// Limits are what this server allows a room.

@@ -71,6 +71,14 @@ func (r *rooms) Members(ctx context.Context, _ signaling.AppID, _ signaling.Room
 	return adminapi.Page{}, r.answer(ctx)
 }
 
+func (r *rooms) Banned(context.Context, signaling.AppID, signaling.RoomID, int, int) ([]adminapi.Sanctioned, bool, error) {
+	return nil, false, r.err
+}
+
+func (r *rooms) Muted(context.Context, signaling.AppID, signaling.RoomID) ([]adminapi.Sanctioned, error) {
+	return nil, r.err
+}
+
 func (r *rooms) List(ctx context.Context, _ signaling.AppID) ([]signaling.RoomInfo, error) {
 	return nil, r.answer(ctx)
 }

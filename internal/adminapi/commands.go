@@ -2,18 +2,23 @@ package adminapi
 
 // commands are what can be called, with the documents' rates.
 var commands = map[string]command{
-	"live_engine_http_srv/create_room":        handle(200, (*API).createRoom),
-	"live_engine_http_srv/destroy_room":       handle(200, (*API).destroyRoom),
-	"live_engine_http_srv/update_room_info":   handle(200, (*API).updateRoomInfo),
-	"live_engine_http_srv/get_room_info":      handle(200, (*API).getRoomInfo),
-	"live_engine_http_srv/get_room_list":      handle(10, (*API).getRoomList),
-	"live_engine_http_srv/get_room_metadata":  handle(200, (*API).getRoomMetadata),
-	"live_engine_http_srv/set_room_metadata":  handle(200, (*API).setRoomMetadata),
-	"live_engine_http_srv/del_room_metadata":  handle(200, (*API).delRoomMetadata),
-	"live_engine_http_srv/get_admin_list":     handle(200, (*API).getAdminList),
-	"live_engine_http_srv/modify_admin":       handle(200, (*API).modifyAdmin),
-	"live_engine_http_srv/get_member_list":    handle(200, (*API).getMemberList),
-	"live_engine_http_srv/search_room_member": handle(2, (*API).searchRoomMember),
+	"live_engine_http_srv/create_room":            handle(200, (*API).createRoom),
+	"live_engine_http_srv/destroy_room":           handle(200, (*API).destroyRoom),
+	"live_engine_http_srv/update_room_info":       handle(200, (*API).updateRoomInfo),
+	"live_engine_http_srv/get_room_info":          handle(200, (*API).getRoomInfo),
+	"live_engine_http_srv/get_room_list":          handle(10, (*API).getRoomList),
+	"live_engine_http_srv/get_room_metadata":      handle(200, (*API).getRoomMetadata),
+	"live_engine_http_srv/set_room_metadata":      handle(200, (*API).setRoomMetadata),
+	"live_engine_http_srv/del_room_metadata":      handle(200, (*API).delRoomMetadata),
+	"live_engine_http_srv/mute_member":            handle(200, (*API).muteMember),
+	"live_engine_http_srv/get_muted_member_list":  handle(200, (*API).getMutedMemberList),
+	"live_engine_http_srv/ban_member":             handle(200, (*API).banMember),
+	"live_engine_http_srv/unban_member":           handle(200, (*API).unbanMember),
+	"live_engine_http_srv/get_banned_member_list": handle(200, (*API).getBannedMemberList),
+	"live_engine_http_srv/get_admin_list":         handle(200, (*API).getAdminList),
+	"live_engine_http_srv/modify_admin":           handle(200, (*API).modifyAdmin),
+	"live_engine_http_srv/get_member_list":        handle(200, (*API).getMemberList),
+	"live_engine_http_srv/search_room_member":     handle(2, (*API).searchRoomMember),
 
 	"room_engine_http_mic/get_seat_list":      handle(200, (*API).getSeatList),
 	"room_engine_http_mic/pick_user_on_seat":  handle(200, (*API).pickUserOnSeat),
@@ -23,8 +28,6 @@ var commands = map[string]command{
 
 // later are commands of the documents that are not there yet.
 var later = []string{
-	"live_engine_http_srv/mute_member", "live_engine_http_srv/get_muted_member_list",
-	"live_engine_http_srv/ban_member", "live_engine_http_srv/unban_member", "live_engine_http_srv/get_banned_member_list",
 	"live_engine_http_pk/create_battle", "live_engine_http_pk/set_battle_score", "live_engine_http_pk/get_battle_info",
 	"im_open_login_svc/account_import", "im_open_login_svc/multiaccount_import", "im_open_login_svc/account_check",
 	"profile/portrait_set", "profile/portrait_get",

@@ -49,8 +49,8 @@ func (t *turn) answerAll(e Entry) {
 // (h.present, h.away) changes at once: it is soft, and who is present stays so when an append fails.
 func (h *home) decide(batch []call) (t *turn, rest []call) {
 	t = &turn{now: time.Now(), state: h.entry.State, events: slices.Clone(h.pending), size: h.pendingSize}
-	h.checkNodes(t)
 	t.state.Info.ViewCount = h.views
+	h.checkNodes(t)
 	for i, c := range batch {
 		if t.full() || t.size > 0 && c.dismisses() { // the end of a room may fill an entry alone
 			t.flush, rest = true, batch[i:]
@@ -106,6 +106,10 @@ func (h *home) one(t *turn, c call) {
 		page := h.list(t, *c.List)
 		t.add(c, func(Entry) reply { return reply{Page: &page} })
 		return
+	case c.Sanctions != nil:
+		r := h.listSanctions(t, *c.Sanctions)
+		t.add(c, func(Entry) reply { return r })
+		return
 	case c.Info, c.Look:
 		info, err := h.info(t)
 		r := reply{Room: &info}
@@ -154,6 +158,9 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 		return
 	}
 	cmd.Action = h.vouch(cmd.By, cmd.Action)
+	if h.sanction(t, c, cmd) {
+		return
+	}
 	out, err := h.apply(t, cmd)
 	if err != nil {
 		t.add(c, func(Entry) reply { return refusal(err) })
@@ -191,6 +198,12 @@ func (h *home) vouch(by signaling.UserInfo, a room.Action) room.Action {
 		return a
 	case room.KickOut:
 		_, a.Present = h.present[a.User] // who is away can be taken out too
+		return a
+	case room.Ban:
+		a.Present = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(a.Users))), func(u signaling.UserID) bool { _, present := h.present[u]; return !present })
+		return a
+	case room.Mute:
+		a.Muted = slices.DeleteFunc(slices.Clone(a.Users), func(u signaling.UserID) bool { _, muted := h.sanctions.mutes[u]; return !muted })
 		return a
 	case room.SetInfo:
 		a.News = a.UserName != by.UserName || a.AvatarURL != by.AvatarURL

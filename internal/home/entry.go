@@ -77,19 +77,20 @@ func outcomes(raw store.Entry) []Done {
 
 // request is what nodes ask each other's homes; one field besides the first three is set.
 type request struct {
-	Key       store.Key     `json:"key"`
-	From      store.NodeID  `json:"from"` // the node that asks
-	Seq       uint64        `json:"seq"`  // grows with each thing that this node says about who is present
-	Command   *room.Command `json:"command,omitempty"`
-	Enter     *Member       `json:"enter,omitempty"`
-	Exit      *Member       `json:"exit,omitempty"`
-	Announce  *announcement `json:"announce,omitempty"`
-	Heartbeat *Member       `json:"heartbeat,omitempty"` // its client is away, or back
-	List      *Query        `json:"list,omitempty"`
-	Info      bool          `json:"info,omitempty"`    // the room as anybody may see it
-	Look      bool          `json:"look,omitempty"`    // that, and what its members see without asking
-	Ping      bool          `json:"ping,omitempty"`    // does the node answer at all?
-	Summary   *summaryQuery `json:"summary,omitempty"` // which rooms does the node decide?
+	Key       store.Key      `json:"key"`
+	From      store.NodeID   `json:"from"` // the node that asks
+	Seq       uint64         `json:"seq"`  // grows with each thing that this node says about who is present
+	Command   *room.Command  `json:"command,omitempty"`
+	Enter     *Member        `json:"enter,omitempty"`
+	Exit      *Member        `json:"exit,omitempty"`
+	Announce  *announcement  `json:"announce,omitempty"`
+	Heartbeat *Member        `json:"heartbeat,omitempty"` // its client is away, or back
+	List      *Query         `json:"list,omitempty"`
+	Info      bool           `json:"info,omitempty"` // the room as anybody may see it
+	Look      bool           `json:"look,omitempty"` // that, and what its members see without asking
+	Sanctions *sanctionQuery `json:"sanctions,omitempty"`
+	Ping      bool           `json:"ping,omitempty"`    // does the node answer at all?
+	Summary   *summaryQuery  `json:"summary,omitempty"` // which rooms does the node decide?
 }
 
 // announcement lists everybody whom a node has in a room and whose id is above After, up to UpTo: a large room is
@@ -118,8 +119,9 @@ type reply struct {
 	Seats  []signaling.SeatInfo `json:"seats,omitempty"`  // of a Look
 	Meta   map[string]string    `json:"meta,omitempty"`   // of a Look
 
-	Summaries []signaling.RoomInfo `json:"summaries,omitempty"` // of a Summary
-	More      bool                 `json:"more,omitempty"`      // of a Summary
+	Summaries  []signaling.RoomInfo `json:"summaries,omitempty"`  // of a Summary
+	Sanctioned []Sanctioned         `json:"sanctioned,omitempty"` // of Sanctions
+	More       bool                 `json:"more,omitempty"`       // of these two: there are others
 }
 
 func (r reply) err() error {

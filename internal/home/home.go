@@ -47,6 +47,8 @@ type home struct {
 	pendingSize int
 	flushAt     time.Time // when it has to be; zero: nothing pending
 
+	sanctions sanctions
+
 	done    map[string]doneAt
 	doneAge []string // the keys of done, oldest first
 	pruneAt time.Time
@@ -92,7 +94,7 @@ func (c call) dismisses() bool {
 
 func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 	h := &home{
-		node: n, key: key, entry: e, rev: rev, complete: e.Roster != nil, views: e.State.Info.ViewCount,
+		node: n, key: key, entry: e, rev: rev, complete: e.Roster != nil, views: e.State.Info.ViewCount, sanctions: newSanctions(),
 		log:     n.log.With("app", key.App, "room", key.Room, "epoch", e.Epoch),
 		present: map[signaling.UserID]presence{}, nodes: map[store.NodeID]int{}, down: map[store.NodeID]bool{},
 		away: map[signaling.UserID]time.Time{}, silent: map[signaling.UserID]bool{}, farewells: map[string]farewell{}, done: map[string]doneAt{},
@@ -180,6 +182,7 @@ func (h *home) untilNext(now time.Time) time.Duration {
 	earlier(h.flushAt)
 	earlier(h.removeAt)
 	earlier(h.pruneAt)
+	earlier(h.sanctions.muteEnds)
 	earlier(h.gatherUntil)
 	if t, ok := h.entry.State.NextDeadline(); ok {
 		earlier(t)
@@ -188,7 +191,7 @@ func (h *home) untilNext(now time.Time) time.Duration {
 		earlier(t)
 	}
 	wait := max(next.Sub(now), 0)
-	if wait == 0 && !h.node.fresh(now) {
+	if h.sanctions.unknown || wait == 0 && !h.node.fresh(now) {
 		return staleRetry
 	}
 	return wait
@@ -204,6 +207,12 @@ func (h *home) turn(ctx context.Context, batch []call) bool {
 			c.answer(reply{Moved: true})
 		}
 		return !replaced
+	}
+	if !h.loadSanctions(ctx) {
+		for _, c := range batch {
+			c.answer(reply{Moved: true}) // they ask again
+		}
+		return true
 	}
 	t, rest := h.decide(batch)
 	h.backlog = rest
@@ -255,7 +264,11 @@ func (h *home) after(ctx context.Context) bool {
 		h.removeAt = now.Add(time.Second) // its end has not been told
 		return true
 	}
-	if err := h.node.store.Remove(ctx, h.key, h.rev); err != nil {
+	err := h.node.clearSanctions(ctx, h.key, h.entry.State.Info.CreateTime)
+	if err == nil {
+		err = h.node.store.Remove(ctx, h.key, h.rev)
+	}
+	if err != nil {
 		h.log.Warn("cannot remove a dismissed room's log yet", "error", err)
 		h.node.sweepSoon()
 	}
@@ -300,7 +313,8 @@ func (h *home) prune(ctx context.Context, now time.Time) {
 			h.marks = h.marks[i:]
 		}
 	}
-	h.pruneAt = time.Time{}
+	h.tidySanctions(ctx, now)
+	h.pruneAt = h.sanctionsEnd(now)
 	if len(h.done)+len(h.farewells)+len(h.marks) > 0 {
 		h.pruneAt = now.Add(rememberDone)
 	}

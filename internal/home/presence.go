@@ -46,6 +46,10 @@ func (h *home) enter(t *turn, c call, m Member) {
 		// An attempt from before the session's end. If it enters again, its node asks again.
 		t.add(c, func(Entry) reply { return reply{Moved: true} })
 		return
+	case h.banned(t, m.User.UserID) != nil:
+		err := h.banned(t, m.User.UserID)
+		t.add(c, func(Entry) reply { return refusal(err) })
+		return
 	case !here && len(h.present) >= h.memberLimit(t.state):
 		t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomFull) })
 		return
@@ -56,6 +60,9 @@ func (h *home) enter(t *turn, c call, m Member) {
 	delete(h.farewells, m.Session)
 	h.arrive(t, m, c.Seq, true)
 	h.nameOwner(t, m.User)
+	if mute, muted := h.sanctions.mutes[m.User.UserID]; muted && mute.holds(t.now) {
+		h.note(t, []room.Event{{To: []signaling.UserID{m.User.UserID}, Event: signaling.SendMessageDisabledChanged{Users: []signaling.UserID{m.User.UserID}, Disabled: true, Until: mute.Until}}})
+	}
 	t.add(c, func(e Entry) reply {
 		e.Events, e.Done, e.Members = nil, nil, len(h.present)
 		e.State.Info.ViewCount = h.views
@@ -113,6 +120,9 @@ func (h *home) arrive(t *turn, m Member, seq uint64, tell bool) {
 		}
 	}
 	h.present[u.UserID] = p
+	if _, banned := h.sanctions.bans[u.UserID]; banned {
+		h.sanctions.expelDue = true
+	}
 	if news {
 		h.views++
 		t.state.Info.ViewCount = h.views
@@ -297,6 +307,7 @@ func (h *home) overdue(t *turn) {
 			h.depart(t, signaling.UserInfo{UserID: u})
 		}
 	}
+	h.enforce(t)
 	h.gathered(t)
 	// Nobody keeps a seat or a request whom no node has and nobody waits for. That can only be after an append that
 	// failed although presence had changed.

@@ -134,6 +134,9 @@ func (n *Node) removeEnded(ctx context.Context, key store.Key) (again bool) {
 		return true // somebody may still repeat the dismissal
 	}
 	if err = n.newCopier(ctx, key, last.Rev).finish(ctx, last.Rev); err == nil {
+		err = n.clearSanctions(ctx, key, e.State.Info.CreateTime)
+	}
+	if err == nil {
 		err = n.store.Remove(ctx, key, last.Rev)
 	}
 	if err != nil {

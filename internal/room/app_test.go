@@ -56,6 +56,11 @@ func TestTheAppMayWhatTheOwnerMay(t *testing.T) {
 		{"take it back", room.ModifyAdmins{Users: []signaling.UserID{"amy", "tom"}}, "0 0"},
 		{"hand the room over", room.ChangeRole{User: "tom", Role: signaling.RoomOwner, Present: true}, "0 0"},
 		{"take the owner out", room.KickOut{User: "owner", Present: true}, "0 -1001"},
+		{"ban the owner", room.Ban{Users: []signaling.UserID{"owner"}, Duration: time.Hour, Present: []signaling.UserID{"owner"}}, "0 -1001"},
+		{"mute the owner", room.Mute{Users: []signaling.UserID{"owner"}, Duration: time.Hour}, "0 -1001"},
+		{"end the owner's ban", room.Unban{Users: []signaling.UserID{"owner"}}, "0 -1001"},
+		{"set metadata", room.SetMetadata{Metadata: map[string]string{"k": "v"}}, "0 0"},
+		{"delete metadata", room.DeleteMetadata{Keys: []string{"old"}}, "0 0"},
 		{"dismiss the room", room.Dismiss{}, "0 0"},
 		{"create it again", room.Create{Info: signaling.RoomInfo{RoomID: "r"}, SeatLimit: 20}, "100003 100010"},
 	} {

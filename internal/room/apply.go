@@ -78,6 +78,12 @@ func (d *decision) do(a Action) error {
 		return d.modifyAdmins(a)
 	case KickOut:
 		return d.kickOut(a)
+	case Ban:
+		return d.ban(a)
+	case Unban:
+		return d.maySanction(a.Users)
+	case Mute:
+		return d.mute(a)
 	case Respond:
 		return d.respond(a)
 	case Cancel:

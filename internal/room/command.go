@@ -123,6 +123,26 @@ type KickOut struct {
 	Present bool             `json:"present,omitempty"` // the room's home says so
 }
 
+// Ban keeps users from entering, and takes those out who are there. The room's home keeps whom.
+type Ban struct {
+	Users    []signaling.UserID `json:"users"` // at most [MaxSanctioned]
+	Duration time.Duration      `json:"duration"`
+	Reason   string             `json:"reason,omitempty"`  // at most [MaxReasonBytes]
+	Present  []signaling.UserID `json:"present,omitempty"` // the room's home says which of them are
+}
+
+// Unban lets users enter again. Who is not banned does not matter.
+type Unban struct {
+	Users []signaling.UserID `json:"users"` // at most [MaxSanctioned]
+}
+
+// Mute keeps users from chatting; a Duration of 0 ends that. The room's home keeps whom.
+type Mute struct {
+	Users    []signaling.UserID `json:"users"` // at most [MaxSanctioned]
+	Duration time.Duration      `json:"duration"`
+	Muted    []signaling.UserID `json:"muted,omitempty"` // the room's home says which of them are
+}
+
 // Respond answers a request.
 type Respond struct {
 	RequestID string `json:"requestId"`
@@ -181,6 +201,9 @@ func (SetMetadata) actionType() string    { return "setMetadata" }
 func (DeleteMetadata) actionType() string { return "deleteMetadata" }
 func (ChangeRole) actionType() string     { return "changeRole" }
 func (ModifyAdmins) actionType() string   { return "modifyAdmins" }
+func (Ban) actionType() string            { return "ban" }
+func (Unban) actionType() string          { return "unban" }
+func (Mute) actionType() string           { return "mute" }
 func (KickOut) actionType() string        { return "kickOut" }
 func (Respond) actionType() string        { return "respond" }
 func (Cancel) actionType() string         { return "cancel" }
@@ -256,6 +279,12 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[ModifyAdmins](c, w.Data)
 	case "kickOut":
 		return decodeAction[KickOut](c, w.Data)
+	case "ban":
+		return decodeAction[Ban](c, w.Data)
+	case "unban":
+		return decodeAction[Unban](c, w.Data)
+	case "mute":
+		return decodeAction[Mute](c, w.Data)
 	case "respond":
 		return decodeAction[Respond](c, w.Data)
 	case "cancel":

@@ -235,7 +235,11 @@ func (w *world) expireAll() {
 // action makes a command of four small numbers.
 func (w *world) action(kind, a, b int) room.Action {
 	whom := people[b%len(people)]
-	switch kind % 28 {
+	switch kind % 30 {
+	case 28:
+		return room.Ban{Users: []signaling.UserID{whom}, Duration: time.Duration(a%3) * time.Second, Present: people[a%7 : 7]}
+	case 29:
+		return room.Mute{Users: []signaling.UserID{whom}, Duration: time.Duration(a%3) * time.Second, Muted: people[b%7 : 7]}
 	case 26:
 		return room.SetMetadata{Metadata: map[string]string{fmt.Sprint(a % 13): fmt.Sprint(b % 3)}}
 	case 27:
@@ -299,7 +303,7 @@ func TestRules_holdForRandomCommands(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"command": func(t *rapid.T) {
 				who := rapid.SampledFrom(people).Draw(t, "who")
-				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 27).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
+				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 29).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
 				c.App = rapid.IntRange(0, 4).Draw(t, "app") == 0
 				w.decide(c)
 			},

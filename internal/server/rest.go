@@ -19,6 +19,9 @@ const maxAppAdmins = 10
 // listAge is how old the list of an app's rooms may be: reading it costs a read for each room.
 const listAge = time.Second
 
+// mutedPage is how many muted members nodes tell each other at once.
+const mutedPage = 500
+
 // restRooms is what the REST API sees of the server.
 type restRooms struct {
 	srv *Server
@@ -51,6 +54,29 @@ func (r *restRooms) Look(ctx context.Context, app signaling.AppID, id signaling.
 func (r *restRooms) Members(ctx context.Context, app signaling.AppID, id signaling.RoomID, q adminapi.Query) (adminapi.Page, error) {
 	page, err := r.srv.node.List(ctx, store.Key{App: app, Room: id}, home.Query{After: q.After, Keyword: q.Keyword, Limit: q.Limit})
 	return adminapi.Page{Members: page.Members, More: page.Next != "", Total: page.Total}, err
+}
+
+func (r *restRooms) Banned(ctx context.Context, app signaling.AppID, id signaling.RoomID, offset, limit int) ([]adminapi.Sanctioned, bool, error) {
+	list, more, err := r.srv.node.Banned(ctx, store.Key{App: app, Room: id}, offset, limit)
+	return sanctioned(nil, list), more, err
+}
+
+func (r *restRooms) Muted(ctx context.Context, app signaling.AppID, id signaling.RoomID) (all []adminapi.Sanctioned, err error) {
+	for more := true; more; {
+		var list []home.Sanctioned
+		if list, more, err = r.srv.node.Muted(ctx, store.Key{App: app, Room: id}, len(all), mutedPage); err != nil {
+			return nil, err
+		}
+		all = sanctioned(all, list)
+	}
+	return all, nil
+}
+
+func sanctioned(all []adminapi.Sanctioned, list []home.Sanctioned) []adminapi.Sanctioned {
+	for _, s := range list {
+		all = append(all, adminapi.Sanctioned{User: s.User, Until: time.UnixMilli(s.Until)})
+	}
+	return all
 }
 
 func (r *restRooms) Limits() (seats, members int) { return r.srv.node.Limits() }
