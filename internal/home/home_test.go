@@ -47,6 +47,7 @@ type node struct {
 	disk  atomic.Int64 // nanoseconds that an append takes
 	reads atomic.Int64 // so many of the next reads get no answer
 	full  atomic.Bool  // the outbox takes nothing and says nothing
+	space atomic.Int64 // so many appends to the outbox, and then it is full; 0: any number
 	talks atomic.Int64 // with the outbox
 
 	mu      sync.Mutex

@@ -146,6 +146,9 @@ func (l fullLog) Append(ctx context.Context, key store.Key, data []byte, last ui
 	if l.n.full.Load() {
 		return 0, errFull
 	}
+	if l.n.space.Load() > 0 && l.n.space.Add(-1) == 0 {
+		l.n.full.Store(true)
+	}
 	return l.Log.Append(ctx, key, data, last)
 }
 

@@ -365,6 +365,33 @@ func TestOutbox_whoseEntriesHaveEnded_tellsNothingAgain(t *testing.T) {
 	})
 }
 
+// TestOutbox_thatLags: the outbox's entry is younger than those of the log that come after what it tells of.
+func TestOutbox_thatLags_misleadsNoNewHome(t *testing.T) {
+	bubbleWith(t, 2, &ledger{}, func(t *testing.T, c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		a.create(signaling.FreeToTake)
+		b.enter("ann")
+		time.Sleep(time.Second)
+		a.full.Store(true)
+		for i := range 5 {
+			b.do(fmt.Sprint("t", i), "ann", room.TakeSeat{})
+			b.do(fmt.Sprint("l", i), "ann", room.LeaveSeat{})
+			time.Sleep(time.Second)
+		}
+		told := len(c.told())
+		time.Sleep(time.Minute)
+		a.space.Store(3)
+		a.full.Store(false)
+		time.Sleep(10 * time.Second)
+		require.Len(t, c.told(), told+3)
+		a.kill()
+		time.Sleep(10 * time.Second)
+		assert.Equal(t, 1, b.Rooms())
+		assert.Len(t, c.told(), told+10)
+		c.accounted()
+	})
+}
+
 // TestTakeover_readsTheLogOnlyWhereItHasTo: nothing is missing in an outbox that has all of it.
 func TestTakeover_ofACopiedRoom_readsNoLogForTheOutbox(t *testing.T) {
 	bubbleWith(t, 2, &ledger{}, func(t *testing.T, c *cluster) {
