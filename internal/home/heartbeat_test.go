@@ -231,7 +231,7 @@ func TestRoster_outlivesTheTrimmedLog(t *testing.T) {
 		b.enter("bob")
 		b.setAway(true)
 		b.flip(func() bool { return false })
-		for i := range 900 {
+		for i := range 600 {
 			b.do(fmt.Sprint("t", i), "ann", room.TakeSeat{})
 			b.do(fmt.Sprint("l", i), "ann", room.LeaveSeat{})
 			time.Sleep(400 * time.Millisecond)
