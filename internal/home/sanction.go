@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -355,7 +354,7 @@ func (h *home) listSanctions(t *turn, q sanctionQuery) reply {
 		return refusal(signaling.ErrRoomNotExist)
 	}
 	var list []Sanctioned
-	for u, s := range maps.All(h.sanctions.of(q.Bucket)) {
+	for u, s := range h.sanctions.of(q.Bucket) {
 		if s.holds(t.now) {
 			list = append(list, Sanctioned{User: u, Until: s.Until})
 		}

@@ -61,8 +61,6 @@ func (c *cluster) stored() (n int) {
 	return n
 }
 
-func members(e home.Entry) int { return e.Members }
-
 // Who is banned is out on every node and stays out until the ban ends or is taken back, whichever nodes die meanwhile:
 // the home, and then all of them.
 func TestBansHold(t *testing.T) {
@@ -75,7 +73,7 @@ func TestBansHold(t *testing.T) {
 		third.ban(time.Hour, "ann", "zoe")
 		synctest.Wait()
 		require.Equal(t, -1, c.seatOf("ann"))
-		require.Equal(t, 1, members(c.newest()))
+		require.Equal(t, 1, c.newest().Members)
 		refused := func(n *node, u signaling.UserID) {
 			t.Helper()
 			_, err := n.tryEnter(u, string(u)+"@again")
@@ -128,7 +126,7 @@ func TestBanIsEnforcedByTheNextHome(t *testing.T) {
 		c.nodes[0].kill()
 		time.Sleep(10 * time.Second)
 		require.Equal(t, -1, c.seatOf("ann"))
-		require.Equal(t, 1, members(c.newest()))
+		require.Equal(t, 1, c.newest().Members)
 		kicked := 0
 		for _, e := range c.nodes[1].heard() {
 			for _, ev := range e.Events {
