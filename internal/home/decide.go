@@ -123,6 +123,8 @@ func (h *home) one(t *turn, c call) {
 			return r
 		})
 		return
+	case c.Reread:
+		h.sanctions.unknown = true // before the next turn
 	case c.Heartbeat != nil:
 		h.heartbeat(t, c, *c.Heartbeat)
 		return

@@ -89,6 +89,7 @@ type request struct {
 	Info      bool           `json:"info,omitempty"` // the room as anybody may see it
 	Look      bool           `json:"look,omitempty"` // that, and what its members see without asking
 	Sanctions *sanctionQuery `json:"sanctions,omitempty"`
+	Reread    bool           `json:"reread,omitempty"`  // the room's bans and mutes
 	Ping      bool           `json:"ping,omitempty"`    // does the node answer at all?
 	Summary   *summaryQuery  `json:"summary,omitempty"` // which rooms does the node decide?
 }

@@ -191,7 +191,7 @@ func (h *home) untilNext(now time.Time) time.Duration {
 		earlier(t)
 	}
 	wait := max(next.Sub(now), 0)
-	if h.sanctions.unknown || wait == 0 && !h.node.fresh(now) {
+	if h.sanctions.unknown && len(h.present) > 0 || wait == 0 && !h.node.fresh(now) {
 		return staleRetry
 	}
 	return wait
@@ -208,12 +208,14 @@ func (h *home) turn(ctx context.Context, batch []call) bool {
 		}
 		return !replaced
 	}
-	if !h.loadSanctions(ctx) {
+	// Of rooms that nobody is in and nobody asks for they are not read: a node that starts may have thousands of these.
+	if (len(batch) > 0 || len(h.present) > 0) && !h.loadSanctions(ctx) {
 		for _, c := range batch {
 			c.answer(reply{Moved: true}) // they ask again
 		}
 		return true
 	}
+	h.sanctions.wrote = false
 	t, rest := h.decide(batch)
 	h.backlog = rest
 	switch err := h.commit(ctx, t); {
@@ -223,6 +225,7 @@ func (h *home) turn(ctx context.Context, batch []call) bool {
 	case errors.Is(err, errMoved):
 		h.log.Info("this node no longer decides the room")
 		h.lost = true
+		h.reread()
 		t.refuseAll(reply{Moved: true})
 		return false
 	case errors.Is(err, errUnsure):

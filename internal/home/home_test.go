@@ -142,6 +142,14 @@ func (d deafStore) Append(ctx context.Context, key store.Key, data []byte, last 
 	return d.Store.Append(ctx, key, data, last)
 }
 
+// Put takes as long as Append, and is carried out whether anybody still waits or not.
+func (d deafStore) Put(ctx context.Context, key store.ValueKey, data []byte, last uint64) (uint64, error) {
+	if slow := time.Duration(d.n.disk.Load()); slow > 0 {
+		<-time.After(slow)
+	}
+	return d.Store.Put(ctx, key, data, last)
+}
+
 func (d deafStore) Last(ctx context.Context, key store.Key) (store.Entry, error) {
 	if d.n.reads.Add(-1) >= 0 {
 		<-ctx.Done()

@@ -22,9 +22,10 @@ const maxSanctions = 10_000
 const sanctionTries = 3
 
 // sanctions are a room's bans and mutes. They are values of the store, for they grow with the audience, and are written
-// before a command is answered. The home has them in memory from when it takes the room.
+// before a command is answered. The home has them in memory from when somebody first is in the room, or asks for it.
 type sanctions struct {
 	bans, mutes map[signaling.UserID]sanction
+	wrote       bool       // values, in this turn
 	unknown     bool       // they have to be read first
 	expelDue    bool       // somebody may be here who is banned
 	muteEnds    time.Time  // when the first mute ends; zero: none does
@@ -181,6 +182,7 @@ func (h *home) keep(b store.Bucket, users []signaling.UserID, s sanction) error 
 		}
 	}
 	wg.Wait()
+	h.sanctions.wrote = true
 	if err := errors.Join(errs...); err != nil {
 		h.log.Error("a ban or a mute could not be stored", "error", err)
 		h.sanctions.unknown = true
@@ -196,6 +198,16 @@ func (h *home) keep(b store.Bucket, users []signaling.UserID, s sanction) error 
 	}
 	h.nextMuteEnd()
 	return nil
+}
+
+// reread has the room's next home read the bans and mutes anew: this one was replaced while it wrote some, and the next
+// one may have read them before.
+func (h *home) reread() {
+	if !h.sanctions.wrote {
+		return
+	}
+	n, again := h.node, request{Key: h.key, Reread: true}
+	n.spawn(func() { n.insist(again) })
 }
 
 // putValue writes a value whatever is there, or, without data, removes it. rev is what is believed to be there.

@@ -142,6 +142,28 @@ func TestBanIsEnforcedByTheNextHome(t *testing.T) {
 	})
 }
 
+// A home is replaced while it writes a ban, and nobody waits for the answer any more: the next home has read the values
+// before, and reads them again.
+func TestBanThatAReplacedHomeWrites(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, c *cluster) {
+		c.nodes[0].create(signaling.FreeToTake)
+		c.nodes[0].disk.Store(int64(1500 * time.Millisecond))
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		_, err := c.nodes[0].Do(ctx, key, room.Command{By: signaling.UserInfo{UserID: "administrator"}, App: true, Action: room.Ban{Users: []signaling.UserID{"ann"}, Duration: time.Hour}})
+		require.Error(t, err)
+		id := store.NodeID("node0")
+		c.unheard.Store(&id)
+		c.nodes[1].enter("bob")
+		require.Equal(t, "/ ", c.nodes[1].sanctioned(), "not yet")
+		require.EqualValues(t, "node1", c.newest().Home)
+		time.Sleep(3 * time.Second)
+		require.Equal(t, "ann / ", c.nodes[1].sanctioned())
+		_, err = c.nodes[1].tryEnter("ann", "ann@1")
+		require.ErrorIs(t, err, signaling.ErrMemberBanned)
+	})
+}
+
 // A room's bans and mutes end with it, also when its home does not live to remove them, and are not those of a later
 // room with its id.
 func TestSanctionsEndWithTheRoom(t *testing.T) {
