@@ -37,10 +37,18 @@ func (e *Engine) SetSelfInfo(ctx context.Context, userName, avatarURL string) er
 	return nil
 }
 
+// renamed has later rooms, and a login after a lost connection, begin with the present name.
+func (e *Engine) renamed(u UserInfo) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.self.UserName, e.self.AvatarURL = u.UserName, u.AvatarURL
+}
+
 // userInfoChanged follows a change of name; the seats have an event of their own. r.mu is held.
 func (r *Room) userInfoChanged(u UserInfo) {
 	if u.UserID == r.view.Self.UserID {
 		r.view.Self.UserName, r.view.Self.AvatarURL = u.UserName, u.AvatarURL
+		r.eng.renamed(u) // perhaps by the app's own server
 	}
 	if u.UserID == r.view.Room.OwnerID {
 		r.view.Room.OwnerName = u.UserName

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -23,7 +24,7 @@ import (
 const Path = "/v4/"
 
 // Administrator is an administrator of every app (documents, "App administrators").
-const Administrator signaling.UserID = "administrator"
+const Administrator = account.Administrator
 
 // callLimit is how long a call may take, its body's way here included (documents: 3 s, and callers wait longer).
 const callLimit = 3 * time.Second
@@ -71,12 +72,13 @@ type Page struct {
 	Total   int // members of the room, whatever was asked for
 }
 
-// Config of an API. Apps and Rooms are required.
+// Config of an API. Apps, Rooms, Accounts and Users are required.
 type Config struct {
-	Apps   map[signaling.AppID]string             // each app's secret, for its UserSigs
-	Admins map[signaling.AppID][]signaling.UserID // administrators besides [Administrator]
-	Rooms  Rooms
-	Logger *slog.Logger
+	Apps     map[signaling.AppID]string // each app's secret, for its UserSigs
+	Rooms    Rooms
+	Accounts *account.Accounts // who there is, and who of them administers an app
+	Users    Users
+	Logger   *slog.Logger
 
 	// Observe is told of every call. command is "service/command" of a known one, or "unknown".
 	Observe func(command string, code signaling.Code, took time.Duration)
@@ -132,13 +134,31 @@ type answer struct {
 	ActionStatus string
 	ErrorInfo    string
 	ErrorCode    signaling.Code
-	RequestID    string           `json:"RequestId"`
-	RoomID       signaling.RoomID `json:"RoomId,omitempty"` // of create_room alone
-	Response     any              `json:",omitempty"`
+	RequestID    string  `json:"RequestId"`
+	ErrorDisplay *string `json:",omitempty"` // of service profile alone
+	Response     any     `json:",omitempty"`
 }
 
-// created is the result of create_room, which stands beside the others' Response.
-type created signaling.RoomID
+// beside is a result whose fields stand beside ErrorCode, where those of others are in Response.
+type beside struct{ fields any }
+
+// encode encodes an answer with its result.
+func (a answer) encode(result any) ([]byte, error) {
+	next, isBeside := result.(beside)
+	if !isBeside {
+		a.Response = result
+		return json.Marshal(a)
+	}
+	b, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	more, err := json.Marshal(next.fields)
+	if err != nil || len(more) < len(`{"":0}`) {
+		return b, err
+	}
+	return append(append(b[:len(b)-1], ','), more[1:]...), nil
+}
 
 // ServeHTTP answers one call. The HTTP status is 200 whatever has come of it (documents).
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -149,19 +169,17 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := fmt.Sprintf("Id-%s-O-Seq-%d", hex.EncodeToString(unique[:]), a.calls.Add(1))
 	name, result, err := a.call(w, r)
 	code, text := public(err)
-	if code == signaling.ErrServer.Code || code == codeTimeout {
+	if slices.Contains(ours, code) {
 		a.log.Error("REST call failed", "command", name, "request", id, "error", err)
 	}
 	ans := answer{ActionStatus: "OK", RequestID: id}
-	if room, ok := result.(created); ok {
-		ans.RoomID = signaling.RoomID(room)
-	} else {
-		ans.Response = result
-	}
 	if err != nil {
-		ans = answer{ActionStatus: "FAIL", ErrorInfo: text, ErrorCode: code, RequestID: id}
+		ans, result = answer{ActionStatus: "FAIL", ErrorInfo: text, ErrorCode: code, RequestID: id}, nil
 	}
-	b, err := json.Marshal(ans)
+	if strings.HasPrefix(name, "profile/") {
+		ans.ErrorDisplay = new("")
+	}
+	b, err := ans.encode(result)
 	if err != nil {
 		a.log.Error("REST answer not encoded", "command", name, "request", id, "error", err)
 		code = codeAnswer
@@ -194,7 +212,9 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result 
 	if r.Method != http.MethodPost {
 		return name, nil, refuse(codeURL, "the method is %.20s; commands are POST", r.Method)
 	}
-	who, err := a.authenticate(r.URL.RawQuery)
+	ctx, cancel := context.WithTimeout(r.Context(), callLimit)
+	defer cancel()
+	who, err := a.authenticate(ctx, r.URL.RawQuery)
 	if err != nil {
 		return name, nil, err
 	}
@@ -202,9 +222,7 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result 
 	if err := a.limits.allow(who.app, path, cmd.rate); err != nil {
 		return name, nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), callLimit)
-	defer cancel()
-	body, err := readBody(w, r)
+	body, err := readBody(w, r, max(cmd.body, maxBody))
 	if err != nil {
 		return name, nil, err
 	}
@@ -212,24 +230,38 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result 
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = &signaling.Error{Code: codeTimeout, Message: "no node could decide in time; what was asked for may happen yet: look, and call again", Err: err}
 	}
-	return name, result, err
+	return name, result, cmd.own(err)
 }
 
 // command is one that can be called.
 type command struct {
-	rate int // calls a second of one app, on one node
-	run  func(a *API, ctx context.Context, who caller, body []byte) (any, error)
+	rate  int                               // calls a second of one app, on one node
+	body  int                               // what its body may have, where that is more than maxBody
+	codes map[signaling.Code]signaling.Code // what its service calls common codes, where it has words of its own
+	run   func(a *API, ctx context.Context, who caller, body []byte) (any, error)
 }
 
 // handle makes a command of a handler with decoded parameters.
 func handle[P any](rate int, f func(*API, context.Context, caller, P) (any, error)) command {
-	return command{rate, func(a *API, ctx context.Context, who caller, body []byte) (any, error) {
+	return command{rate: rate, run: func(a *API, ctx context.Context, who caller, body []byte) (any, error) {
 		var p P
 		if err := decode(body, &p); err != nil {
 			return nil, err
 		}
 		return f(a, ctx, who, p)
 	}}
+}
+
+// own gives an error the code that the command's service has for it.
+func (c command) own(err error) error {
+	if err == nil {
+		return nil
+	}
+	code, text := public(err)
+	if own, ok := c.codes[code]; ok {
+		return &signaling.Error{Code: own, Message: text, Err: err}
+	}
+	return err
 }
 
 // do has a command decided in the name of who calls.

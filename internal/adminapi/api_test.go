@@ -22,8 +22,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 	"github.com/openvoiceroom/openvoiceroom/signaling/usersig"
 )
@@ -85,6 +87,25 @@ func (r *rooms) List(ctx context.Context, _ signaling.AppID) ([]signaling.RoomIn
 
 func (r *rooms) Limits() (seats, members int) { return 20, 1000 }
 
+// accounts are those of a new store, with ann and denny.
+func accounts(t testing.TB) *account.Accounts {
+	t.Helper()
+	node := memstore.New().Node()
+	t.Cleanup(func() { require.NoError(t, node.Close()) })
+	a := account.New(account.Config{Values: node})
+	for _, u := range []signaling.UserID{"ann", "denny"} {
+		_, err := a.Import(t.Context(), app, u, nil, nil)
+		require.NoError(t, err)
+	}
+	return a
+}
+
+// nobody is logged in.
+type nobody struct{}
+
+func (nobody) Changed(signaling.AppID, signaling.UserID, account.Change) {}
+func (nobody) LogOut(signaling.AppID, signaling.UserID)                  {}
+
 func sig(t testing.TB, user signaling.UserID) string {
 	t.Helper()
 	s, err := usersig.Mint(app, secret, user, time.Hour, time.Now())
@@ -105,6 +126,11 @@ type answer struct {
 	RequestID               string `json:"RequestId"`
 	RoomID                  string `json:"RoomId"`
 	Response                json.RawMessage
+
+	// Beside the code in the services about accounts.
+	ErrorDisplay                              *string
+	FailAccounts, ResultItem, UserProfileItem json.RawMessage
+	FailAccount                               json.RawMessage `json:"Fail_Account"`
 }
 
 // call posts a body and checks what holds for every answer.
@@ -168,7 +194,7 @@ func TestCallsEnd(t *testing.T) {
 // Commands go out in the name of whoever called, as the app's.
 func TestCommandsAreTheApps(t *testing.T) {
 	r := &rooms{}
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r})
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}})
 	require.Zero(t, call(t, api, "/v4/live_engine_http_srv/destroy_room", query(t), `{"RoomId":"r"}`).ErrorCode)
 	require.Zero(t, call(t, api, "/v4/live_engine_http_srv/create_room", query(t), `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"ann"}}`).ErrorCode)
 	require.Len(t, r.done, 2)
@@ -215,7 +241,7 @@ func TestExamplesOfTheDocuments(t *testing.T) {
 	examples := regexp.MustCompile(`(?m)^curl -d '(.*)' "\$REST/(.*)\?\$Q"$`).FindAllStringSubmatch(string(text), -1)
 	require.Len(t, examples, strings.Count(string(text), "\ncurl "))
 	require.NotEmpty(t, examples)
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}})
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}, Accounts: accounts(t), Users: nobody{}})
 	for _, e := range examples {
 		require.Zero(t, call(t, api, "/v4/"+e[2], query(t), e[1]).ErrorCode, e[0])
 	}
@@ -231,6 +257,19 @@ func TestRequestIDsDiffer(t *testing.T) {
 	}
 }
 
+// accountBodies are good bodies of commands about accounts.
+var accountBodies = map[string]string{
+	"account_import":        `{"UserID":"bob","Nick":"Bob","FaceUrl":"b.png"}`,
+	"multiaccount_import":   `{"AccountList":[{"UserID":"bob"},{"UserID":"","Nick":"Bob"}]}`,
+	"account_check":         `{"CheckItem":[{"UserID":"bob"},{"UserID":""}]}`,
+	"portrait_set":          `{"From_Account":"ann","ProfileItem":[{"Tag":"Tag_Profile_IM_Level","Value":3},{"Tag":"Tag_Profile_Custom_x","Value":""}]}`,
+	"portrait_get":          `{"To_Account":["ann","bob"],"TagList":["Tag_Profile_IM_Nick"]}`,
+	"account_delete":        `{"DeleteItem":[{"UserID":"ann"},{"UserID":"administrator"}]}`,
+	"account_export":        `{"Next":"","Count":3}`,
+	"set_app_admin":         `{"UserID":"ann"}`,
+	"declare_profile_field": `{"Keyword":"Test","Type":"String"}`,
+}
+
 // FuzzCall: whatever comes, there is one answer of the documents' form, and nothing is done for who has not shown a
 // UserSig.
 func FuzzCall(f *testing.F) {
@@ -243,10 +282,13 @@ func FuzzCall(f *testing.F) {
 	f.Add(byte(0), "", `{"RoomInfo":null}`)
 	f.Add(byte(4), "", `{"Next":"1-2-cg","Count":20}`)
 	f.Add(byte(0), "sdkappid=1400000001&sdkappid=1", `[[[[`)
+	for i, name := range names {
+		f.Add(byte(i), "", accountBodies[name[strings.Index(name, "/")+1:]])
+	}
 	f.Fuzz(func(t *testing.T, command byte, raw, body string) {
 		r := &rooms{}
 		// An API of its own: rates would make the outcome depend on what came before.
-		api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r})
+		api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}})
 		letIn := raw == ""
 		if letIn {
 			raw = query(t)
@@ -259,7 +301,7 @@ func FuzzCall(f *testing.F) {
 		}
 		require.Condition(t, func() bool { // what is wrong with a body is known, and is not ours
 			switch a.ErrorCode {
-			case 0, 60003, 60008, 60015, 100002, 100013, 100015:
+			case 0, 40001, 40002, 40003, 40009, 40601, 40605, 40610, 60003, 60008, 60015, 70402, 100002, 100006, 100013, 100015:
 				return true
 			}
 			return false

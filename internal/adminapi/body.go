@@ -12,16 +12,16 @@ import (
 	"unicode/utf8"
 )
 
-// maxBody is what a call's body may have. The longest that makes sense has a few KB.
+// maxBody is what a call's body may have. The longest that makes sense has a few KB, but for commands that say more.
 const maxBody = 64 << 10
 
 // readBody reads the body of a call that has been let in.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
 	// Writers without deadlines are those of tests. The next call on the connection has its own: net/http sees to that.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callLimit))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, refuse(codeTimeout, "the body may have %d KiB", maxBody>>10)
+		return nil, refuse(codeTimeout, "the body may have %d KiB", limit>>10)
 	}
 	if err != nil {
 		return nil, refuse(codeTimeout, "the body did not arrive within %s", callLimit)
@@ -48,7 +48,7 @@ func decode(body []byte, into any) error {
 	err := d.Decode(into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		name := field(wrong.Field)
-		if strings.HasSuffix(name, "_Account") && wrong.Type.Kind() == reflect.String {
+		if (strings.HasSuffix(name, "_Account") || name == "UserID") && wrong.Type.Kind() == reflect.String {
 			return refuse(codeAccountType, "accounts are strings: %s holds a JSON %s", name, wrong.Value)
 		}
 		return refuse(codeParameter, "%s cannot be a JSON %s", name, wrong.Value)

@@ -31,6 +31,18 @@ const (
 	codeRoomType  signaling.Code = 100015
 )
 
+// Codes of the service im_open_login_svc (documents, "account_import"), and the one of profile that is not an account's.
+const (
+	codeLoginTimeout   signaling.Code = 70169
+	codeLoginParameter signaling.Code = 70402
+	codeLoginServer    signaling.Code = 70500
+	codeNobody         signaling.Code = 40002
+	codeProfileServer  signaling.Code = 40006
+)
+
+// ours are the codes of failures that callers cannot mend.
+var ours = []signaling.Code{signaling.ErrServer.Code, codeTimeout, codeLoginTimeout, codeLoginServer, codeProfileServer}
+
 func refuse(code signaling.Code, format string, args ...any) error {
 	return signaling.Errorf(code, format, args...)
 }

@@ -24,12 +24,26 @@ var commands = map[string]command{
 	"room_engine_http_mic/pick_user_on_seat":  handle(200, (*API).pickUserOnSeat),
 	"room_engine_http_mic/kick_user_off_seat": handle(200, (*API).kickUserOffSeat),
 	"room_engine_http_mic/lock_seat":          handle(200, (*API).lockSeat),
+
+	"im_open_login_svc/account_import":      loginCommand(200, (*API).accountImport),
+	"im_open_login_svc/multiaccount_import": loginCommand(100, (*API).multiaccountImport),
+	"im_open_login_svc/account_check":       loginCommand(100, (*API).accountCheck),
+
+	"profile/portrait_set": profileCommand(200, (*API).portraitSet),
+	"profile/portrait_get": profileCommand(200, (*API).portraitGet),
+
+	"voiceroom_console/account_delete":        handle(10, (*API).accountDelete),
+	"voiceroom_console/account_export":        handle(2, (*API).accountExport),
+	"voiceroom_console/set_app_admin":         handle(10, (*API).setAppAdmin),
+	"voiceroom_console/unset_app_admin":       handle(10, (*API).unsetAppAdmin),
+	"voiceroom_console/get_app_admins":        handle(10, (*API).getAppAdmins),
+	"voiceroom_console/declare_profile_field": handle(10, (*API).declareProfileField),
+	"voiceroom_console/delete_profile_field":  handle(10, (*API).deleteProfileField),
+	"voiceroom_console/get_profile_fields":    handle(10, (*API).getProfileFields),
 }
 
 // later are commands of the documents that are not there yet.
 var later = []string{
 	"live_engine_http_pk/create_battle", "live_engine_http_pk/set_battle_score", "live_engine_http_pk/get_battle_info",
-	"im_open_login_svc/account_import", "im_open_login_svc/multiaccount_import", "im_open_login_svc/account_check",
-	"profile/portrait_set", "profile/portrait_get",
 	"live_config/get_callback", "live_config/set_callback", "live_config/update_callback", "live_config/delete_callback",
 }

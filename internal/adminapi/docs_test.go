@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -21,18 +22,26 @@ func rest(t *testing.T) string {
 	return string(b)
 }
 
-// docs/admin-api.md has every command once, with its rate, and says of the others that they are not there.
+// section returns the part of the document whose heading has the words.
+func section(t *testing.T, words string) string {
+	t.Helper()
+	for i, part := range strings.Split(rest(t), "\n## ") {
+		if heading, text, _ := strings.Cut(part, "\n"); i > 0 && strings.Contains(heading, words) {
+			return text
+		}
+	}
+	t.Fatalf("docs/admin-api.md has no section %s", words)
+	return ""
+}
+
+// docs/admin-api.md has every command once, in its service's section and with its rate, and says of the others that they
+// are not there.
 func TestCommandsAreDocumented(t *testing.T) {
-	there, missing, ok := strings.Cut(rest(t), "\n## 7. ")
-	require.True(t, ok)
-	seats, rooms, ok := strings.Cut(there, "\n## 4. ")
-	require.True(t, ok)
 	for path, c := range commands {
 		service, name, _ := strings.Cut(path, "/")
-		section := map[string]string{"room_engine_http_mic": seats, "live_engine_http_srv": rooms}[service]
-		row := regexp.MustCompile(`(?m)^\| `+"`"+name+"`"+` \|.*$`).FindAllString(section, -1)
+		row := regexp.MustCompile(`(?m)^\| `+"`"+name+"`"+` \|.*$`).FindAllString(section(t, "`"+service+"`"), -1)
 		require.Len(t, row, 1, path)
-		if service == "live_engine_http_srv" {
+		if service != "room_engine_http_mic" {
 			assert.Equal(t, strconv.Itoa(c.rate), strings.TrimSpace(strings.Split(row[0], "|")[3]), path)
 		} else {
 			assert.Equal(t, 200, c.rate, path)
@@ -40,9 +49,31 @@ func TestCommandsAreDocumented(t *testing.T) {
 	}
 	for _, path := range later {
 		service, name, _ := strings.Cut(path, "/")
-		assert.Regexp(t, "(?m)^- `"+service+"`: .*`"+name+"`", missing)
+		assert.Regexp(t, "(?m)^- `"+service+"`: .*`"+name+"`", section(t, "Not there yet"))
 		assert.NotContains(t, commands, path)
 	}
+}
+
+// The codes that a service has of its own are in its section, and the profile's fields in theirs.
+func TestAccountsAreDocumented(t *testing.T) {
+	login, profile, console := section(t, "`im_open_login_svc`"), section(t, "`profile`"), section(t, "`voiceroom_console`")
+	for _, c := range []signaling.Code{account.CodeTooLong, codeLoginTimeout, codeLoginParameter, codeLoginServer} {
+		assert.Contains(t, login, "\n| "+strconv.Itoa(int(c))+" | ")
+	}
+	for _, c := range []signaling.Code{
+		account.CodeParameter, codeNobody, account.CodeUnknown, codeProfileServer, account.CodeTag, account.CodeTooLong, account.CodeValue, account.CodeType,
+	} {
+		assert.Contains(t, profile, "\n| "+strconv.Itoa(int(c))+" | ")
+	}
+	for _, tag := range account.StandardTags() {
+		assert.Contains(t, profile, "`"+string(tag)+"`")
+	}
+	assert.Contains(t, profile, "Strings have "+strconv.Itoa(account.MaxValue)+" bytes")
+	assert.Contains(t, profile, "`To_Account` (1 to "+strconv.Itoa(accountPage)+" accounts)")
+	assert.Contains(t, profile, "`ProfileItem` of 1 to "+strconv.Itoa(maxItems)+" `Tag`")
+	assert.Contains(t, console, "there are "+strconv.Itoa(account.MaxFields)+" already")
+	assert.Contains(t, rest(t), "| body of `im_open_login_svc` | "+strconv.Itoa(commands["im_open_login_svc/account_import"].body>>10)+" KiB |")
+	assert.Equal(t, 10, account.MaxAdmins, "documents")
 }
 
 func TestCodesAndLimitsAreDocumented(t *testing.T) {

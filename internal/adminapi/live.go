@@ -2,7 +2,9 @@ package adminapi
 
 import (
 	"context"
+	"errors"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -80,6 +82,10 @@ func (a *API) createRoom(ctx context.Context, who caller, p createParams) (any, 
 	if err != nil {
 		return nil, err
 	}
+	by, err := a.owner(ctx, who, owner)
+	if err != nil {
+		return nil, err
+	}
 	create := room.Create{Info: signaling.RoomInfo{RoomID: r.RoomID}, NoSeats: !r.IsSeatEnabled}
 	info.Give(&create.Info)
 	seats, _ := a.cfg.Rooms.Limits()
@@ -95,9 +101,26 @@ func (a *API) createRoom(ctx context.Context, who caller, p createParams) (any, 
 	case r.IsSeatEnabled:
 		create.Info.MaxSeatCount = seats // documents: as many as the package allows
 	}
-	// Under which name the others know the owner is known when the owner comes in.
-	err = a.cfg.Rooms.Create(ctx, who.app, who.command(owner, create))
-	return created(r.RoomID), err
+	c := who.command(owner, create)
+	c.By = by
+	err = a.cfg.Rooms.Create(ctx, who.app, c)
+	return beside{struct {
+		RoomID signaling.RoomID `json:"RoomId"`
+	}{r.RoomID}}, err
+}
+
+// owner returns an account as the owner of a room. Who calls need not have one: it is the default (documents).
+func (a *API) owner(ctx context.Context, who caller, user signaling.UserID) (signaling.UserInfo, error) {
+	acc, err := a.cfg.Accounts.Get(ctx, who.app, user)
+	if errors.Is(err, account.ErrUnknown) && user == who.user {
+		err = nil
+	}
+	if errors.Is(err, account.ErrUnknown) {
+		err = refuse(codeParameter, "Owner_Account is no account of the app: import it with account_import, or have the user log in once")
+	}
+	u := signaling.UserInfo{UserID: user}
+	u.UserName, u.AvatarURL = acc.Shown()
+	return u, err
 }
 
 // seatMode reads a TakeSeatMode; 0 stands for none.

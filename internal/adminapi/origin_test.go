@@ -14,7 +14,7 @@ import (
 
 func TestCommands_sayWhoCalledFromWhere(t *testing.T) {
 	r := &rooms{}
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r})
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}})
 	call(t, api, "/v4/live_engine_http_srv/create_room", query(t), `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"ann"}}`)
 	call(t, api, "/v4/live_engine_http_srv/destroy_room", query(t), `{"RoomId":"r"}`)
 	require.Len(t, r.done, 2)

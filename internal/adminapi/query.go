@@ -1,9 +1,9 @@
 package adminapi
 
 import (
+	"context"
 	"errors"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -19,7 +19,7 @@ type query struct {
 }
 
 // authenticate finds out who calls. The errors never quote a UserSig.
-func (a *API) authenticate(raw string) (caller, error) {
+func (a *API) authenticate(ctx context.Context, raw string) (caller, error) {
 	q, err := parseQuery(raw)
 	if err != nil {
 		return caller{}, err
@@ -37,8 +37,14 @@ func (a *API) authenticate(raw string) (caller, error) {
 	case err != nil:
 		return caller{}, refuse(codeSignature, "the usersig is not valid: %v", err)
 	}
-	if q.identifier != Administrator && !slices.Contains(a.cfg.Admins[q.app], q.identifier) {
-		return caller{}, refuse(codeNotAdmin, "the identifier is no administrator of the app: use %s, or name it to the server with --app-admin", Administrator)
+	isAdmin := q.identifier == Administrator
+	if !isAdmin {
+		if isAdmin, err = a.cfg.Accounts.IsAdmin(ctx, q.app, q.identifier); err != nil {
+			return caller{}, &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
+		}
+	}
+	if !isAdmin {
+		return caller{}, refuse(codeNotAdmin, "the identifier is no administrator of the app: use %s, set it with set_app_admin, or name it to the server with --app-admin", Administrator)
 	}
 	return caller{app: q.app, user: q.identifier}, nil
 }

@@ -84,7 +84,7 @@ func (ses *session) createRoom(ctx context.Context, p signaling.CreateRoomParams
 		return signaling.CreateRoomResult{}, err
 	}
 	key := store.Key{App: ses.app, Room: p.Room.RoomID}
-	out, err := ses.srv.node.Create(ctx, key, room.Command{ID: id, By: ses.user, Origin: ses.origin, Action: room.Create{Info: p.Room}})
+	out, err := ses.srv.node.Create(ctx, key, room.Command{ID: id, By: ses.self(), Origin: ses.origin, Action: room.Create{Info: p.Room}})
 	return signaling.CreateRoomResult{Room: out.State.Info}, err
 }
 
@@ -115,7 +115,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	if err != nil {
 		return res, err
 	}
-	m := &membership{replica: r, session: ses, user: ses.user}
+	m := &membership{replica: r, session: ses, user: ses.self()}
 	defer func() {
 		if err != nil {
 			m.end()
@@ -158,6 +158,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	res.Snapshot.Room.MemberCount = max(res.Snapshot.Room.MemberCount, entry.Members) // the entry counts this one already
 	res.Snapshot.Room.ViewCount = max(res.Snapshot.Room.ViewCount, entry.State.Info.ViewCount)
 	ses.joined(p.RoomID, m, old)
+	ses.renamedMeanwhile(m)
 	r.network.newcomer()
 	if old != nil {
 		old.end()
@@ -264,7 +265,7 @@ func (ses *session) decide(ctx context.Context, id signaling.RoomID, command str
 	if command, err = commandID(command); err != nil {
 		return home.Outcome{}, err
 	}
-	out, err := ses.srv.node.Do(ctx, m.replica.key, room.Command{ID: command, By: ses.user, Origin: ses.origin, Action: a})
+	out, err := ses.srv.node.Do(ctx, m.replica.key, room.Command{ID: command, By: ses.self(), Origin: ses.origin, Action: a})
 	if err != nil {
 		return out, err
 	}

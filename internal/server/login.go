@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -24,6 +25,10 @@ type loginNotice struct {
 
 	// Room makes it a notice of a stay: the session has entered the room, which ends the user's other stays there.
 	Room signaling.RoomID `json:"room,omitempty"`
+
+	// Changed and Deleted make it a notice of the account: see account.go.
+	Changed *account.Change `json:"changed,omitempty"`
+	Deleted bool            `json:"deleted,omitempty"`
 }
 
 // lastLogin is the newest login of a user at any node, as far as this node has heard. It is remembered for a while, so
@@ -71,9 +76,11 @@ func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signalin
 		}
 	}
 	if l.ses == nil {
-		l.ses = s.logIn(l, p)
+		l.ses = s.logIn(l, p, s.account(ctx, &p))
 	}
+	l.ses.mu.Lock()
 	l.ses.origin = l.origin(p.Platform)
+	l.ses.mu.Unlock()
 	expires = l.ses.validUntil(expires)
 	l.log = l.ses.log
 	l.log.Info("logged in", "client", p.Client, "resumed", res.Resumed)
@@ -92,7 +99,7 @@ func (l *link) origin(p signaling.Platform) room.Origin {
 }
 
 // logIn starts a session and ends the user's earlier ones, here and at the other nodes.
-func (s *Server) logIn(l *link, p signaling.LoginParams) *session {
+func (s *Server) logIn(l *link, p signaling.LoginParams, missing wanted) *session {
 	key := userKey{p.SDKAppID, p.UserID}
 	notice := loginNotice{User: p.UserID}
 	if p.Resume != nil {
@@ -116,9 +123,10 @@ func (s *Server) logIn(l *link, p signaling.LoginParams) *session {
 	s.remember(p.SDKAppID, notice)
 	s.mu.Unlock()
 	if former != nil {
-		former.kickOff()
+		former.kickOff(loggedInTwice)
 	}
 	ses.tell(notice)
+	ses.follow(missing)
 	return ses
 }
 
@@ -234,8 +242,12 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 		s.log.Error("unreadable notice of a login", "error", err)
 		return
 	}
-	if l.Room != "" {
+	switch {
+	case l.Room != "":
 		s.enteredElsewhere(app, l)
+		return
+	case l.Changed != nil, l.Deleted:
+		s.accountChanged(app, l)
 		return
 	}
 	s.mu.Lock()
@@ -275,7 +287,7 @@ func (s *Server) loggedInElsewhere(app signaling.AppID, data []byte) {
 		return
 	}
 	if !ses.later(l) {
-		ses.kickOff()
+		ses.kickOff(loggedInTwice)
 	}
 }
 

@@ -23,7 +23,7 @@ func (m *membership) onlyStay(ctx context.Context, fresh bool) {
 		return
 	}
 	if fresh && slices.Contains(m.replica.speakers(), m.user.UserID) {
-		_, err := s.node.Do(ctx, m.replica.key, room.Command{ID: rand.Text(), By: m.user, Origin: m.session.origin, Action: room.SetAudio{On: false}})
+		_, err := s.node.Do(ctx, m.replica.key, room.Command{ID: rand.Text(), By: m.session.self(), Origin: m.session.origin, Action: room.SetAudio{On: false}})
 		if err != nil {
 			m.session.log.Debug("audio of another device not switched off", "room", m.replica.key.Room, "error", err)
 		}

@@ -39,7 +39,7 @@ type replica struct {
 type membership struct {
 	replica *replica
 	session *session
-	user    signaling.UserInfo // changed under replica.mu, by the session
+	user    signaling.UserInfo // changed under replica.mu; the id never
 	peer    *sfu.Peer          // nil without media
 	order   uint64             // grows with each stay of the session's
 
@@ -202,7 +202,7 @@ func (r *replica) list() []home.Member {
 	list := make([]home.Member, 0, len(r.members))
 	for m := range r.members {
 		if !m.out {
-			list = append(list, m.member())
+			list = append(list, m.memberLocked())
 		}
 	}
 	return list

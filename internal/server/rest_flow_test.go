@@ -72,6 +72,7 @@ func restFlow(t *testing.T, w *world, members, rest int) {
 		answers(t, restOK, w.restAt(rest, command, w.restQuery(), body))
 		synctest.Wait() // the members' nodes have heard of it
 	}
+	call("im_open_login_svc/account_import", `{"UserID":"host"}`)
 	answers(t, `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"RequestId":"ID","RoomId":"r"}`, w.restAt(0, "live_engine_http_srv/create_room", w.restQuery(),
 		`{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"host","IsSeatEnabled":true,"MaxSeatCount":3,"MaxMemberCount":3}}`))
 	host, ann := w.member(members, "host"), w.member(members, "ann")

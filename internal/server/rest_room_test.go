@@ -34,6 +34,7 @@ func (w *world) kill(i int) {
 func TestRESTRoomInfo(t *testing.T) {
 	inWorldOf(t, 3, func(t *testing.T, w *world) {
 		const live = "live_engine_http_srv/"
+		answers(t, restOK, w.restAt(0, "im_open_login_svc/account_import", w.restQuery(), `{"UserID":"host"}`))
 		answers(t, created("r"), w.restAt(0, live+"create_room", w.restQuery(), `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"host",`+
 			`"CoverURL":"c1","IsMessageDisabled":true,"Category":[7],"ActivityStatus":3,"IsPublicVisible":false}}`))
 		host := w.member(1, "host")
@@ -159,6 +160,7 @@ func TestRESTMetadataCommands(t *testing.T) {
 func TestRESTMetadata(t *testing.T) {
 	inWorldOf(t, 3, func(t *testing.T, w *world) {
 		const live = "live_engine_http_srv/"
+		answers(t, restOK, w.restAt(0, "im_open_login_svc/account_import", w.restQuery(), `{"UserID":"host"}`))
 		answers(t, created("r"), w.restAt(0, live+"create_room", w.restQuery(), `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"host"}}`))
 		host, ann := w.member(1, "host"), w.member(1, "ann")
 		time.Sleep(time.Second)

@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/pion/transport/v5"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
@@ -39,7 +40,7 @@ type Config struct {
 	Net            transport.Net                          // the network for media; nil: the system's
 	PublicIPs      []string                               // announced for media instead of the socket's own address
 	URL            string                                 // where clients reach this node, told to them for later; may be empty
-	AppAdmins      map[signaling.AppID][]signaling.UserID // who may use the REST API of an app besides "administrator"
+	AppAdmins      map[signaling.AppID][]signaling.UserID // who may use the REST API of an app besides "administrator" and those it has set there
 	AllowedOrigins []string                               // browser origins besides the server's own host; "*" allows all
 	Grace          time.Duration                          // how long a seat waits for a user whose connection or node has gone; default 30 s
 	MultiLogin     bool                                   // a later login of a user leaves the earlier ones alone; in one room they are once
@@ -57,6 +58,7 @@ type Server struct {
 	id       store.NodeID
 	node     *home.Node
 	media    *sfu.SFU
+	accounts *account.Accounts
 	metrics  *metrics
 	handler  http.Handler
 	upgrader websocket.Upgrader
@@ -98,6 +100,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.log = s.log.With("node", s.id)
+	s.accounts = newAccounts(cfg)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: loginWait, Subprotocols: []string{signaling.Subprotocol}, CheckOrigin: s.checkOrigin,
@@ -176,7 +179,8 @@ func (s *Server) start(ctx context.Context) (err error) {
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.Handle(adminapi.Path, adminapi.New(adminapi.Config{
-		Apps: s.cfg.Apps, Admins: s.cfg.AppAdmins, Rooms: &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}, Logger: s.log, Observe: s.metrics.rested,
+		Apps: s.cfg.Apps, Rooms: &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}, Logger: s.log, Observe: s.metrics.rested,
+		Accounts: s.accounts, Users: restUsers{s},
 	}))
 	s.handler = mux
 	return nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,17 +25,24 @@ type session struct {
 	log   *slog.Logger
 	id    string
 	app   signaling.AppID
-	user  signaling.UserInfo
 	since time.Time
+
+	// Changed under mu: by the link's reading goroutine, names also by who follows the profile. The id never changes.
+	mu      sync.Mutex
+	user    signaling.UserInfo
+	profile following
 
 	resumes string // the id of the session at another node that this one goes on with
 
 	link atomic.Pointer[link] // nil while the client is away
 	sig  validity
 
-	// Of the link's reading goroutine; while the client is away of whoever ends that state.
-	origin  room.Origin // where the client logged in from last
-	rooms   map[signaling.RoomID]*membership
+	// Of the link's reading goroutine; while the client is away of whoever ends that state. Written under mu, for
+	// others read them under it.
+	rooms map[signaling.RoomID]*membership
+
+	// Of the same goroutine.
+	origin  room.Origin   // where the client logged in from last
 	stays   uint64        // so far
 	renames *rate.Limiter // of setSelfInfo
 
@@ -79,6 +87,13 @@ func (ses *session) notify(method string, params any) {
 		return
 	}
 	ses.send(b)
+}
+
+// self returns who the session's user is, under the present name.
+func (ses *session) self() signaling.UserInfo {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	return ses.user
 }
 
 func (ses *session) key() userKey { return userKey{ses.app, ses.user.UserID} }
@@ -181,9 +196,11 @@ func (s *Server) claim(key userKey, id string, l *link) *session {
 	}
 }
 
-// kickOff ends a session because its user has logged in elsewhere.
-func (ses *session) kickOff() {
-	const reason = "the same user has logged in elsewhere"
+// loggedInTwice is why a session ends whose user has logged in elsewhere.
+const loggedInTwice = "the same user has logged in elsewhere"
+
+// kickOff ends a session for good; its client is told why.
+func (ses *session) kickOff(reason string) {
 	ses.notify(signaling.NotifyKickedOff, signaling.KickedOffLine{Message: reason})
 	ses.endForGood(reason)
 }
@@ -254,7 +271,9 @@ func (ses *session) leaveLocally(id signaling.RoomID) *membership {
 	if m == nil {
 		return nil
 	}
+	ses.mu.Lock()
 	delete(ses.rooms, id)
+	ses.mu.Unlock()
 	m.end()
 	return m
 }
@@ -266,6 +285,14 @@ func (m *membership) end() {
 	m.session.srv.release(m.replica)
 }
 
+// member is how the room's home knows the stay.
 func (m *membership) member() home.Member {
+	m.replica.mu.Lock()
+	defer m.replica.mu.Unlock()
+	return m.memberLocked()
+}
+
+// memberLocked is member with replica.mu held.
+func (m *membership) memberLocked() home.Member {
 	return home.Member{User: m.user, Session: m.session.id, Away: m.session.link.Load() == nil}
 }

@@ -17,7 +17,9 @@ func (ses *session) joined(id signaling.RoomID, m, old *membership) {
 	if old != nil {
 		m.order = old.order
 	}
+	ses.mu.Lock()
 	ses.rooms[id] = m
+	ses.mu.Unlock()
 }
 
 // leaveOldest ends the oldest stays of a session that is in too many rooms. The rooms' homes decide it, so it has its
@@ -43,7 +45,7 @@ func (ses *session) leaveOldest(ctx context.Context) error {
 
 func (ses *session) expel(ctx context.Context, m *membership) error {
 	node := ses.srv.node
-	out, err := node.Do(ctx, m.replica.key, room.Command{ID: rand.Text(), By: ses.user, Action: room.Expel{
+	out, err := node.Do(ctx, m.replica.key, room.Command{ID: rand.Text(), By: ses.self(), Action: room.Expel{
 		Reason: signaling.KickedForTooManyRooms, Message: fmt.Sprintf("a user may be in %d rooms; this was the first of them", maxRooms),
 	}})
 	switch {
