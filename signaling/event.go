@@ -157,6 +157,12 @@ func UnmarshalEvent(b []byte) (Event, error) {
 		return decodeEvent[AudioChanged](t)
 	case "kickedOffSeat":
 		return decodeEvent[KickedOffSeat](t)
+	case "battleStarted":
+		return decodeEvent[BattleStarted](t)
+	case "battleScoreChanged":
+		return decodeEvent[BattleScoreChanged](t)
+	case "battleEnded":
+		return decodeEvent[BattleEnded](t)
 	case "roomUpdated":
 		return decodeEvent[RoomUpdated](t)
 	case "metadataChanged":

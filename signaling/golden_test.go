@@ -58,7 +58,13 @@ var (
 		RequestID: "c-1", Type: signaling.InviteToTakeSeat, From: owner, To: "vince", Index: 1,
 		Created: 1767225600000, Deadline: 1767225660000,
 	}
+	battle = signaling.BattleInfo{
+		BattleID: "b-1", DurationMS: 60000, NeedResponse: true, ExtensionInfo: "x", StartTime: 1767225600000, EndTime: 1767225660000,
+		Inviter:     signaling.BattleUser{RoomID: room.RoomID, UserID: "denny", UserName: "Denny", AvatarURL: "https://example.org/denny.png", Score: 7},
+		InviteeList: []signaling.BattleUser{{RoomID: "other", UserID: "amy", UserName: "Amy", AvatarURL: "https://example.org/amy.png", Score: 3}},
+	}
 	snapshot = signaling.Snapshot{
+		Battle:  &battle,
 		Version: 12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
 		Metadata: map[string]string{"theme": "jazz"},
 	}
@@ -167,6 +173,9 @@ func events() signaling.EventList {
 		signaling.RoleChanged{UserID: "vince", UserName: "Vince", Role: signaling.Administrator},
 		signaling.UserInfoChanged{User: guest},
 		signaling.RoomDismissed{Reason: signaling.DismissedByServer},
+		signaling.BattleStarted{Battle: battle},
+		signaling.BattleScoreChanged{BattleID: "b-1", Users: []signaling.BattleUser{battle.Inviter}},
+		signaling.BattleEnded{Battle: battle, Reason: signaling.BattleOtherExit},
 		signaling.KickedOutOfRoom{Reason: signaling.KickedByServer, Message: "m"},
 	}
 }
@@ -249,6 +258,7 @@ func TestGoldenEnums(t *testing.T) {
 	list("DismissedReason", 2, func(v int) string { return signaling.DismissedReason(v).String() })
 	list("RequestType", 2, func(v int) string { return signaling.RequestType(v).String() })
 	list("RequestResultType", 4, func(v int) string { return signaling.RequestResultType(v).String() })
+	list("BattleStoppedReason", 1, func(v int) string { return signaling.BattleStoppedReason(v).String() })
 	list("MoveSeatPolicy", 2, func(v int) string { return signaling.MoveSeatPolicy(v).String() })
 	list("MicStatus", 2, func(v int) string { return signaling.MicStatus(v).String() })
 	list("NetworkQuality", 6, func(v int) string { return signaling.NetworkQuality(v).String() })

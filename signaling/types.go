@@ -264,4 +264,5 @@ type Snapshot struct {
 	Requests []Request  `json:"requests,omitempty"` // all of them for a manager, else the member's own
 
 	Metadata map[string]string `json:"metadata,omitempty"` // the app's own data of the room
+	Battle   *BattleInfo       `json:"battle,omitempty"`   // that the room is in
 }

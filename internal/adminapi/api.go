@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
+	"github.com/openvoiceroom/openvoiceroom/internal/battle"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -72,12 +73,13 @@ type Page struct {
 	Total   int // members of the room, whatever was asked for
 }
 
-// Config of an API. Apps, Rooms, Accounts and Users are required.
+// Config of an API. All but Logger and Observe are required.
 type Config struct {
 	Apps     map[signaling.AppID]string // each app's secret, for its UserSigs
 	Rooms    Rooms
 	Accounts *account.Accounts // who there is, and who of them administers an app
 	Users    Users
+	Battles  *battle.Battles
 	Logger   *slog.Logger
 
 	// Observe is told of every call. command is "service/command" of a known one, or "unknown".
@@ -197,6 +199,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result any, err error) {
 	name = "unknown"
 	path := strings.TrimPrefix(r.URL.Path, Path)
+	if rest, ok := strings.CutPrefix(path, "live_engine_http_PK/"); ok { // as the documents' example of create_battle has it
+		path = "live_engine_http_pk/" + rest
+	}
 	cmd, known := commands[path]
 	switch {
 	case known:

@@ -24,6 +24,7 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
+	"github.com/openvoiceroom/openvoiceroom/internal/battle"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -99,6 +100,27 @@ func accounts(t testing.TB) *account.Accounts {
 	}
 	return a
 }
+
+// battles are none, of rooms that do not exist.
+func battles(t testing.TB) *battle.Battles {
+	t.Helper()
+	node := memstore.New().Node()
+	b, err := battle.New(battle.Config{Values: node, Apps: []signaling.AppID{app}, Rooms: noRooms{}})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		b.Close()
+		require.NoError(t, node.Close())
+	})
+	return b
+}
+
+type noRooms struct{}
+
+func (noRooms) Room(context.Context, signaling.AppID, signaling.RoomID) (battle.Room, error) {
+	return battle.Room{}, signaling.ErrRoomNotExist
+}
+func (noRooms) Show(context.Context, signaling.AppID, battle.Room, battle.Battle) error { return nil }
+func (noRooms) Near(signaling.AppID, signaling.RoomID) bool                             { return true }
 
 // nobody is logged in.
 type nobody struct{}
@@ -194,7 +216,7 @@ func TestCallsEnd(t *testing.T) {
 // Commands go out in the name of whoever called, as the app's.
 func TestCommandsAreTheApps(t *testing.T) {
 	r := &rooms{}
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}})
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t)})
 	require.Zero(t, call(t, api, "/v4/live_engine_http_srv/destroy_room", query(t), `{"RoomId":"r"}`).ErrorCode)
 	require.Zero(t, call(t, api, "/v4/live_engine_http_srv/create_room", query(t), `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"ann"}}`).ErrorCode)
 	require.Len(t, r.done, 2)
@@ -241,7 +263,7 @@ func TestExamplesOfTheDocuments(t *testing.T) {
 	examples := regexp.MustCompile(`(?m)^curl -d '(.*)' "\$REST/(.*)\?\$Q"$`).FindAllStringSubmatch(string(text), -1)
 	require.Len(t, examples, strings.Count(string(text), "\ncurl "))
 	require.NotEmpty(t, examples)
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}, Accounts: accounts(t), Users: nobody{}})
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}, Accounts: accounts(t), Users: nobody{}, Battles: battles(t)})
 	for _, e := range examples {
 		require.Zero(t, call(t, api, "/v4/"+e[2], query(t), e[1]).ErrorCode, e[0])
 	}
@@ -257,8 +279,8 @@ func TestRequestIDsDiffer(t *testing.T) {
 	}
 }
 
-// accountBodies are good bodies of commands about accounts.
-var accountBodies = map[string]string{
+// bodies are good ones of commands about accounts and battles.
+var bodies = map[string]string{
 	"account_import":        `{"UserID":"bob","Nick":"Bob","FaceUrl":"b.png"}`,
 	"multiaccount_import":   `{"AccountList":[{"UserID":"bob"},{"UserID":"","Nick":"Bob"}]}`,
 	"account_check":         `{"CheckItem":[{"UserID":"bob"},{"UserID":""}]}`,
@@ -267,6 +289,9 @@ var accountBodies = map[string]string{
 	"account_delete":        `{"DeleteItem":[{"UserID":"ann"},{"UserID":"administrator"}]}`,
 	"account_export":        `{"Next":"","Count":3}`,
 	"set_app_admin":         `{"UserID":"ann"}`,
+	"create_battle":         `{"FromRoomId":"r","ToRoomIdList":["q"],"Duration":1000}`,
+	"set_battle_score":      `{"BattleId":"b","OpType":1,"ScoreList":[{"RoomId":"r","Score":1}]}`,
+	"get_battle_info":       `{"RoomId":"r"}`,
 	"declare_profile_field": `{"Keyword":"Test","Type":"String"}`,
 }
 
@@ -283,12 +308,12 @@ func FuzzCall(f *testing.F) {
 	f.Add(byte(4), "", `{"Next":"1-2-cg","Count":20}`)
 	f.Add(byte(0), "sdkappid=1400000001&sdkappid=1", `[[[[`)
 	for i, name := range names {
-		f.Add(byte(i), "", accountBodies[name[strings.Index(name, "/")+1:]])
+		f.Add(byte(i), "", bodies[name[strings.Index(name, "/")+1:]])
 	}
 	f.Fuzz(func(t *testing.T, command byte, raw, body string) {
 		r := &rooms{}
 		// An API of its own: rates would make the outcome depend on what came before.
-		api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}})
+		api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t)})
 		letIn := raw == ""
 		if letIn {
 			raw = query(t)
@@ -301,7 +326,7 @@ func FuzzCall(f *testing.F) {
 		}
 		require.Condition(t, func() bool { // what is wrong with a body is known, and is not ours
 			switch a.ErrorCode {
-			case 0, 40001, 40002, 40003, 40009, 40601, 40605, 40610, 60003, 60008, 60015, 70402, 100002, 100006, 100013, 100015:
+			case 0, 40001, 40002, 40003, 40009, 40601, 40605, 40610, 60003, 60008, 60015, 70402, 100002, 100004, 100006, 100013, 100015, 100411:
 				return true
 			}
 			return false

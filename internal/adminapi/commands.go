@@ -25,6 +25,10 @@ var commands = map[string]command{
 	"room_engine_http_mic/kick_user_off_seat": handle(200, (*API).kickUserOffSeat),
 	"room_engine_http_mic/lock_seat":          handle(200, (*API).lockSeat),
 
+	"live_engine_http_pk/create_battle":    handle(200, (*API).createBattle),
+	"live_engine_http_pk/set_battle_score": handle(200, (*API).setBattleScore),
+	"live_engine_http_pk/get_battle_info":  handle(200, (*API).getBattleInfo),
+
 	"im_open_login_svc/account_import":      loginCommand(200, (*API).accountImport),
 	"im_open_login_svc/multiaccount_import": loginCommand(100, (*API).multiaccountImport),
 	"im_open_login_svc/account_check":       loginCommand(100, (*API).accountCheck),
@@ -44,6 +48,5 @@ var commands = map[string]command{
 
 // later are commands of the documents that are not there yet.
 var later = []string{
-	"live_engine_http_pk/create_battle", "live_engine_http_pk/set_battle_score", "live_engine_http_pk/get_battle_info",
 	"live_config/get_callback", "live_config/set_callback", "live_config/update_callback", "live_config/delete_callback",
 }

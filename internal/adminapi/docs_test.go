@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
+	"github.com/openvoiceroom/openvoiceroom/internal/battle"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -74,6 +76,18 @@ func TestAccountsAreDocumented(t *testing.T) {
 	assert.Contains(t, console, "there are "+strconv.Itoa(account.MaxFields)+" already")
 	assert.Contains(t, rest(t), "| body of `im_open_login_svc` | "+strconv.Itoa(commands["im_open_login_svc/account_import"].body>>10)+" KiB |")
 	assert.Equal(t, 10, account.MaxAdmins, "documents")
+}
+
+func TestBattlesAreDocumented(t *testing.T) {
+	text := section(t, "`live_engine_http_pk`")
+	for _, limit := range []string{
+		"`ToRoomIdList` (1 to " + strconv.Itoa(battle.MaxRooms-1) + " rooms)", "`ScoreList` of 1 to " + strconv.Itoa(battle.MaxRooms) + " `RoomId`",
+		fmt.Sprintf("(milliseconds, %d to %d)", battle.MinDuration.Milliseconds(), battle.MaxDuration.Milliseconds()),
+		"`ExtensionInfo` (" + strconv.Itoa(battle.MaxExtension) + " bytes)",
+	} {
+		assert.Contains(t, text, limit)
+	}
+	assert.Equal(t, "1h0m0s", battle.Kept.String(), "more than an hour ago")
 }
 
 func TestCodesAndLimitsAreDocumented(t *testing.T) {

@@ -301,6 +301,8 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[Expel](c, w.Data)
 	case "dismiss":
 		return decodeAction[Dismiss](c, w.Data)
+	case "showBattle":
+		return decodeAction[ShowBattle](c, w.Data)
 	case "expire":
 		return decodeAction[Expire](c, w.Data)
 	}

@@ -49,3 +49,25 @@ func TestSeatBytes_isEnoughForTheLongestSeat(t *testing.T) {
 	require.NoError(t, err)
 	assert.LessOrEqual(t, len(b)+10*36, restBytes)
 }
+
+func TestBattleBytes_isEnoughForTheLongestBattle(t *testing.T) {
+	for _, fill := range []string{"n", "<"} {
+		u := signaling.BattleUser{
+			RoomID: signaling.RoomID(strings.Repeat(fill, 48)), UserID: signaling.UserID(strings.Repeat(fill, 32)), UserName: strings.Repeat(fill, 100),
+			AvatarURL: strings.Repeat(fill, 200), Score: math.MinInt64,
+		}
+		s := State{Battle: &Battle{ID: strings.Repeat("A", 26), Seq: math.MaxUint64, Start: math.MaxInt64, Info: &signaling.BattleInfo{
+			BattleID: strings.Repeat("A", 26), DurationMS: math.MaxInt64, NeedResponse: true, ExtensionInfo: strings.Repeat(fill, 1<<10), Inviter: u,
+			InviteeList: []signaling.BattleUser{u, u, u, u, u, u, u, u, u}, StartTime: math.MaxInt64, EndTime: math.MaxInt64,
+		}}}
+		with, err := json.Marshal(s)
+		require.NoError(t, err)
+		without, err := json.Marshal(State{})
+		require.NoError(t, err)
+		assert.LessOrEqual(t, len(with)-len(without), s.battleBytes())
+		s.Battle.Info = nil
+		with, err = json.Marshal(s)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, len(with)-len(without), s.battleBytes())
+	}
+}

@@ -36,6 +36,7 @@ type State struct {
 	Seats     []signaling.SeatInfo      `json:"seats,omitempty"` // Seats[i].Index == i
 	Requests  []signaling.Request       `json:"requests,omitempty"`
 	Metadata  map[string][]byte         `json:"metadata,omitempty"` // never changed, only replaced
+	Battle    *Battle                   `json:"battle,omitempty"`   // in battle.go
 	Dismissed signaling.DismissedReason `json:"dismissed,omitempty"`
 }
 
@@ -112,7 +113,7 @@ func (s State) NextDeadline() (t time.Time, ok bool) {
 // View returns the room as one user may see it: everybody sees the seats, managers all requests, the others their own.
 func (s State) View(u signaling.UserInfo, version uint64, members int) signaling.Snapshot {
 	u.Role = s.RoleOf(u.UserID)
-	v := signaling.Snapshot{Version: version, Room: s.Info, Self: u, Admins: slices.Clone(s.Admins), Seats: slices.Clone(s.Seats), Metadata: s.Texts()}
+	v := signaling.Snapshot{Version: version, Room: s.Info, Self: u, Admins: slices.Clone(s.Admins), Seats: slices.Clone(s.Seats), Metadata: s.Texts(), Battle: s.battle()}
 	v.Room.MemberCount = members
 	for _, r := range s.Requests {
 		if u.Role.Manages() || u.UserID != "" && (r.From.UserID == u.UserID || r.To == u.UserID) {

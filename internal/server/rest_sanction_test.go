@@ -77,6 +77,7 @@ func TestRESTBans(t *testing.T) {
 			answers(t, want, w.restAt(node, live+command, w.restQuery(), body))
 			synctest.Wait()
 		}
+		answers(t, restOK, w.restAt(0, "im_open_login_svc/account_import", w.restQuery(), `{"UserID":"host"}`))
 		call(0, "create_room", `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"host","IsSeatEnabled":true,"TakeSeatMode":"FreeToTake"}}`, created("r"))
 		host, ann := w.member(1, "host"), w.member(1, "ann")
 		ann.must(signaling.MethodTakeSeat, map[string]any{"roomId": "r", "index": 2}, nil)
@@ -120,6 +121,7 @@ func TestRESTMutes(t *testing.T) {
 			answers(t, want, w.restAt(1, live+command, w.restQuery(), body))
 			synctest.Wait()
 		}
+		answers(t, restOK, w.restAt(0, "im_open_login_svc/account_import", w.restQuery(), `{"UserID":"host"}`))
 		call("create_room", `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"host"}}`, created("r"))
 		host, ann, bob := w.member(0, "host"), w.member(0, "ann"), w.member(0, "bob")
 		time.Sleep(time.Second)

@@ -173,6 +173,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 		}
 		s.stops = append(s.stops, stop)
 	}
+	battles, err := s.newBattles()
+	if err != nil {
+		return err
+	}
+	s.stops = append(s.stops, battles.Close)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+signaling.Path, s.accept)
 	mux.HandleFunc("GET /healthz", s.healthz)
@@ -180,7 +185,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.Handle(adminapi.Path, adminapi.New(adminapi.Config{
 		Apps: s.cfg.Apps, Rooms: &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}, Logger: s.log, Observe: s.metrics.rested,
-		Accounts: s.accounts, Users: restUsers{s},
+		Accounts: s.accounts, Users: restUsers{s}, Battles: battles,
 	}))
 	s.handler = mux
 	return nil

@@ -1,0 +1,53 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"slices"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/account"
+	"github.com/openvoiceroom/openvoiceroom/internal/battle"
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// battleRooms are the rooms as battles see them.
+type battleRooms struct{ srv *Server }
+
+var _ battle.Rooms = battleRooms{}
+
+func (s *Server) newBattles() (*battle.Battles, error) {
+	return battle.New(battle.Config{Values: s.cfg.Store, Apps: slices.Collect(maps.Keys(s.cfg.Apps)), Rooms: battleRooms{s}, Logger: s.log})
+}
+
+// Room implements [battle.Rooms].
+func (r battleRooms) Room(ctx context.Context, app signaling.AppID, id signaling.RoomID) (battle.Room, error) {
+	info, err := r.srv.node.Info(ctx, store.Key{App: app, Room: id})
+	if err != nil {
+		return battle.Room{}, err
+	}
+	b := battle.Room{RoomID: id, Owner: info.OwnerID, OwnerName: info.OwnerName, Created: info.CreateTime}
+	if acc, err := r.srv.accounts.Get(ctx, app, info.OwnerID); err == nil { // a battle can do without a picture
+		_, b.AvatarURL = acc.Shown()
+	}
+	return b, nil
+}
+
+// Show implements [battle.Rooms].
+func (r battleRooms) Show(ctx context.Context, app signaling.AppID, in battle.Room, b battle.Battle) error {
+	show := room.ShowBattle{Battle: b.Info(), Seq: b.Seq, Over: b.Over(), Reason: b.Reason, Room: in.Created}
+	by := signaling.UserInfo{UserID: b.Operator}
+	if by.UserID == "" {
+		by.UserID = account.Administrator
+	}
+	// An id of its own each time: that it is shown once is the rules' business, and a room that is over must say so.
+	_, err := r.srv.node.Do(ctx, store.Key{App: app, Room: in.RoomID}, room.Command{ID: rand.Text(), By: by, App: true, Action: show})
+	return err
+}
+
+// Near implements [battle.Rooms].
+func (r battleRooms) Near(app signaling.AppID, id signaling.RoomID) bool {
+	return r.srv.node.Decides(store.Key{App: app, Room: id})
+}
