@@ -250,6 +250,7 @@ func TestDeletedAccountIsLoggedOut(t *testing.T) {
 		time.Sleep(time.Second)
 		require.Equal(t, signaling.NotifyKickedOff, ann.until(signaling.NotifyKickedOff).Method)
 		require.Equal(t, websocket.ClosePolicyViolation, ann.closed())
+		time.Sleep(time.Second) // virtual: the connection has been read to its end, and the room told
 		var left []string
 		for _, e := range host.told() {
 			left = append(left, e[:len("usersLeft")])
