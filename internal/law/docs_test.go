@@ -166,3 +166,23 @@ func constant(t *testing.T, file, name string) int64 {
 	t.Fatalf("there is no %s", file)
 	return 0
 }
+
+// namedTest matches the tests that a text names.
+var namedTest = regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w+`)
+
+// What SECURITY.md says is tested has a test of that name.
+func TestSecurityNamesRealTests(t *testing.T) {
+	have := map[string]bool{}
+	for _, s := range parsed(t) {
+		for _, d := range s.syntax.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasSuffix(s.path, "_test.go") {
+				have[f.Name.Name] = true
+			}
+		}
+	}
+	names := namedTest.FindAllString(string(read(t, "SECURITY.md")), -1)
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		assert.True(t, have[name], "SECURITY.md: there is no test %s", name)
+	}
+}
