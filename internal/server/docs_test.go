@@ -39,10 +39,7 @@ func TestOperatingHasTheMetrics(t *testing.T) {
 	require.True(t, ok)
 	got, tail, ok := strings.Cut(rest, "<!-- end of metrics -->\n")
 	require.True(t, ok)
-	want := "| metric | type | labels | meaning |\n|---|---|---|---|\n"
-	for _, row := range described(t, m) {
-		want += row
-	}
+	want := "| metric | type | labels | meaning |\n|---|---|---|---|\n" + strings.Join(described(t, m), "")
 	if *updateDocs {
 		require.NoError(t, os.WriteFile(operating, []byte(head+"<!-- metrics -->\n"+want+"<!-- end of metrics -->\n"+tail), 0o644))
 		return
