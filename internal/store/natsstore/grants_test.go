@@ -43,15 +43,7 @@ func startGranting(t *testing.T) string {
 
 // A NATS that grants what docs/operating.md lists, and nothing else, is enough for the whole contract.
 func TestGrantsAreEnough(t *testing.T) {
-	cases := storetest.Cases()
-	for i, c := range cases {
-		// Its last step asks the moment after a cancel, which over two connections of the network may still reach who was
-		// cancelled. What it is about has its place below.
-		if c.Name == "request and reply" {
-			cases[i].Run = askTheOther
-		}
-	}
-	for _, c := range cases {
+	for _, c := range storetest.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			at := startGranting(t)
@@ -66,17 +58,6 @@ func TestGrantsAreEnough(t *testing.T) {
 			c.Run(t, pair)
 			assert.NotContains(t, strings.ToLower(log.String()), "permission")
 		})
-	}
-}
-
-func askTheOther(t *testing.T, n [2]store.Store) {
-	topic := store.Topic{Kind: store.KindCommand, Node: "home"}
-	_, err := n[0].Serve(topic, func(data []byte, reply func([]byte)) { reply(append([]byte("re: "), data...)) })
-	require.NoError(t, err)
-	for _, node := range n {
-		got, err := node.Request(t.Context(), topic, []byte("x"))
-		require.NoError(t, err)
-		require.Equal(t, "re: x", string(got))
 	}
 }
 
