@@ -71,7 +71,7 @@ func (p *process) rest(command, body string) map[string]any {
 	return answer
 }
 
-const aRoom = `{"RoomInfo":{"RoomId":"kept","Owner_Account":"host","RoomType":"Live","IsSeatEnabled":true,"MaxSeatCount":2}}`
+const aRoom = `{"RoomInfo":{"RoomId":"kept","Owner_Account":"administrator","RoomType":"Live","IsSeatEnabled":true,"MaxSeatCount":2}}`
 
 // What a backup needs is the folder, copied while nothing runs: the rooms are there in another one.
 func TestBackupIsACopy(t *testing.T) {

@@ -73,7 +73,7 @@ func TestHTTPSAndWSS(t *testing.T) {
 	admin, err := usersig.Mint(1400000001, "secret", "administrator", time.Hour, now)
 	require.NoError(t, err)
 	query := "?sdkappid=1400000001&identifier=administrator&usersig=" + url.QueryEscape(admin) + "&random=1&contenttype=json"
-	body := []byte(`{"RoomInfo":{"RoomId":"tls","Owner_Account":"guest","RoomType":"Live","IsSeatEnabled":true,"MaxSeatCount":2}}`)
+	body := []byte(`{"RoomInfo":{"RoomId":"tls","Owner_Account":"administrator","RoomType":"Live","IsSeatEnabled":true,"MaxSeatCount":2}}`)
 	resp, err := client.Post("https://"+p.at()+"/v4/live_engine_http_srv/create_room"+query, "application/json", bytes.NewReader(body))
 	require.NoError(t, err)
 	answer := map[string]any{}
@@ -88,7 +88,7 @@ func TestHTTPSAndWSS(t *testing.T) {
 	require.NoError(t, err)
 	info, err := eng.FetchRoomInfo(t.Context(), "tls")
 	require.NoError(t, err, "the room made over HTTPS is seen over WSS")
-	require.Equal(t, engine.UserID("guest"), info.OwnerID)
+	require.Equal(t, engine.UserID("administrator"), info.OwnerID)
 	require.NoError(t, eng.Logout(t.Context()))
 
 	login.TLS = nil
