@@ -41,6 +41,7 @@ func TestAppsServerRunsARoom(t *testing.T) {
 			require.Zero(t, answer.ErrorCode, answer.ErrorInfo)
 			synctest.Wait()
 		}
+		call("im_open_login_svc/account_import", `{"UserID":"host"}`)
 		call("live_engine_http_srv/create_room", `{"RoomInfo":{"RoomId":"room","RoomType":"Live","Owner_Account":"host","IsSeatEnabled":true,"MaxSeatCount":4}}`)
 		host, guest := srv.NewUser(t, "host"), srv.NewUser(t, "guest")
 		host.Join(t, "room")
