@@ -17,17 +17,13 @@ type blocked struct{ net.PacketConn }
 
 func (blocked) WriteTo(b []byte, _ net.Addr) (int, error) { return len(b), nil }
 
-func withTCP(t testing.TB, block bool) *sfu.SFU {
+func onlyTCP(t testing.TB) *sfu.SFU {
 	t.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	tcp, err := net.Listen("tcp4", "127.0.0.1:0")
 	require.NoError(t, err)
-	cfg := sfu.Config{UDP: udp, TCP: tcp}
-	if block {
-		cfg.UDP = blocked{udp}
-	}
-	s, err := sfu.New(cfg)
+	s, err := sfu.New(sfu.Config{UDP: blocked{udp}, TCP: tcp})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -35,7 +31,7 @@ func withTCP(t testing.TB, block bool) *sfu.SFU {
 
 // Where no UDP comes back, media takes TCP: both ways, through a restart, and no connection is left at the end.
 func TestTCPWhereUDPIsBlocked(t *testing.T) {
-	s := withTCP(t, true)
+	s := onlyTCP(t)
 	room := s.NewRoom(sfu.RoomConfig{})
 	room.SetSpeakers(users("anna", "bert"))
 	anna, bert := dial(t, rtc.Config{}, room, "anna"), dial(t, rtc.Config{}, room, "bert")
@@ -54,16 +50,6 @@ func TestTCPWhereUDPIsBlocked(t *testing.T) {
 	anna.close(t)
 	bert.close(t)
 	require.Eventually(t, func() bool { return s.Stats().TCP == 0 }, 5*time.Second, 5*time.Millisecond)
-}
-
-// Where UDP works nobody opens a connection.
-func TestTCPIsNotUsedWhereUDPWorks(t *testing.T) {
-	s := withTCP(t, false)
-	room := s.NewRoom(sfu.RoomConfig{})
-	anna := dial(t, rtc.Config{}, room, "anna")
-	speakFor(t, 25, map[*client]*voice{anna: {talker: 'a'}}) // longer than TCP is held back
-	require.Zero(t, s.Stats().TCP)
-	anna.close(t)
 }
 
 // The public addresses are those of TCP too.
