@@ -77,6 +77,9 @@ type Node struct {
 	followers map[store.Key]*follower
 }
 
+// startPatience is how long a start waits for the store to take the first heartbeat.
+const startPatience = 15 * time.Second
+
 // Start makes the node known to the others, and takes over the rooms whose home is gone. Stop ends it; the store stays
 // open.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
@@ -95,7 +98,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 }
 
 func (n *Node) start(ctx context.Context) error {
-	if _, err := n.beat(ctx); err != nil {
+	if err := n.firstBeat(ctx); err != nil {
 		return err
 	}
 	cancel, err := n.store.Serve(store.Topic{Kind: store.KindCommand, Node: n.cfg.ID}, n.serve)
@@ -166,6 +169,23 @@ func (n *Node) beat(ctx context.Context) (late bool, err error) {
 	late = !n.fresh(time.Now())
 	n.freshUntil.Store(sent.Add(ttl - ttl/4).UnixNano()) // a quarter for clocks that run differently
 	return late, nil
+}
+
+// firstBeat waits for a store that is just coming up: a cluster that elects a leader cannot take it yet.
+func (n *Node) firstBeat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for {
+		_, err := n.beat(ctx)
+		if err == nil || errors.Is(err, store.ErrClosed) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(sweepRetry):
+		}
+	}
 }
 
 func (n *Node) beatForever() {
