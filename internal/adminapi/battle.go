@@ -47,7 +47,7 @@ func (a *API) createBattle(ctx context.Context, who caller, p createBattleParams
 	}
 	most := int64(battle.MaxDuration / time.Millisecond)
 	c := battle.Create{
-		Operator: who.user, Rooms: []battle.Room{{RoomID: p.From}}, Ext: p.Ext,
+		Operator: who.user, IP: who.ip, Rooms: []battle.Room{{RoomID: p.From}}, Ext: p.Ext,
 		Duration: time.Duration(max(0, min(*p.Duration, most+1))) * time.Millisecond,
 	}
 	for _, id := range p.To {

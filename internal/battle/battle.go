@@ -54,9 +54,10 @@ type Room struct {
 // Battle is a battle as the store keeps it. The zero Battle does not exist. Times are Unix milliseconds.
 type Battle struct {
 	ID       string                        `json:"id"`
-	Operator signaling.UserID              `json:"operator"` // who has started it
-	Rooms    []Room                        `json:"rooms"`    // the inviter's first
-	Duration int64                         `json:"duration"` // milliseconds
+	Operator signaling.UserID              `json:"operator"`     // who has started it
+	IP       string                        `json:"ip,omitempty"` // of the operator
+	Rooms    []Room                        `json:"rooms"`        // the inviter's first
+	Duration int64                         `json:"duration"`     // milliseconds
 	Ext      string                        `json:"ext,omitempty"`
 	Created  int64                         `json:"created"`
 	Start    int64                         `json:"start,omitempty"`
@@ -74,6 +75,7 @@ type Command interface{ isCommand() }
 type Create struct {
 	ID       string
 	Operator signaling.UserID
+	IP       string // of the operator
 	Rooms    []Room // the inviter's first
 	Duration time.Duration
 	Ext      string
@@ -207,7 +209,7 @@ func (b *Battle) create(c Create, now int64) error {
 		seen[r.RoomID] = true
 	}
 	*b = Battle{
-		ID: c.ID, Operator: c.Operator, Rooms: slices.Clone(c.Rooms), Duration: c.Duration.Milliseconds(), Ext: c.Ext,
+		ID: c.ID, Operator: c.Operator, IP: c.IP, Rooms: slices.Clone(c.Rooms), Duration: c.Duration.Milliseconds(), Ext: c.Ext,
 		Created: now, Status: Created,
 	}
 	b.slim()

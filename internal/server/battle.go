@@ -38,12 +38,14 @@ func (r battleRooms) Room(ctx context.Context, app signaling.AppID, id signaling
 // Show implements [battle.Rooms].
 func (r battleRooms) Show(ctx context.Context, app signaling.AppID, in battle.Room, b battle.Battle) error {
 	show := room.ShowBattle{Battle: b.Info(), Seq: b.Seq, Over: b.Over(), Reason: b.Reason, Room: in.Created}
-	by := signaling.UserInfo{UserID: b.Operator}
-	if by.UserID == "" {
-		by.UserID = account.Administrator
+	// Who has begun the battle is not who ends it: that is the app's matter as a whole.
+	by, from := signaling.UserInfo{UserID: account.Administrator}, room.Origin{}
+	if !b.Over() {
+		by.UserID = b.Operator
+		from = room.Origin{IP: b.IP, Platform: signaling.PlatformRESTAPI}
 	}
 	// An id of its own each time: that it is shown once is the rules' business, and a room that is over must say so.
-	_, err := r.srv.node.Do(ctx, store.Key{App: app, Room: in.RoomID}, room.Command{ID: rand.Text(), By: by, App: true, Action: show})
+	_, err := r.srv.node.Do(ctx, store.Key{App: app, Room: in.RoomID}, room.Command{ID: rand.Text(), By: by, App: true, Origin: from, Action: show})
 	return err
 }
 

@@ -47,6 +47,9 @@ func TestAppsServerRunsARoom(t *testing.T) {
 		host.Join(t, "room")
 		guest.Join(t, "room")
 		require.Equal(t, engine.RoomOwner, host.Room().RoleOf("host"))
+		call("profile/portrait_set", `{"From_Account":"guest","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"Vince"}]}`)
+		require.Equal(t, "Vince", guest.Room().Self().UserName)
+		require.Equal(t, "Vince", guest.Engine.Self().UserName, "the next room and the next login begin with it")
 		kicked, dismissed := make(chan engine.UserInfo, 2), make(chan engine.RoomID, 1)
 		guest.AddObserver(&seatgrid.Observer{
 			OnKickedOffSeat: func(by engine.UserInfo) { kicked <- by },
