@@ -74,9 +74,10 @@ func (h *home) enter(t *turn, c call, m Member) {
 	})
 }
 
-// nameOwner gives the owner a name who comes into a room that the app has created for them, without knowing it.
+// nameOwner shows the owner who comes in by the present name: the room may have been created without one, or before a
+// change of the profile.
 func (h *home) nameOwner(t *turn, u signaling.UserInfo) {
-	if u.UserID != t.state.Info.OwnerID || t.state.Info.OwnerName != "" || u.UserName == "" {
+	if u.UserID != t.state.Info.OwnerID || t.state.Info.OwnerName == u.UserName || u.UserName == "" {
 		return
 	}
 	named := room.Command{By: u, Action: room.SetInfo{UserName: u.UserName, AvatarURL: u.AvatarURL}}

@@ -124,6 +124,14 @@ func TestOwnerOfAnAppsRoomIsNamed(t *testing.T) {
 		var s signaling.Snapshot
 		c.must(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}, &s)
 		require.Equal(t, "Ann", s.Room.OwnerName)
+
+		// A change of the profile while the owner is out shows when the owner comes in.
+		answers(t, profileOK, w.admin("profile/portrait_set", `{"From_Account":"ann","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"Anna"}]}`))
+		ann := w.login("ann")
+		ann.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)
+		synctest.Wait()
+		c.must(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}, &s)
+		require.Equal(t, "Anna", s.Room.OwnerName)
 	})
 }
 
