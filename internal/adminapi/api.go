@@ -75,12 +75,13 @@ type Page struct {
 
 // Config of an API. All but Logger and Observe are required.
 type Config struct {
-	Apps     map[signaling.AppID]string // each app's secret, for its UserSigs
-	Rooms    Rooms
-	Accounts *account.Accounts // who there is, and who of them administers an app
-	Users    Users
-	Battles  *battle.Battles
-	Logger   *slog.Logger
+	Apps      map[signaling.AppID]string // each app's secret, for its UserSigs
+	Rooms     Rooms
+	Accounts  *account.Accounts // who there is, and who of them administers an app
+	Users     Users
+	Battles   *battle.Battles
+	Callbacks Callbacks
+	Logger    *slog.Logger
 
 	// Observe is told of every call. command is "service/command" of a known one, or "unknown".
 	Observe func(command string, code signaling.Code, took time.Duration)
@@ -203,17 +204,10 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result 
 		path = "live_engine_http_pk/" + rest
 	}
 	cmd, known := commands[path]
-	switch {
-	case known:
-		name = path
-	case slices.Contains(later, path):
-		err = refuse(codeDisabled, "%s is not there yet; docs/admin-api.md lists what is", path)
-	default:
-		err = refuse(codeResource, "there is no command %.100q; docs/admin-api.md lists the commands, as /v4/service/command", path)
+	if !known {
+		return name, nil, refuse(codeResource, "there is no command %.100q; docs/admin-api.md lists the commands, as /v4/service/command", path)
 	}
-	if err != nil {
-		return name, nil, err
-	}
+	name = path
 	if r.Method != http.MethodPost {
 		return name, nil, refuse(codeURL, "the method is %.20s; commands are POST", r.Method)
 	}

@@ -216,7 +216,7 @@ func TestCallsEnd(t *testing.T) {
 // Commands go out in the name of whoever called, as the app's.
 func TestCommandsAreTheApps(t *testing.T) {
 	r := &rooms{}
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t)})
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t), Callbacks: callbacks{}})
 	require.Zero(t, call(t, api, "/v4/live_engine_http_srv/destroy_room", query(t), `{"RoomId":"r"}`).ErrorCode)
 	require.Zero(t, call(t, api, "/v4/live_engine_http_srv/create_room", query(t), `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"ann"}}`).ErrorCode)
 	require.Len(t, r.done, 2)
@@ -263,14 +263,14 @@ func TestExamplesOfTheDocuments(t *testing.T) {
 	examples := regexp.MustCompile(`(?m)^curl -d '(.*)' "\$REST/(.*)\?\$Q"$`).FindAllStringSubmatch(string(text), -1)
 	require.Len(t, examples, strings.Count(string(text), "\ncurl "))
 	require.NotEmpty(t, examples)
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}, Accounts: accounts(t), Users: nobody{}, Battles: battles(t)})
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}, Accounts: accounts(t), Users: nobody{}, Battles: battles(t), Callbacks: callbacks{}})
 	for _, e := range examples {
 		require.Zero(t, call(t, api, "/v4/"+e[2], query(t), e[1]).ErrorCode, e[0])
 	}
 }
 
 func TestRequestIDsDiffer(t *testing.T) {
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}})
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}, Callbacks: callbacks{}})
 	seen := map[string]bool{}
 	for range 100 {
 		id := call(t, api, "/v4/x/y", "", "").RequestID
@@ -313,7 +313,7 @@ func FuzzCall(f *testing.F) {
 	f.Fuzz(func(t *testing.T, command byte, raw, body string) {
 		r := &rooms{}
 		// An API of its own: rates would make the outcome depend on what came before.
-		api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t)})
+		api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t), Callbacks: callbacks{}})
 		letIn := raw == ""
 		if letIn {
 			raw = query(t)

@@ -21,7 +21,6 @@ const (
 	codeNoApp       signaling.Code = 60012
 	codeAnswer      signaling.Code = 60013
 	codeAccountType signaling.Code = 60015
-	codeDisabled    signaling.Code = 60017
 )
 
 // Codes of the commands that package signaling has no name for, or that are named here for short.

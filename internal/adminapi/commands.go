@@ -44,9 +44,13 @@ var commands = map[string]command{
 	"voiceroom_console/declare_profile_field": handle(10, (*API).declareProfileField),
 	"voiceroom_console/delete_profile_field":  handle(10, (*API).deleteProfileField),
 	"voiceroom_console/get_profile_fields":    handle(10, (*API).getProfileFields),
-}
 
-// later are commands of the documents that are not there yet.
-var later = []string{
-	"live_config/get_callback", "live_config/set_callback", "live_config/update_callback", "live_config/delete_callback",
+	"live_config/get_callback":             handle(200, (*API).getCallback),
+	"live_config/set_callback":             handle(200, (*API).setCallback),
+	"live_config/update_callback":          handle(200, (*API).updateCallback),
+	"live_config/delete_callback":          handle(200, (*API).deleteCallback),
+	"voiceroom_console/set_callback_token": handle(10, (*API).setCallbackToken),
+	"voiceroom_console/list_deliveries":    handle(2, (*API).listDeliveries),
+	"voiceroom_console/get_delivery":       handle(2, (*API).getDelivery),
+	"voiceroom_console/replay_deliveries":  handle(2, (*API).replayDeliveries),
 }

@@ -84,7 +84,7 @@ func (ses *session) createRoom(ctx context.Context, p signaling.CreateRoomParams
 		return signaling.CreateRoomResult{}, err
 	}
 	key := store.Key{App: ses.app, Room: p.Room.RoomID}
-	out, err := ses.srv.node.Create(ctx, key, room.Command{ID: id, By: ses.self(), Origin: ses.origin, Action: room.Create{Info: p.Room}})
+	out, err := ses.srv.create(ctx, key, room.Command{ID: id, By: ses.self(), Origin: ses.origin, Action: room.Create{Info: p.Room}})
 	return signaling.CreateRoomResult{Room: out.State.Info}, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
+	"github.com/openvoiceroom/openvoiceroom/internal/webhook"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -24,6 +25,8 @@ type metrics struct {
 	events      prometheus.Counter
 	slowReaders prometheus.Counter
 	relayErrors prometheus.Counter
+	hooks       *prometheus.CounterVec
+	hookSeconds *prometheus.HistogramVec
 }
 
 func newMetrics(s *Server) *metrics {
@@ -40,6 +43,12 @@ func newMetrics(s *Server) *metrics {
 		}, []string{"command"}),
 		events:      prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_notifications_total", Help: "Room notifications queued for clients."}),
 		slowReaders: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_slow_readers_total", Help: "Clients cut off because they did not read."}),
+		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "voiceroom_webhook_attempts_total", Help: "Attempts to call apps' servers back, by command and outcome: delivered, retried, failed (given up), unwanted (not sent), replayed.",
+		}, []string{"command", "outcome"}),
+		hookSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "voiceroom_webhook_seconds", Help: "Time that apps' servers took to answer a callback.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}, []string{"outcome"}),
 		relayErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_relay_errors_total", Help: "Media messages that could not be published to other nodes."}),
 	}
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
@@ -49,9 +58,10 @@ func newMetrics(s *Server) *metrics {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
 	}
 	m.registry.MustRegister(
-		m.links, m.calls, m.callSeconds, m.rest, m.restSeconds, m.events, m.slowReaders, m.relayErrors,
+		m.links, m.calls, m.callSeconds, m.rest, m.restSeconds, m.events, m.slowReaders, m.relayErrors, m.hooks, m.hookSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("voiceroom_sessions_away", "Logins that wait for their client to come back.", func() float64 { return float64(s.away()) }),
+		gauge("voiceroom_webhook_rooms_pending", "Rooms with callbacks that this node has to deliver.", func() float64 { return float64(s.hooks.Pending()) }),
 		gauge("voiceroom_homes", "Rooms that this node decides.", func() float64 { return float64(s.node.Rooms()) }),
 		gauge("voiceroom_media_peers", "Members with media on this node.", func() float64 { return float64(s.media.Stats().Peers) }),
 		gauge("voiceroom_media_tcp_connections", "Connections for media over TCP.", func() float64 { return float64(s.media.Stats().TCP) }),
@@ -114,4 +124,12 @@ func (m *metrics) called(method string, err error, took time.Duration) {
 func (m *metrics) rested(command string, code signaling.Code, took time.Duration) {
 	m.rest.WithLabelValues(command, strconv.Itoa(int(code))).Inc()
 	m.restSeconds.WithLabelValues(command).Observe(took.Seconds())
+}
+
+// calledBack notes an attempt to call an app's server back. Commands and outcomes are few.
+func (m *metrics) calledBack(command, outcome string, took time.Duration) {
+	m.hooks.WithLabelValues(command, outcome).Inc()
+	if outcome != webhook.Unwanted {
+		m.hookSeconds.WithLabelValues(outcome).Observe(took.Seconds())
+	}
 }

@@ -37,7 +37,7 @@ func (r *restRooms) Create(ctx context.Context, app signaling.AppID, c room.Comm
 	if !ok {
 		return signaling.ErrServer
 	}
-	_, err := r.srv.node.Create(ctx, store.Key{App: app, Room: create.Info.RoomID}, c)
+	_, err := r.srv.create(ctx, store.Key{App: app, Room: create.Info.RoomID}, c)
 	return err
 }
 

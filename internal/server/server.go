@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/internal/webhook"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -46,9 +48,21 @@ type Config struct {
 	MultiLogin     bool                                   // a later login of a user leaves the earlier ones alone; in one room they are once
 	SeatLimit      int                                    // most seats of a room; default 20
 	MemberLimit    int                                    // most members of a room; default 100,000
-	Outbox         home.Outbox                            // what apps' servers are told; nil: nothing
-	Told           func(store.Key)                        // as in home.Config
 	Logger         *slog.Logger                           // nil: nothing is logged
+
+	outbox home.Outbox // what homes tell, instead of the callbacks: of tests
+
+	RoomLimit int // most rooms of an app; 0: as many as they like
+	Callbacks Callbacks
+}
+
+// Callbacks are how apps' servers are called back.
+type Callbacks struct {
+	Retry time.Duration  // how long each is tried; default 24 h, at most [store.OutboxAge]
+	Allow []netip.Prefix // networks that may be called although they are not of the internet
+
+	// Dial connects to apps' servers; nil: the system's network, within the bounds of Allow. It is for tests.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Server is one node. Serve its Handler; Close ends it.
@@ -57,11 +71,14 @@ type Server struct {
 	log      *slog.Logger
 	id       store.NodeID
 	node     *home.Node
+	hooks    *webhook.Service
 	media    *sfu.SFU
 	accounts *account.Accounts
 	metrics  *metrics
-	handler  http.Handler
-	upgrader websocket.Upgrader
+
+	roomCounts *roomCounts
+	handler    http.Handler
+	upgrader   websocket.Upgrader
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -158,12 +175,23 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.metrics = newMetrics(s)
+	s.roomCounts = newRoomCounts(s.cfg.Store)
+	if err := s.startHooks(ctx); err != nil {
+		return err
+	}
+	outbox := s.cfg.outbox
+	if outbox == nil {
+		outbox = s.hooks
+	}
 	s.node, err = home.Start(ctx, home.Config{
 		Store: s.cfg.Store, ID: s.id, Info: []byte(s.cfg.URL), Grace: s.cfg.Grace,
 		SeatLimit: s.cfg.SeatLimit, MemberLimit: s.cfg.MemberLimit, Logger: s.log, Members: s.members,
-		Outbox: s.cfg.Outbox, Told: s.cfg.Told,
+		Outbox: outbox, Told: s.hooks.Told,
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.hooks.Serve(); err != nil {
 		return err
 	}
 	for app := range s.cfg.Apps {
@@ -185,7 +213,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.Handle(adminapi.Path, adminapi.New(adminapi.Config{
 		Apps: s.cfg.Apps, Rooms: &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}, Logger: s.log, Observe: s.metrics.rested,
-		Accounts: s.accounts, Users: restUsers{s}, Battles: battles,
+		Accounts: s.accounts, Users: restUsers{s}, Battles: battles, Callbacks: restCallbacks{s.hooks},
 	}))
 	s.handler = mux
 	return nil
@@ -224,6 +252,7 @@ func (s *Server) Close(ctx context.Context) error {
 		stop()
 	}
 	var errs []error
+	errs = append(errs, s.stopHooks(ctx)) // before the others take this node's apps over
 	if s.node != nil {
 		errs = append(errs, s.node.Stop(ctx))
 	}

@@ -36,7 +36,7 @@ type world struct {
 	cluster *memstore.Cluster
 	nodes   []*worldNode
 	srv     *Server // the first
-	outbox  home.Outbox
+	config  func(*Config)
 }
 
 type worldNode struct {
@@ -55,16 +55,21 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 
 func inWorldOf(t *testing.T, nodes int, f func(t *testing.T, w *world)) {
 	t.Helper()
-	inWorldTold(t, nodes, nil, f)
+	inWorldWith(t, nodes, func(*Config) {}, f)
 }
 
-// inWorldTold is inWorldOf with an app that may want to be told.
+// inWorldTold is inWorldOf with something else than callbacks that wants to be told.
 func inWorldTold(t *testing.T, nodes int, outbox home.Outbox, f func(t *testing.T, w *world)) {
+	t.Helper()
+	inWorldWith(t, nodes, func(c *Config) { c.outbox = outbox }, f)
+}
+
+func inWorldWith(t *testing.T, nodes int, config func(*Config), f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		network, err := testnet.New(testnet.Config{})
 		require.NoError(t, err)
-		w := &world{t: t, net: network, cluster: memstore.New(), outbox: outbox}
+		w := &world{t: t, net: network, cluster: memstore.New(), config: config}
 		t.Cleanup(func() { // also of a test that fails: a bubble has to end empty
 			for i := range w.nodes {
 				w.stop(i)
@@ -87,7 +92,10 @@ func (w *world) start(addr string) *worldNode {
 	udp, err := host.ListenPacket("udp4", ip+":7000")
 	require.NoError(w.t, err)
 	n := &worldNode{addr: addr, store: w.cluster.Node(), served: make(chan struct{})}
-	n.srv, err = New(w.t.Context(), Config{Apps: map[signaling.AppID]string{app: secret, otherApp: secret}, Store: n.store, UDP: udp, Net: host, URL: "ws://" + addr, AppAdmins: map[signaling.AppID][]signaling.UserID{app: {"root"}}, Outbox: w.outbox})
+	cfg := Config{Apps: map[signaling.AppID]string{app: secret, otherApp: secret}, Store: n.store, UDP: udp, Net: host, URL: "ws://" + addr, AppAdmins: map[signaling.AppID][]signaling.UserID{app: {"root"}}}
+	cfg.Callbacks.Dial = w.net.Dial
+	w.config(&cfg)
+	n.srv, err = New(w.t.Context(), cfg)
 	require.NoError(w.t, err)
 	l, err := w.net.Listen(addr)
 	require.NoError(w.t, err)
