@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/internal/store/natsstore"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 	"github.com/openvoiceroom/openvoiceroom/signaling/usersig"
@@ -61,6 +62,15 @@ func (o options) check() error {
 		bad("--grace %v: 1s to 1h", o.Grace)
 	}
 	o.checkTLS(bad)
+	if o.RoomLimit < 0 {
+		bad("--room-limit %d: 0 or more", o.RoomLimit)
+	}
+	if o.WebhookRetry < time.Second || o.WebhookRetry > store.OutboxAge {
+		bad("--webhook-retry %v: 1s to %v", o.WebhookRetry, store.OutboxAge)
+	}
+	if _, err := o.webhookAllow(); err != nil {
+		errs = append(errs, err)
+	}
 	clustered := o.ClusterName != "" && o.ClusterNode != "" && o.ClusterListen != ""
 	if some := o.ClusterName + o.ClusterNode + o.ClusterListen + o.ClusterSecret; !clustered && (some != "" || len(o.ClusterRoute) > 0) {
 		bad("a cluster needs all of --cluster-name, --cluster-node and --cluster-listen")
@@ -69,6 +79,22 @@ func (o options) check() error {
 		bad("--replicas %d needs a cluster: --nats or the --cluster flags", o.Replicas)
 	}
 	return errors.Join(errs...)
+}
+
+// webhookAllow reads the networks that callbacks may go to. An address stands for itself alone.
+func (o options) webhookAllow() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, text := range o.WebhookAllow {
+		p, err := netip.ParsePrefix(text)
+		if ip, ipErr := netip.ParseAddr(text); ipErr == nil && ip.Zone() == "" {
+			p, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+		}
+		if err != nil || p.Addr().Is4In6() {
+			return nil, fmt.Errorf("--webhook-allow %q: a network is wanted, as 10.1.0.0/16 or fd00::/8", text)
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
 }
 
 // checkAddr checks host:port as far as that goes without asking the system.

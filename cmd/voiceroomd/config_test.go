@@ -65,6 +65,11 @@ func TestWrongFlagsAreExplainedBeforeServing(t *testing.T) {
 		"an admin of no app":         {[]string{app, "--app-admin=2:root"}, 2, `--app-admin "2:root": there is no --app 2`},
 		"an admin without name":      {[]string{app, "--app-admin=1:"}, 2, "ID:NAME is wanted"},
 		"an admin without app":       {[]string{app, "--app-admin=root"}, 2, "ID:NAME is wanted"},
+		"rooms below none":           {[]string{app, "--room-limit=-1"}, 2, "--room-limit -1"},
+		"callbacks tried never":      {[]string{app, "--webhook-retry=0"}, 2, "--webhook-retry 0s: 1s to 168h0m0s"},
+		"callbacks kept too long":    {[]string{app, "--webhook-retry=169h"}, 2, "--webhook-retry"},
+		"not a network":              {[]string{app, "--webhook-allow=10.0.0.0/33"}, 2, `--webhook-allow "10.0.0.0/33": a network is wanted`},
+		"a network in disguise":      {[]string{app, "--webhook-allow=::ffff:10.0.0.0/104"}, 2, "--webhook-allow"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,8 @@
 // Every flag is an environment variable as well (--listen is VOICEROOM_LISTEN), and a key of the YAML file that --config
 // names (listen). voiceroomd --help lists them, voiceroomd --print-config shows what is in effect.
 //
+// voiceroomd webhooks asks a running server what became of the callbacks of an app.
+//
 // When it serves, it writes one log line with the message "ready" and the addresses, whatever the log level is.
 // SIGTERM and SIGINT end it cleanly; a second one ends it at once. It exits with 0 after a clean end, with 1 when it
 // could not start or go on, and with 2 when the flags make no sense.
@@ -21,6 +23,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "webhooks" {
+		webhooks(os.Args[2:])
+		return
+	}
 	o, show, err := parse(os.Args[1:])
 	if err != nil {
 		fail(2, err)

@@ -36,6 +36,11 @@ type options struct {
 	Grace       time.Duration `group:"limits" default:"30s" placeholder:"TIME" help:"How long a seat waits for its user after the user's connection or node has gone (default ${default})."`
 	MultiLogin  bool          `group:"limits" help:"Let a user be logged in several times. Else a later login ends the earlier one. In one room a user is once in any case: the later stay ends the earlier one. The same on all nodes."`
 
+	RoomLimit int `group:"limits" default:"0" placeholder:"N" help:"Most rooms of an app; 0 is no limit (default ${default}). An app that wants to hear of it is called back at 70 %."`
+
+	WebhookRetry time.Duration `group:"callbacks" default:"24h" placeholder:"TIME" help:"How long a callback to an app's server is tried again (default ${default}, at most 168h)."`
+	WebhookAllow []string      `group:"callbacks" placeholder:"CIDR" help:"Network (10.1.0.0/16) that callbacks may go to although it is loopback, private or reserved: whoever administers an app can make this server send there. Repeatable."`
+
 	Data         string `group:"store" default:"./data" placeholder:"DIR" help:"Folder of the embedded store (default ${default}). One process at a time may use it."`
 	NATS         string `group:"store" name:"nats" placeholder:"URL" help:"Use this NATS (addresses separated by commas) instead of the embedded store."`
 	NATSCreds    string `group:"store" name:"nats-creds" placeholder:"FILE" help:"Credentials for --nats."`
@@ -111,6 +116,7 @@ func newParser(o *options, more ...kong.Option) (*kong.Kong, error) {
 			{Key: "tls", Title: "HTTPS and WSS"},
 			{Key: "apps", Title: "Apps (at least one)"},
 			{Key: "limits", Title: "Limits"},
+			{Key: "callbacks", Title: "Callbacks of apps' servers (voiceroomd webhooks --help shows what became of them)"},
 			{Key: "store", Title: "Store"},
 			{Key: "cluster", Title: "Cluster of embedded stores (all of it, or none)"},
 			{Key: "log", Title: "Log"},
