@@ -315,7 +315,6 @@ func TestRESTLetsIn(t *testing.T) {
 		"an unknown command":    {path: "live_engine_http_srv/x", want: fail(60009, "there is no command")},
 		"no command":            {path: "live_engine_http_srv", want: fail(60009, "there is no command")},
 		"nothing at all":        {path: " ", want: fail(60009, "there is no command")},
-		"one that comes later":  {path: "live_config/get_callback", want: fail(60017, "live_config/get_callback is not there yet")},
 		"an empty body":         {body: " ", want: fail(60003, "the body is empty")},
 		"a body that is none":   {body: "{", want: fail(60003, "the body is no JSON")},
 		"two bodies":            {body: "{}{}", want: fail(60003, "the body is no JSON")},
