@@ -32,6 +32,7 @@ func TestOthersHearTheEffects(t *testing.T) {
 
 		require.NoError(t, fx.SetVoiceChanger(effects.VoiceStrongCurrent))
 		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		synctest.Wait() // the guest has heard that the room is over
 		host.Start(t, "next room")
 		guest.Join(t, "next room")
 		guest.Hears(t, host)
