@@ -122,26 +122,27 @@ func (h *hook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	q := r.URL.Query()
 	_, command, _ := strings.Cut(q.Get("CallbackCommand"), "CallbackAfter")
-	text := command + " " + b.RoomID + b.RoomInfo.RoomID + " " + b.EventCause + b.EventType
+	var text strings.Builder
+	text.WriteString(command + " " + b.RoomID + b.RoomInfo.RoomID + " " + b.EventCause + b.EventType)
 	for _, m := range b.MemberList {
-		text += " " + m["Member_Account"]
+		text.WriteString(" " + m["Member_Account"])
 	}
 	for _, s := range b.SeatList {
 		if s.Locked {
-			text += "#"
+			text.WriteString("#")
 		}
-		text += s.Member + ","
+		text.WriteString(s.Member + ",")
 	}
 	if b.RoomLimit > 0 {
-		text += fmt.Sprintf(" %d/%d", b.RoomCount, b.RoomLimit)
+		fmt.Fprintf(&text, " %d/%d", b.RoomCount, b.RoomLimit)
 	}
 	if b.Operator != "" {
-		text += " by " + b.Operator
+		text.WriteString(" by " + b.Operator)
 	}
 	if q.Has("OptPlatform") {
-		text += " " + q.Get("OptPlatform")
+		text.WriteString(" " + q.Get("OptPlatform"))
 	}
-	h.calls = append(h.calls, text)
+	h.calls = append(h.calls, text.String())
 	h.ids = append(h.ids, r.Header.Get("Voiceroom-Delivery")+" "+r.Header.Get("Voiceroom-Replay"))
 	io.WriteString(rw, `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}`)
 }
@@ -171,7 +172,8 @@ func (w *world) hook(t *testing.T) *hook {
 	go func() { defer close(served); _ = web.Serve(l) }()
 	t.Cleanup(func() { require.NoError(t, web.Close()); <-served })
 	require.Equal(t, restOK, w.console("set_callback", `{"Url":"http://app/hook","CallbackCommandList":["Live.CallbackAfterCreateRoom","Live.CallbackAfterDestroyRoom",`+
-		`"Live.CallbackAfterUpdateRoomInfo","Live.CallbackAfterCreateRoomReachingThreshold","Live.CallbackAfterMemberStateChanged","Mic.CallbackAfterSeatInfoChanged"]}`))
+		`"Live.CallbackAfterUpdateRoomInfo","Live.CallbackAfterCreateRoomReachingThreshold","Live.CallbackAfterMemberStateChanged","Mic.CallbackAfterSeatInfoChanged",`+
+		`"Live.CallbackAfterCreateBattle","Live.CallbackAfterStartBattle","Live.CallbackAfterEndBattle"]}`))
 	synctest.Wait()
 	return h
 }
@@ -313,6 +315,22 @@ func TestRoomLimit(t *testing.T) {
 		time.Sleep(time.Minute)
 		require.Equal(t, ok(10), create(0, 10))
 		assert.Len(t, warnings(), 1, "it has crossed the line again")
+	})
+}
+
+// A battle is told once, whose it is, though both rooms see it.
+func TestCallbacksOfABattle(t *testing.T) {
+	inWorldOf(t, 2, func(t *testing.T, w *world) {
+		h := w.hook(t)
+		w.restAt(0, "live_engine_http_srv/create_room", w.restQuery(), `{"RoomInfo":{"RoomId":"from","RoomType":"Live"}}`)
+		w.restAt(1, "live_engine_http_srv/create_room", w.restQuery(), `{"RoomInfo":{"RoomId":"to","RoomType":"Live"}}`)
+		synctest.Wait()
+		require.Len(t, h.take(), 2)
+		require.Contains(t, w.restAt(1, "live_engine_http_pk/create_battle", w.restQuery(), `{"FromRoomId":"from","ToRoomIdList":["to"],"Duration":60000}`), `"ErrorCode":0`)
+		time.Sleep(59 * time.Second)
+		assert.Equal(t, []string{"CreateBattle   by administrator RESTAPI", "StartBattle   RESTAPI"}, h.take())
+		time.Sleep(10 * time.Second)
+		assert.Equal(t, []string{"EndBattle   Unknown"}, h.take())
 	})
 }
 

@@ -122,10 +122,14 @@ func (r *recorder) all() {
 			r.updated(e.Cause, ev)
 		case signaling.MetadataChanged:
 			r.metadata(e.Cause, ev)
+		case signaling.BattleStarted:
+			r.battleStarted(e.Cause, ev.Battle)
+		case signaling.BattleEnded:
+			r.battleEnded(e.Cause, ev)
 		case signaling.RoomDismissed:
 			r.destroyed(e.Cause)
 		}
-		// What later versions of rooms tell gets its case here, and its body in body.go: battles.
+		// What later versions of rooms tell gets its case here, and its body in body.go.
 	}
 }
 

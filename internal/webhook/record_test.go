@@ -111,6 +111,12 @@ func TestGolden(t *testing.T) {
 			r.do("admin", rest, room.SetMetadata{Metadata: map[string]string{"key2": "value2", "key1": "value1", "key3": ""}})
 			return r.do("user3", user, room.DeleteMetadata{Keys: []string{"key1", "key2", "none"}})
 		},
+		"battle_start": func() home.Entry { return presence(room.Event{Event: signaling.BattleStarted{Battle: battle()}}) },
+		"battle_end": func() home.Entry {
+			b := battle()
+			b.Inviter.Score, b.InviteeList[0].Score = 7, -1
+			return presence(room.Event{Event: signaling.BattleEnded{Battle: b, Reason: signaling.BattleOtherExit}})
+		},
 		"update": func() home.Entry { return created(t).do("user3", user, room.Update{Name: &name}) },
 		"enter": func() home.Entry {
 			return presence(room.Event{Event: signaling.UsersEntered{Users: users("jared", "tommy"), Count: 2}})
@@ -161,6 +167,25 @@ func TestGolden(t *testing.T) {
 			assert.Equal(t, s.Record(key, 5, e), s.Record(key, 5, e), "the same when asked again")
 		})
 	}
+}
+
+// battle is the documents' example of one.
+func battle() signaling.BattleInfo {
+	return signaling.BattleInfo{
+		BattleID: "4siHsNsWN/T3aub9zKraqPbSEGRX2z6gs3LDFi+d/3M=", DurationMS: 60000, ExtensionInfo: "extension pk",
+		Inviter:     signaling.BattleUser{RoomID: "room_id", UserID: "brennan"},
+		InviteeList: []signaling.BattleUser{{RoomID: "pk-5", UserID: "tandy"}},
+		StartTime:   1739954005123, EndTime: 1739954065123,
+	}
+}
+
+// An app hears of a battle once, though all its rooms do.
+func TestRecord_ofABattle_isOfTheRoomThatBeganIt(t *testing.T) {
+	s := service(t)
+	require.NoError(t, s.Set(t.Context(), app, "https://www.example.com", commands))
+	e := presence(room.Event{Event: signaling.BattleStarted{Battle: battle()}}, room.Event{Event: signaling.BattleEnded{Battle: battle()}})
+	assert.NotNil(t, s.Record(store.Key{App: app, Room: "room_id"}, 1, e))
+	assert.Nil(t, s.Record(store.Key{App: app, Room: "pk-5"}, 1, e))
 }
 
 // What is nobody's business is not told, nor what nobody has asked for.
