@@ -32,6 +32,7 @@ func TestOperatingHasTheMetrics(t *testing.T) {
 	m := s.metrics
 	m.called("session.login", nil, time.Millisecond) // what has labels is there only when it was used
 	m.rested("create_room", 0, time.Millisecond)
+	m.calledBack("Live.CallbackAfterCreateRoom", "delivered", time.Millisecond)
 	const operating = "../../docs/operating.md"
 	text, err := os.ReadFile(operating)
 	require.NoError(t, err)
