@@ -17,10 +17,10 @@ const (
 	copyTry      = 2 * time.Second // one talk with the store
 	copyPause    = 50 * time.Millisecond
 	copyMaxPause = 10 * time.Second
-	copySlack    = 5 * time.Second // entries so much older than the newest that was copied are read with the rest
+	copyPage     = 256 // entries that are read at once
 
-	// copyAge is how old an entry may be that is copied into an empty outbox. The outbox may be empty because its newest
-	// entry has ended by age: what is older than that has been told.
+	// copyAge is how old an entry may be that is copied. The outbox may be empty because its newest entry has ended by
+	// age: what is older than that has been told. And nobody would try for long to deliver what is so old.
 	copyAge = store.OutboxAge - time.Hour
 )
 
@@ -45,7 +45,6 @@ type copier struct {
 	missed bool   // the queue was full: what is above its end has to be read
 	newest uint64 // revision of the newest entry that was fed
 	done   uint64 // everything up to this revision has been copied, or is nothing to tell
-	doneAt time.Time
 }
 
 type queued struct {
@@ -142,9 +141,9 @@ func (c *copier) copyAll(ctx context.Context) error {
 		switch {
 		case c.gap || c.missed:
 			c.gap, c.missed, c.front, c.queue = true, false, ^uint64(0), nil
-			done, at, newest := c.done, c.doneAt, c.newest
+			newest := c.newest
 			c.mu.Unlock()
-			if err := c.fill(ctx, done, at, newest); err != nil {
+			if err := c.fill(ctx, newest); err != nil {
 				return err
 			}
 			c.mu.Lock()
@@ -174,60 +173,51 @@ func (c *copier) skip() {
 	c.queue, c.gap, c.missed, c.done = nil, false, false, max(c.done, c.newest)
 }
 
-// fill copies from the log what is above done, as far as newest at least.
-func (c *copier) fill(ctx context.Context, done uint64, at time.Time, newest uint64) error {
-	list, err := c.read(ctx, done, at)
-	if err != nil {
+// fill copies from the log what has not been copied, as far as newest at least.
+func (c *copier) fill(ctx context.Context, newest uint64) error {
+	for {
+		list, err := c.read(ctx)
+		if err != nil {
+			return err
+		}
+		for _, raw := range list {
+			e, err := decodeEntry(raw.Data)
+			if err != nil {
+				c.log.Error("entry not told", "rev", raw.Rev, "error", err)
+			}
+			if err != nil || !e.Tell || time.Since(raw.Time) > copyAge {
+				c.advance(raw.Rev)
+				continue
+			}
+			if err := c.tell(ctx, raw.Rev, e); err != nil {
+				return err
+			}
+		}
+		if len(list) == copyPage {
+			continue
+		}
+		if c.copied() >= newest {
+			return nil
+		}
+		try, cancel := context.WithTimeout(ctx, copyTry)
+		_, err = c.node.store.Last(try, c.key)
+		cancel()
+		if errors.Is(err, store.ErrNotFound) { // somebody has removed the log, who had copied it before
+			c.advance(newest)
+			return nil
+		}
+		if err == nil {
+			err = errors.New("home: the log's newest entries cannot be read yet")
+		}
 		return err
 	}
-	if len(list) == 0 || list[len(list)-1].Rev < newest {
-		try, cancel := context.WithTimeout(ctx, copyTry)
-		defer cancel()
-		last, err := c.node.store.Last(try, c.key)
-		switch {
-		case errors.Is(err, store.ErrNotFound): // somebody has removed the log, who had copied it before
-			c.advance(newest, time.Time{})
-			return nil
-		case err != nil:
-			return err
-		case done == 0 && time.Since(last.Time) > copyAge: // nothing is young enough to be told
-			c.advance(last.Rev, last.Time)
-			return nil
-		}
-		return errors.New("home: the log's newest entries cannot be read yet")
-	}
-	for _, raw := range list {
-		if raw.Rev <= c.copied() {
-			continue
-		}
-		e, err := decodeEntry(raw.Data)
-		if err != nil {
-			c.log.Error("entry not told", "rev", raw.Rev, "error", err)
-		}
-		if err != nil || !e.Tell {
-			c.advance(raw.Rev, raw.Time)
-			continue
-		}
-		if err := c.tell(ctx, raw.Rev, e); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
-// read returns the log's entries above done, and perhaps some before them; at is about when that was stored. What time
-// cannot tell the revision does: if nothing up to done is among what was read, something before it may be missing.
-func (c *copier) read(ctx context.Context, done uint64, at time.Time) ([]store.Entry, error) {
+// read returns the first of the log's entries that have not been copied.
+func (c *copier) read(ctx context.Context) ([]store.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*copyTry)
 	defer cancel()
-	if done == 0 {
-		return c.node.store.Since(ctx, c.key, time.Now().Add(-copyAge))
-	}
-	list, err := c.node.store.Since(ctx, c.key, at.Add(-copySlack))
-	if err == nil && (len(list) == 0 || list[0].Rev > done) {
-		list, err = c.node.store.Since(ctx, c.key, time.Time{})
-	}
-	return list, err
+	return c.node.store.After(ctx, c.key, c.copied(), copyPage)
 }
 
 func (c *copier) copied() uint64 {
@@ -237,12 +227,10 @@ func (c *copier) copied() uint64 {
 }
 
 // advance notes how far the copy has got.
-func (c *copier) advance(rev uint64, at time.Time) {
+func (c *copier) advance(rev uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if rev > c.done {
-		c.done, c.doneAt = rev, at
-	}
+	c.done = max(c.done, rev)
 }
 
 // look reads how far the outbox has got.
@@ -263,7 +251,7 @@ func (c *copier) look(ctx context.Context) error {
 		return fmt.Errorf("home: unreadable outbox entry: %w", err)
 	}
 	c.last, c.known = e.Rev, true
-	c.advance(t.Rev, e.Time)
+	c.advance(t.Rev)
 	return nil
 }
 
@@ -284,7 +272,7 @@ func (c *copier) tell(ctx context.Context, rev uint64, e Entry) error {
 			return err
 		}
 	}
-	c.advance(rev, time.UnixMilli(e.At))
+	c.advance(rev)
 	return nil
 }
 

@@ -71,6 +71,10 @@ type Log interface {
 	// The zero time asks for all of them. Trimmed entries are missing.
 	Since(ctx context.Context, key Key, t time.Time) ([]Entry, error)
 
+	// After returns the room's first entries with a revision above rev, at most limit of them (1 at least), oldest first.
+	// Fewer than limit mean that there were no more.
+	After(ctx context.Context, key Key, rev uint64, limit int) ([]Entry, error)
+
 	// Rooms returns the rooms that have at least one entry, in no particular order.
 	Rooms(ctx context.Context) ([]Key, error)
 
@@ -91,6 +95,7 @@ const (
 	KindRoom    Kind = "room"  // a room's commits: App, Room
 	KindMedia   Kind = "media" // a room's media: App, Room
 	KindLogin   Kind = "login" // logins and logouts of an app's users: App
+	KindOutbox  Kind = "out"   // to who delivers what an app is told: App
 	KindNodes   Kind = "nodes" // to every node: no field
 )
 

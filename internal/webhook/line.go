@@ -19,6 +19,7 @@ const (
 	saveEvery   = 100 * time.Millisecond // likewise
 	storePause  = time.Second            // after the store has failed
 	windowBytes = 1 << 20                // of a room's outbox that are held
+	windowPage  = 256                    // entries that are read at once
 )
 
 // entry is an entry of a room's outbox.
@@ -208,7 +209,7 @@ func (l *line) pass(e *entry) {
 
 // head returns the entry with the next callback, of which place.Done are done with; nil when there is none.
 func (l *line) head(ctx context.Context) (*entry, error) {
-	for read := false; ; {
+	for end := false; ; {
 		for len(l.window) > 0 {
 			e := &l.window[0]
 			if e.rev > l.place.Rev {
@@ -220,31 +221,34 @@ func (l *line) head(ctx context.Context) (*entry, error) {
 			}
 			l.window = l.window[1:]
 		}
-		if read {
+		if end {
 			return nil, nil
 		}
-		read = true
-		if err := l.read(ctx); err != nil {
+		more, err := l.read(ctx)
+		if err != nil {
 			return nil, err
 		}
+		end = !more
 	}
 }
 
-// read fills the window with what comes next in the outbox.
-func (l *line) read(ctx context.Context) error {
+// read fills the window with what comes next in the outbox. more says that there may be something behind that.
+func (l *line) read(ctx context.Context) (more bool, err error) {
 	l.window = nil
 	if more, err := l.more(ctx); err != nil || !more {
-		return err
+		return false, err
 	}
-	list, err := l.d.service.since(ctx, l.key, l.place.At)
+	from := l.place.Rev
+	if !l.place.Over && from > 0 { // some of that entry is left
+		from--
+	}
+	list, err := l.d.service.after(ctx, l.key, from)
 	if err != nil {
-		return err
+		return false, err
 	}
+	more = len(list) == windowPage
 	size := 0
 	for _, raw := range list {
-		if raw.Rev < l.place.Rev || raw.Rev == l.place.Rev && l.place.Over {
-			continue
-		}
 		e, err := decodeOutbox(raw)
 		if err != nil {
 			l.d.service.log.Error("callback skipped: unreadable", "app", l.key.App, "room", l.key.Room, "revision", raw.Rev, "error", err)
@@ -252,10 +256,10 @@ func (l *line) read(ctx context.Context) error {
 		}
 		l.window = append(l.window, e)
 		if size += e.size; size > windowBytes {
-			break // the rest is read again
+			return true, nil // the rest is read again
 		}
 	}
-	return nil
+	return more, nil
 }
 
 // more reports whether there is something to read: to ask for the newest entry costs much less than to read a few.

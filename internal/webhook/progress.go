@@ -83,8 +83,20 @@ func (s *Service) remove(ctx context.Context, key store.ValueKey, last uint64) e
 	return err
 }
 
-// since reads a room's outbox, a few rooms at a time: long ones are large.
+// since reads a room's outbox to its end, which is for operators; it may be long.
 func (s *Service) since(ctx context.Context, key store.Key, t time.Time) ([]store.Entry, error) {
+	return s.reading(ctx, func(ctx context.Context) ([]store.Entry, error) { return s.cfg.Store.Outbox().Since(ctx, key, t) })
+}
+
+// after reads what comes next in a room's outbox.
+func (s *Service) after(ctx context.Context, key store.Key, rev uint64) ([]store.Entry, error) {
+	return s.reading(ctx, func(ctx context.Context) ([]store.Entry, error) {
+		return s.cfg.Store.Outbox().After(ctx, key, rev, windowPage)
+	})
+}
+
+// reading bounds how many outboxes are read at once: what is in them may be large.
+func (s *Service) reading(ctx context.Context, read func(context.Context) ([]store.Entry, error)) ([]store.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
 	select {
@@ -93,5 +105,5 @@ func (s *Service) since(ctx context.Context, key store.Key, t time.Time) ([]stor
 		return nil, ctx.Err()
 	}
 	defer func() { <-s.reads }()
-	return s.cfg.Store.Outbox().Since(ctx, key, t)
+	return read(ctx)
 }

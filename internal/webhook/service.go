@@ -251,9 +251,9 @@ func weight(id store.NodeID, app signaling.AppID) uint64 {
 	return h.Sum64()
 }
 
-// topic is where an app's dispatcher hears of work. No node has such an id.
+// topic is where an app's dispatcher hears of work.
 func topic(app signaling.AppID) store.Topic {
-	return store.Topic{Kind: store.KindCommand, Node: store.NodeID("callbacks of " + strconv.FormatUint(uint64(app), 10))}
+	return store.Topic{Kind: store.KindOutbox, App: app}
 }
 
 // Told says that a room's outbox has got an entry, for [home.Config]. It does not block.

@@ -89,7 +89,7 @@ func topic(t store.Topic) store.Topic {
 		return store.Topic{Kind: t.Kind, Node: t.Node}
 	case store.KindRoom, store.KindMedia:
 		return store.Topic{Kind: t.Kind, App: t.App, Room: t.Room}
-	case store.KindLogin:
+	case store.KindLogin, store.KindOutbox:
 		return store.Topic{Kind: t.Kind, App: t.App}
 	default:
 		return store.Topic{Kind: t.Kind}

@@ -92,6 +92,22 @@ func (j *journal) Since(ctx context.Context, key store.Key, t time.Time) ([]stor
 	return out, nil
 }
 
+// After implements [store.Log].
+func (j *journal) After(ctx context.Context, key store.Key, rev uint64, limit int) ([]store.Entry, error) {
+	if err := j.node.enter(ctx); err != nil {
+		return nil, err
+	}
+	j.logs.cluster.mu.Lock()
+	defer j.logs.cluster.mu.Unlock()
+	var out []store.Entry
+	for _, e := range j.logs.of(key) {
+		if e.Rev > rev && len(out) < limit {
+			out = append(out, clone(e))
+		}
+	}
+	return out, nil
+}
+
 // Rooms implements [store.Log].
 func (j *journal) Rooms(ctx context.Context) ([]store.Key, error) {
 	if err := j.node.enter(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -71,11 +72,10 @@ func (j *journal) Last(ctx context.Context, key store.Key) (store.Entry, error) 
 	return store.Entry{Data: m.Data, Rev: m.Sequence, Time: m.Time}, nil
 }
 
-// sinceBatch bounds what one fetch of Since asks for.
-const sinceBatch = 256
+// fetchBatch bounds what one fetch asks for.
+const fetchBatch = 256
 
-// Since implements [store.Log]. A consumer reads the log up to the entry that is the newest when Since begins: the
-// server that has the consumer may lag behind the leader, so what the consumer calls its end proves nothing.
+// Since implements [store.Log].
 func (j *journal) Since(ctx context.Context, key store.Key, t time.Time) ([]store.Entry, error) {
 	newest, err := j.Last(ctx, key)
 	if errors.Is(err, store.ErrNotFound) || err == nil && newest.Time.Before(t) {
@@ -84,40 +84,58 @@ func (j *journal) Since(ctx context.Context, key store.Key, t time.Time) ([]stor
 	if err != nil {
 		return nil, err
 	}
-	cfg := jetstream.ConsumerConfig{
-		FilterSubject:     j.names.of(key),
-		DeliverPolicy:     jetstream.DeliverAllPolicy,
-		AckPolicy:         jetstream.AckNonePolicy,
-		MemoryStorage:     true,
-		Replicas:          1,
-		InactiveThreshold: 10 * time.Second, // ends it should we not be able to
-	}
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
 	if !t.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &t
 	}
+	out, err := j.consume(ctx, key, cfg, newest.Rev, math.MaxInt)
+	return out, j.store.wrap("since", err)
+}
+
+// After implements [store.Log].
+func (j *journal) After(ctx context.Context, key store.Key, rev uint64, limit int) ([]store.Entry, error) {
+	newest, err := j.Last(ctx, key)
+	if errors.Is(err, store.ErrNotFound) || err == nil && newest.Rev <= rev {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: rev + 1}
+	out, err := j.consume(ctx, key, cfg, newest.Rev, limit)
+	return out, j.store.wrap("after", err)
+}
+
+// consume has a consumer read the log from where cfg says up to newest, the newest entry when the reading began, but limit
+// entries at most. The server that has the consumer may lag behind the leader, so what the consumer calls its end proves
+// nothing.
+func (j *journal) consume(ctx context.Context, key store.Key, cfg jetstream.ConsumerConfig, newest uint64, limit int) ([]store.Entry, error) {
+	cfg.FilterSubject = j.names.of(key)
+	cfg.AckPolicy = jetstream.AckNonePolicy
+	cfg.MemoryStorage, cfg.Replicas = true, 1
+	cfg.InactiveThreshold = 10 * time.Second // ends it should we not be able to
 	c, err := j.stream.CreateConsumer(ctx, cfg)
 	if err != nil {
-		return nil, j.store.wrap("since", err)
+		return nil, err
 	}
 	defer func() { // also when ctx has ended
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = j.stream.DeleteConsumer(ctx, c.CachedInfo().Name)
 	}()
-	out, err := j.readTo(ctx, c, key, newest.Rev)
-	return out, j.store.wrap("since", err)
+	return j.readTo(ctx, c, key, newest, limit)
 }
 
 // consumerPause lies between two questions to a consumer that is just being made.
 const consumerPause = 10 * time.Millisecond
 
-// readTo reads all of c's entries until it has seen revision rev, or rev is gone.
-func (j *journal) readTo(ctx context.Context, c jetstream.Consumer, key store.Key, rev uint64) ([]store.Entry, error) {
+// readTo reads c's entries until it has limit of them or has seen revision rev, or rev is gone.
+func (j *journal) readTo(ctx context.Context, c jetstream.Consumer, key store.Key, rev uint64, limit int) ([]store.Entry, error) {
 	var out []store.Entry
 	for {
 		var done bool
 		var err error
-		if out, done, err = fetch(ctx, c, out, rev); errors.Is(err, nats.ErrNoResponders) {
+		if out, done, err = fetch(ctx, c, out, rev, limit); errors.Is(err, nats.ErrNoResponders) {
 			// In a cluster the consumer may live at a server that ours has not yet heard it of.
 			select {
 			case <-ctx.Done():
@@ -136,11 +154,11 @@ func (j *journal) readTo(ctx context.Context, c jetstream.Consumer, key store.Ke
 	}
 }
 
-// fetch appends one batch to out. done says that rev was in it.
-func fetch(ctx context.Context, c jetstream.Consumer, out []store.Entry, rev uint64) (_ []store.Entry, done bool, err error) {
+// fetch appends one batch to out. done says that rev was in it, or that there is limit now.
+func fetch(ctx context.Context, c jetstream.Consumer, out []store.Entry, rev uint64, limit int) (_ []store.Entry, done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
-	batch, err := c.Fetch(sinceBatch, jetstream.FetchContext(ctx))
+	batch, err := c.Fetch(min(fetchBatch, limit-len(out)), jetstream.FetchContext(ctx))
 	if err != nil {
 		return nil, false, err
 	}
@@ -153,7 +171,7 @@ func fetch(ctx context.Context, c jetstream.Consumer, out []store.Entry, rev uin
 		if meta.Sequence.Consumer != uint64(len(out)) {
 			return nil, false, errors.New("entries were lost on their way")
 		}
-		if meta.Sequence.Stream >= rev {
+		if meta.Sequence.Stream >= rev || len(out) == limit {
 			return out, true, nil
 		}
 	}

@@ -95,7 +95,7 @@ func topic(t store.Topic) string {
 		return kind + "." + store.Token(string(t.Node))
 	case store.KindRoom, store.KindMedia:
 		return kind + "." + app(t.App) + "." + store.Token(string(t.Room))
-	case store.KindLogin:
+	case store.KindLogin, store.KindOutbox:
 		return kind + "." + app(t.App)
 	default:
 		return kind

@@ -23,6 +23,7 @@ func logCases() []Case {
 		{"two writers race on one room", writersRace},
 		{"since", since},
 		{"since reads a long log", sinceLong},
+		{"after reads page by page", after},
 		{"rooms of all apps with all printable ids", roomsAndIDs},
 		{"trim never forgets the newest", trim},
 		{"remove spares what came later", remove},
@@ -168,6 +169,49 @@ func sinceLong(t *testing.T, n [2]store.Store) {
 	for i, e := range got {
 		require.Equal(t, fmt.Sprint(i), string(e.Data))
 	}
+}
+
+func after(t *testing.T, n [2]store.Store) {
+	ctx := within(t)
+	k := key(1, "room")
+	got, err := n[0].After(ctx, k, 0, 10)
+	require.NoError(t, err)
+	require.Empty(t, got)
+	var revs []uint64
+	var last, lastOther uint64
+	for i := range 300 {
+		last = appendAll(t, n[0], k, last, fmt.Sprint(i))[0]
+		lastOther = appendAll(t, n[0], key(1, "beside"), lastOther, "x")[0]
+		revs = append(revs, last)
+	}
+	for _, limit := range []int{7, 100, 299, 300, 1000} {
+		var all []store.Entry
+		for at := uint64(0); ; {
+			page, err := n[1].After(ctx, k, at, limit)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(page), limit)
+			all = append(all, page...)
+			if len(page) < limit {
+				break
+			}
+			at = page[len(page)-1].Rev
+		}
+		require.Len(t, all, 300)
+		for i, e := range all {
+			require.Equal(t, fmt.Sprint(i), string(e.Data))
+			require.Equal(t, revs[i], e.Rev)
+		}
+	}
+	got, err = n[1].After(ctx, k, revs[297], 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"298"}, texts(got))
+	require.NoError(t, n[0].Trim(ctx, k, revs[200]))
+	got, err = n[1].After(ctx, k, revs[10], 2)
+	require.NoError(t, err)
+	require.Equal(t, []string{"200", "201"}, texts(got), "what is trimmed is passed over")
+	got, err = n[1].After(ctx, k, revs[299], 2)
+	require.NoError(t, err)
+	require.Empty(t, got)
 }
 
 // roomsAndIDs gives each character a room, and rooms that NATS would read as patterns.

@@ -28,6 +28,10 @@ func (o outboxed) Since(ctx context.Context, key store.Key, t time.Time) ([]stor
 	return o.log.Since(ctx, key, t)
 }
 
+func (o outboxed) After(ctx context.Context, key store.Key, rev uint64, limit int) ([]store.Entry, error) {
+	return o.log.After(ctx, key, rev, limit)
+}
+
 func (o outboxed) Rooms(ctx context.Context) ([]store.Key, error) { return o.log.Rooms(ctx) }
 
 func (o outboxed) Trim(ctx context.Context, key store.Key, before uint64) error {
