@@ -59,7 +59,7 @@ func decode(body []byte, into any) error {
 		}
 		return refuse(codeJSON, "the body cannot be read: %v", err)
 	}
-	return nil
+	return exact(body, into)
 }
 
 // field is the last part of a path, which has names of ours in it.

@@ -132,6 +132,9 @@ func (a *API) declareProfileField(ctx context.Context, who caller, p fieldParams
 }
 
 func (a *API) deleteProfileField(ctx context.Context, who caller, p struct{ Keyword string }) (any, error) {
+	if p.Keyword == "" {
+		return nil, missing("Keyword", "the word that the field was declared with")
+	}
 	return nil, a.cfg.Accounts.DeleteField(ctx, who.app, p.Keyword)
 }
 

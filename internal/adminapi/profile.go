@@ -26,7 +26,7 @@ func profileCommand[P any](rate int, f func(*API, context.Context, caller, P) (a
 type portraitSetParams struct {
 	From        *signaling.UserID `json:"From_Account"`
 	ProfileItem []struct {
-		Tag   account.Tag
+		Tag   *account.Tag
 		Value json.RawMessage // its type is the field's
 	}
 }
@@ -47,10 +47,13 @@ func (a *API) portraitSet(ctx context.Context, who caller, p portraitSetParams) 
 	}
 	items := make([]account.Item, len(p.ProfileItem))
 	for i, item := range p.ProfileItem {
-		if items[i].Value, err = fields.Parse(item.Tag, item.Value); err != nil {
+		if item.Tag == nil || item.Value == nil || string(item.Value) == "null" {
+			return nil, missing("ProfileItem", "each of its objects has Tag and Value")
+		}
+		if items[i].Value, err = fields.Parse(*item.Tag, item.Value); err != nil {
 			return nil, err
 		}
-		items[i].Tag = item.Tag
+		items[i].Tag = *item.Tag
 	}
 	change, err := a.cfg.Accounts.Set(ctx, who.app, *p.From, items)
 	if change.Any() {

@@ -123,7 +123,7 @@ func TestRESTAccountCommands(t *testing.T) {
 		{profile + "portrait_set", set("Tag_Profile_IM_Level", `4294967296`), profileFail(40605, "Tag_Profile_IM_Level is a number from 0 to 4294967295")},
 		{profile + "portrait_set", set("Tag_Profile_IM_Level", `"3"`), profileFail(40610, "Tag_Profile_IM_Level is a JSON number")},
 		{profile + "portrait_set", set("Tag_Profile_IM_Nick", `3`), profileFail(40610, "Tag_Profile_IM_Nick is a JSON string")},
-		{profile + "portrait_set", `{"From_Account":"ann","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick"}]}`, profileFail(40610, "Tag_Profile_IM_Nick is a JSON string")},
+		{profile + "portrait_set", `{"From_Account":"ann","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick"}]}`, profileFail(40001, "ProfileItem is required: each of its objects has Tag and Value")},
 		{profile + "portrait_set", ``, profileFail(60003, "the body is empty")},
 
 		{profile + "portrait_get", `{"To_Account":["ann"],"TagList":["Tag_Profile_IM_Nick"]}`, profiles(`"UserProfileItem":[{"To_Account":"ann","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"Ann"}],"ResultCode":0,"ResultInfo":""}]`)},
