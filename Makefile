@@ -14,10 +14,10 @@ OTHERS     = $$(go list ./... | grep -v -e '/internal/e2e$$' -e '/cmd/voiceroom$
 TOOL      := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test race fuzz model linear bench quality fmt lint nocgo check
+.PHONY: help setup demo test race fuzz model linear conformance bench quality fmt lint nocgo check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what Opus and the sound card need (libopus, libopusfile, PortAudio, SpeexDSP, a C compiler), if it is missing
 	@internal/tools/setup.sh
@@ -43,6 +43,9 @@ model: ## the rules against random commands, about a hundred a check (CHECKS=100
 
 linear: ## seat commands on nodes that die, against a plain model of seats, ten seconds a run (RUNS=1000 for a long night)
 	go test ./internal/linear -run Linearizable -count=$(RUNS) -timeout 0
+
+conformance: ## the documents' calls and answers of the REST API, against any server: URL=http://127.0.0.1:8080 APP=ID:SECRET
+	@go run ./internal/conformance/play -url '$(URL)' -app '$(APP)' $(ARGS)
 
 bench: setup ## all benchmarks, those with a goal say so as %core (BENCHTIME=1s for each)
 	go test -run '^$$' -bench . -benchmem -count 1 -benchtime $(BENCHTIME) -p 1 ./...

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -234,15 +235,16 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result 
 
 // command is one that can be called.
 type command struct {
-	rate  int                               // calls a second of one app, on one node
-	body  int                               // what its body may have, where that is more than maxBody
-	codes map[signaling.Code]signaling.Code // what its service calls common codes, where it has words of its own
-	run   func(a *API, ctx context.Context, who caller, body []byte) (any, error)
+	rate   int                               // calls a second of one app, on one node
+	params reflect.Type                      // of the body, which docs/openapi.yaml describes
+	body   int                               // what its body may have, where that is more than maxBody
+	codes  map[signaling.Code]signaling.Code // what its service calls common codes, where it has words of its own
+	run    func(a *API, ctx context.Context, who caller, body []byte) (any, error)
 }
 
 // handle makes a command of a handler with decoded parameters.
 func handle[P any](rate int, f func(*API, context.Context, caller, P) (any, error)) command {
-	return command{rate: rate, run: func(a *API, ctx context.Context, who caller, body []byte) (any, error) {
+	return command{rate: rate, params: reflect.TypeFor[P](), run: func(a *API, ctx context.Context, who caller, body []byte) (any, error) {
 		var p P
 		if err := decode(body, &p); err != nil {
 			return nil, err

@@ -10,9 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -253,19 +250,6 @@ func TestNoSecretIsTold(t *testing.T) {
 	assert.Contains(t, log.String(), "disk full", "the cause")
 	for _, s := range []string{good, forged, good[1:], secret, url.QueryEscape(good)} {
 		assert.NotContains(t, log.String(), s)
-	}
-}
-
-// What docs/admin-api.md shows works.
-func TestExamplesOfTheDocuments(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "admin-api.md"))
-	require.NoError(t, err)
-	examples := regexp.MustCompile(`(?m)^curl -d '(.*)' "\$REST/(.*)\?\$Q"$`).FindAllStringSubmatch(string(text), -1)
-	require.Len(t, examples, strings.Count(string(text), "\ncurl "))
-	require.NotEmpty(t, examples)
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}, Accounts: accounts(t), Users: nobody{}, Battles: battles(t), Callbacks: callbacks{}})
-	for _, e := range examples {
-		require.Zero(t, call(t, api, "/v4/"+e[2], query(t), e[1]).ErrorCode, e[0])
 	}
 }
 

@@ -110,6 +110,12 @@ var imports = []struct {
 		why:   "the home fills an outbox for whoever reads it, and the REST API sees an interface",
 	},
 	{
+		name:  "what plays the documents' cases is a client",
+		who:   []string{"internal/conformance/..."},
+		never: []string{"internal/server/...", "internal/adminapi/...", "internal/room/...", "internal/home/...", "internal/store/...", "internal/sfu/...", "engine/..."},
+		why:   "it plays them against any server, and what it expects is the documents' and not our code's",
+	},
+	{
 		name:  "the rules and the homes do not know the database",
 		who:   []string{"internal/room/...", "internal/home/...", "internal/server/...", "internal/webhook/...", "internal/store", "internal/store/memstore/..."},
 		never: []string{"internal/store/natsstore/...", "github.com/nats-io/nats.go/...", "github.com/nats-io/nats-server/v2/..."},
@@ -229,7 +235,7 @@ func TestImportsWithOneHome(t *testing.T) {
 
 func TestTestLibrariesStayInTests(t *testing.T) {
 	for _, s := range parsed(t) {
-		for _, lib := range []string{"testing", "github.com/stretchr/testify/assert", "github.com/stretchr/testify/require", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/anishathalye/porcupine"} {
+		for _, lib := range []string{"testing", "github.com/stretchr/testify/assert", "github.com/stretchr/testify/require", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/santhosh-tekuri/jsonschema/v6"} {
 			if !s.test() && s.imported(lib) != "" {
 				t.Errorf("%s must not import %s: no user links what only tests need", s.path, lib)
 			}
