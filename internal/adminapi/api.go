@@ -173,7 +173,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := fmt.Sprintf("Id-%s-O-Seq-%d", hex.EncodeToString(unique[:]), a.calls.Add(1))
 	name, result, err := a.call(w, r)
 	code, text := public(err)
-	if slices.Contains(ours, code) {
+	if slices.Contains(ours, code) && !errors.Is(err, errBody) {
 		a.log.Error("REST call failed", "command", name, "request", id, "error", err)
 	}
 	ans := answer{ActionStatus: "OK", RequestID: id}

@@ -253,6 +253,18 @@ func TestNoSecretIsTold(t *testing.T) {
 	}
 }
 
+// A body that nobody could take is the caller's affair: operators look at errors.
+func TestLargeBodiesAreNoErrorsOfTheServer(t *testing.T) {
+	var log bytes.Buffer
+	api := adminapi.New(adminapi.Config{
+		Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	a := call(t, api, "/v4/live_engine_http_srv/destroy_room", query(t), strings.Repeat(" ", 1<<20))
+	require.Equal(t, signaling.Code(60008), a.ErrorCode)
+	require.Equal(t, "the body may have 64 KiB", a.ErrorInfo)
+	require.Empty(t, log.String())
+}
+
 func TestRequestIDsDiffer(t *testing.T) {
 	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: &rooms{}, Callbacks: callbacks{}})
 	seen := map[string]bool{}

@@ -4,16 +4,22 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
 // maxBody is what a call's body may have. The longest that makes sense has a few KB, but for commands that say more.
 const maxBody = 64 << 10
+
+// errBody is behind refusals with the code of a time-out that are the caller's fault, not ours.
+var errBody = errors.New("the body")
 
 // readBody reads the body of a call that has been let in.
 func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
@@ -21,10 +27,10 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error)
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callLimit))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, refuse(codeTimeout, "the body may have %d KiB", limit>>10)
+		return nil, &signaling.Error{Code: codeTimeout, Message: fmt.Sprintf("the body may have %d KiB", limit>>10), Err: errBody}
 	}
 	if err != nil {
-		return nil, refuse(codeTimeout, "the body did not arrive within %s", callLimit)
+		return nil, &signaling.Error{Code: codeTimeout, Message: fmt.Sprintf("the body did not arrive within %s", callLimit), Err: errBody}
 	}
 	return body, nil
 }
