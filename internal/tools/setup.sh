@@ -4,7 +4,7 @@
 # install, it says what to run.
 #
 # On a CI it also installs PulseAudio, whose null sinks are the sound cards of the tests, iproute2, with which they make a
-# network of their own, Chromium, the client that nobody here has written, and Node.js with the vendor's UserSig library in
+# network of their own, Chromium, the client that nobody here has written, curl, with which the documents call the REST API, and Node.js with the vendor's UserSig library in
 # the version of its lock file. Elsewhere that is left to the user: PulseAudio could take the place of the sound server of
 # the desktop.
 set -eu
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 
 complete() {
 	cc=$(go env CC)
-	command -v "${cc%% *}" >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists opus opusfile portaudio-2.0 speexdsp && test_cards && test_network && test_browser && test_node
+	command -v "${cc%% *}" >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists opus opusfile portaudio-2.0 speexdsp && test_cards && test_network && test_browser && test_curl && test_node
 }
 
 # The sound cards of the tests are there, or not asked for.
@@ -32,6 +32,11 @@ test_browser() {
 	[ "${CI:-}" != true ] || [ "$(uname)" != Linux ] || command -v chromium >/dev/null || command -v google-chrome >/dev/null
 }
 
+# And what people call the REST API with.
+test_curl() {
+	[ "${CI:-}" != true ] || command -v curl >/dev/null
+}
+
 # And Node.js.
 test_node() {
 	[ "${CI:-}" != true ] || [ "$(uname)" != Linux ] || { command -v node >/dev/null && command -v npm >/dev/null; }
@@ -47,7 +52,7 @@ if complete; then
 	vendors_library
 	exit 0
 fi
-echo "setup: some of libopus, libopusfile, PortAudio, SpeexDSP, pkg-config and a C compiler is missing (on a CI also: PulseAudio, iproute2, Chromium, Node.js with npm)" >&2
+echo "setup: some of libopus, libopusfile, PortAudio, SpeexDSP, pkg-config and a C compiler is missing (on a CI also: PulseAudio, iproute2, Chromium, curl, Node.js with npm)" >&2
 
 give_up() {
 	echo "setup: run this, and then the same make again:" >&2
@@ -58,7 +63,7 @@ give_up() {
 if command -v apt-get >/dev/null; then
 	packages="gcc libc6-dev pkg-config libopus-dev libopusfile-dev portaudio19-dev libspeexdsp-dev"
 	if [ "${CI:-}" = true ]; then
-		packages="$packages pulseaudio pulseaudio-utils libasound2-plugins iproute2 chromium"
+		packages="$packages pulseaudio pulseaudio-utils libasound2-plugins iproute2 chromium curl"
 		test_node || packages="$packages nodejs npm" # one of another source, if it is there, does not go with Debian's npm
 	fi
 	if [ "$(id -u)" = 0 ]; then
