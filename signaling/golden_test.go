@@ -146,12 +146,23 @@ func messages() []message {
 		{signaling.MethodSetAudio, "result", done},
 		{signaling.MethodRestartMedia, "call", signaling.RestartParams{RoomID: room.RoomID, Offer: "v=0\r\n"}},
 		{signaling.MethodRestartMedia, "result", signaling.RestartResult{Answer: "v=0\r\n"}},
+		{signaling.MethodFollow, "call", signaling.FollowParams{UserIDs: []signaling.UserID{"vince"}}},
+		{signaling.MethodFollow, "result", signaling.FollowResult{Results: []signaling.FollowOperationResult{{UserID: "vince", Code: -2200, Message: "m"}}}},
+		{signaling.MethodUnfollow, "call", signaling.FollowParams{UserIDs: []signaling.UserID{"vince"}}},
+		{signaling.MethodUnfollow, "result", signaling.FollowResult{Results: []signaling.FollowOperationResult{{UserID: "vince", Code: -1001, Message: "m"}}}},
+		{signaling.MethodCheckFollow, "call", signaling.FollowParams{UserIDs: []signaling.UserID{"vince"}}},
+		{signaling.MethodCheckFollow, "result", signaling.FollowTypes{Types: []signaling.FollowTypeCheck{{UserID: "vince", Type: signaling.FollowTypeInBothFollowersList}}}},
+		{signaling.MethodFollowInfo, "call", signaling.FollowParams{UserIDs: []signaling.UserID{"vince"}}},
+		{signaling.MethodFollowInfo, "result", signaling.FollowInfos{Infos: []signaling.FollowInfo{{UserID: "vince", FollowingCount: 3, FollowersCount: 2, MutualFollowersCount: 1}}}},
+		{signaling.MethodFollowList, "call", signaling.FollowListParams{List: signaling.FollowersList, NextCursor: "1767225600000.denny", Limit: 20}},
+		{signaling.MethodFollowList, "result", signaling.FollowPage{Users: []signaling.UserInfo{guest}, NextCursor: "1767225600000.vince"}},
 		{signaling.NotifyRoomEvents, "notification", signaling.RoomEvents{RoomID: room.RoomID, Version: 13, Prev: 12, Events: events()[:1]}},
 		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
 		{signaling.NotifyNetwork, "notification", signaling.NetworkChanged{RoomID: room.RoomID, Users: []signaling.NetworkInfo{
 			{UserID: "denny", Quality: signaling.NetworkPoor, UpLoss: 5, DownLoss: 1, Delay: 48},
 		}}},
 		{signaling.NotifyNodes, "notification", signaling.NodesChanged{Nodes: []string{"wss://voice2.example.org"}}},
+		{signaling.NotifyFollowers, "notification", signaling.FollowersChanged{Added: []signaling.UserInfo{guest}, Removed: []signaling.UserID{"amy"}}},
 		{signaling.NotifySigExpired, "notification", signaling.UserSigExpired{GraceMS: 30000}},
 		{signaling.NotifyKickedOff, "notification", signaling.KickedOffLine{Message: "the same user has logged in elsewhere"}},
 	}
@@ -259,6 +270,7 @@ func TestGoldenEnums(t *testing.T) {
 	list("RequestType", 2, func(v int) string { return signaling.RequestType(v).String() })
 	list("RequestResultType", 4, func(v int) string { return signaling.RequestResultType(v).String() })
 	list("BattleStoppedReason", 1, func(v int) string { return signaling.BattleStoppedReason(v).String() })
+	list("FollowType", 3, func(v int) string { return signaling.FollowType(v).String() })
 	list("MoveSeatPolicy", 2, func(v int) string { return signaling.MoveSeatPolicy(v).String() })
 	list("MicStatus", 2, func(v int) string { return signaling.MicStatus(v).String() })
 	list("NetworkQuality", 6, func(v int) string { return signaling.NetworkQuality(v).String() })

@@ -40,16 +40,22 @@ const (
 	MethodCancelRequest  = "request.cancel"      // CancelParams -> Done
 	MethodSetAudio       = "audio.set"           // AudioParams -> Done
 	MethodRestartMedia   = "media.restart"       // RestartParams -> RestartResult
+	MethodFollow         = "follow.add"          // FollowParams -> FollowResult
+	MethodUnfollow       = "follow.remove"       // FollowParams -> FollowResult
+	MethodCheckFollow    = "follow.check"        // FollowParams -> FollowTypes
+	MethodFollowInfo     = "follow.info"         // FollowParams -> FollowInfos
+	MethodFollowList     = "follow.list"         // FollowListParams -> FollowPage
 )
 
 // The notifications a server sends.
 const (
-	NotifyRoomEvents = "room.events"            // RoomEvents
-	NotifySlots      = "media.slots"            // SlotsChanged
-	NotifyNetwork    = "media.network"          // NetworkChanged
-	NotifyKickedOff  = "session.kickedOffLine"  // KickedOffLine
-	NotifyNodes      = "session.nodes"          // NodesChanged
-	NotifySigExpired = "session.userSigExpired" // UserSigExpired
+	NotifyRoomEvents = "room.events"             // RoomEvents
+	NotifySlots      = "media.slots"             // SlotsChanged
+	NotifyNetwork    = "media.network"           // NetworkChanged
+	NotifyKickedOff  = "session.kickedOffLine"   // KickedOffLine
+	NotifyNodes      = "session.nodes"           // NodesChanged
+	NotifySigExpired = "session.userSigExpired"  // UserSigExpired
+	NotifyFollowers  = "follow.followersChanged" // FollowersChanged
 )
 
 // Empty is the parameters or result of a call that has none.

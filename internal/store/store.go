@@ -91,12 +91,13 @@ type Kind string
 
 // The kinds of topics.
 const (
-	KindCommand Kind = "cmd"   // to one node: Node
-	KindRoom    Kind = "room"  // a room's commits: App, Room
-	KindMedia   Kind = "media" // a room's media: App, Room
-	KindLogin   Kind = "login" // logins and logouts of an app's users: App
-	KindOutbox  Kind = "out"   // to who delivers what an app is told: App
-	KindNodes   Kind = "nodes" // to every node: no field
+	KindCommand Kind = "cmd"    // to one node: Node
+	KindRoom    Kind = "room"   // a room's commits: App, Room
+	KindMedia   Kind = "media"  // a room's media: App, Room
+	KindLogin   Kind = "login"  // logins and logouts of an app's users: App
+	KindOutbox  Kind = "out"    // to who delivers what an app is told: App
+	KindFollow  Kind = "follow" // who follows whom from now on: App
+	KindNodes   Kind = "nodes"  // to every node: no field
 )
 
 // Topic is an address on the bus. Fields that its kind does not use are ignored.

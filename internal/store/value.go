@@ -17,6 +17,7 @@ const (
 	BucketBan      Bucket = "ban"      // ID: the room, Sub: the user
 	BucketMute     Bucket = "mute"     // ID: the room, Sub: the user
 	BucketBattle   Bucket = "battle"   // ID: the battle
+	BucketFollow   Bucket = "follow"   // ID: the user, Sub: which of the user's lists
 	BucketDelivery Bucket = "delivery" // ID: the room, Sub: what is told of it
 )
 

@@ -89,7 +89,7 @@ func topic(t store.Topic) store.Topic {
 		return store.Topic{Kind: t.Kind, Node: t.Node}
 	case store.KindRoom, store.KindMedia:
 		return store.Topic{Kind: t.Kind, App: t.App, Room: t.Room}
-	case store.KindLogin, store.KindOutbox:
+	case store.KindLogin, store.KindOutbox, store.KindFollow:
 		return store.Topic{Kind: t.Kind, App: t.App}
 	default:
 		return store.Topic{Kind: t.Kind}

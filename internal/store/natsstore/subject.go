@@ -95,7 +95,7 @@ func topic(t store.Topic) string {
 		return kind + "." + store.Token(string(t.Node))
 	case store.KindRoom, store.KindMedia:
 		return kind + "." + app(t.App) + "." + store.Token(string(t.Room))
-	case store.KindLogin, store.KindOutbox:
+	case store.KindLogin, store.KindOutbox, store.KindFollow:
 		return kind + "." + app(t.App)
 	default:
 		return kind

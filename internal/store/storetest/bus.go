@@ -76,7 +76,7 @@ func topicsApart(t *testing.T, n [2]store.Store) {
 		{Kind: store.KindRoom, App: 1, Room: "a"}, {Kind: store.KindRoom, App: 2, Room: "a"},
 		{Kind: store.KindRoom, App: 1, Room: "*"}, {Kind: store.KindRoom, App: 1, Room: ">"},
 		{Kind: store.KindRoom, App: 1, Room: "a.b"}, {Kind: store.KindMedia, App: 1, Room: "a"},
-		{Kind: store.KindLogin, App: 1}, {Kind: store.KindLogin, App: 2}, {Kind: store.KindNodes},
+		{Kind: store.KindLogin, App: 1}, {Kind: store.KindLogin, App: 2}, {Kind: store.KindFollow, App: 1}, {Kind: store.KindFollow, App: 2}, {Kind: store.KindNodes},
 	}
 	heard := make(chan string, len(topics)*len(topics))
 	for i, topic := range topics {
@@ -85,7 +85,7 @@ func topicsApart(t *testing.T, n [2]store.Store) {
 		defer cancel()
 	}
 	for i, topic := range topics {
-		if topic.Kind == store.KindLogin || topic.Kind == store.KindNodes {
+		if topic.Kind == store.KindLogin || topic.Kind == store.KindFollow || topic.Kind == store.KindNodes {
 			topic.Room, topic.Node = "ignored", "ignored"
 		}
 		require.NoError(t, n[0].Publish(topic, fmt.Append(nil, i)))
