@@ -22,6 +22,8 @@ type (
 	MoveSeatPolicy    = signaling.MoveSeatPolicy
 	SeatLock          = signaling.SeatLock
 	LockFlag          = signaling.LockFlag
+	FollowType        = signaling.FollowType
+	FollowInfo        = signaling.FollowInfo
 	NetworkInfo       = signaling.NetworkInfo
 	NetworkQuality    = signaling.NetworkQuality
 	Code              = signaling.Code
@@ -61,6 +63,11 @@ const (
 	Cancelled = signaling.Cancelled
 	Timeout   = signaling.Timeout
 	Failed    = signaling.Failed
+
+	FollowTypeNone                = signaling.FollowTypeNone
+	FollowTypeInMyFollowingList   = signaling.FollowTypeInMyFollowingList
+	FollowTypeInMyFollowersList   = signaling.FollowTypeInMyFollowersList
+	FollowTypeInBothFollowersList = signaling.FollowTypeInBothFollowersList
 
 	NetworkUnknown   = signaling.NetworkUnknown
 	NetworkExcellent = signaling.NetworkExcellent

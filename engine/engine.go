@@ -109,6 +109,10 @@ type Observer struct {
 	// OnUserSigExpired: it has expired (documents, onUserSigExpired). Everything goes on for the server's grace period,
 	// 30 s unless it is set otherwise, in which RenewUserSig still helps. Then the login is over: OnDisconnected.
 	OnUserSigExpired func()
+	// OnMyFollowersListChanged: these users follow this one from now on (isAdd), or no longer; then only their ids are
+	// known. It is called once a second at most, with at most 50 users. What happens while the connection is gone, and
+	// what is more than that, is in [Engine.MyFollowersList] alone.
+	OnMyFollowersListChanged func(users []UserInfo, isAdd bool)
 	// OnReconnecting: the connection to the server is gone, and another is being made. Seats wait, verbs wait, and as
 	// long as the server's node lives audio goes on.
 	OnReconnecting func(cause error)
@@ -275,6 +279,10 @@ func (e *Engine) notified(method string, params json.RawMessage) {
 			if r := e.room(p.RoomID); r != nil && r.media != nil {
 				r.media.networkChanged(p.Users)
 			}
+		}
+	case signaling.NotifyFollowers:
+		if p, ok := decode[signaling.FollowersChanged](e, method, params); ok {
+			e.followersChanged(p)
 		}
 	case signaling.NotifySigExpired:
 		e.sigExpired()

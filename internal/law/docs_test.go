@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/follow"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -113,14 +114,22 @@ func TestLimitsAreDocumented(t *testing.T) {
 		"calls of one client":           fmt.Sprintf("%d a second, bursts of %d", signaling.CallsPerSecond, 2*signaling.CallsPerSecond),
 		"`session.setSelfInfo` of one client": fmt.Sprintf("%d a second, bursts of %d",
 			constant(t, "internal/server/selfinfo.go", "renamesPerSecond"), constant(t, "internal/server/selfinfo.go", "renamesBurst")),
-		"rooms of one session":       strconv.FormatInt(constant(t, "internal/server/calls.go", "maxRooms"), 10),
-		"room id":                    fmt.Sprintf("1 to %d bytes", longest(func(n int) error { return signaling.RoomID(strings.Repeat("r", n)).Valid() })),
-		"user id":                    fmt.Sprintf("1 to %d bytes", longest(func(n int) error { return signaling.UserID(strings.Repeat("u", n)).Valid() })),
-		"room name":                  fmt.Sprintf("%d bytes", room.MaxNameBytes),
-		"seats":                      fmt.Sprintf("20 (a server can be set up to %d)", room.MaxSeats),
-		"pending requests of a room": strconv.Itoa(room.MaxRequests),
-		"application's time-out":     fmt.Sprintf("%d hours", int(room.MaxTimeout/time.Hour)),
-		"audio of one speaker":       fmt.Sprintf("%d packets a second, 1,%03d bytes each", constant(t, sfu, "maxRate"), constant(t, sfu, "maxPayload")-1000),
+		"users followed or unfollowed by one client": fmt.Sprintf("%d a second, bursts of %d",
+			constant(t, "internal/server/follow.go", "followsPerSecond"), signaling.MaxFollowUsers),
+		"`follow.check`, `follow.info`, `follow.list` of one client": fmt.Sprintf("%d a second, bursts of %d",
+			constant(t, "internal/server/follow.go", "followAsksPerSecond"), constant(t, "internal/server/follow.go", "followAsksBurst")),
+		"users that one follows":                                strconv.Itoa(follow.MaxFollowing),
+		"users of `follow.add`, `follow.remove`, `follow.info`": strconv.Itoa(signaling.MaxFollowUsers),
+		"users of `follow.check`":                               strconv.Itoa(signaling.MaxFollowChecks),
+		"page of `follow.list`":                                 strconv.Itoa(signaling.FollowPageLimit),
+		"rooms of one session":                                  strconv.FormatInt(constant(t, "internal/server/calls.go", "maxRooms"), 10),
+		"room id":                                               fmt.Sprintf("1 to %d bytes", longest(func(n int) error { return signaling.RoomID(strings.Repeat("r", n)).Valid() })),
+		"user id":                                               fmt.Sprintf("1 to %d bytes", longest(func(n int) error { return signaling.UserID(strings.Repeat("u", n)).Valid() })),
+		"room name":                                             fmt.Sprintf("%d bytes", room.MaxNameBytes),
+		"seats":                                                 fmt.Sprintf("20 (a server can be set up to %d)", room.MaxSeats),
+		"pending requests of a room":                            strconv.Itoa(room.MaxRequests),
+		"application's time-out":                                fmt.Sprintf("%d hours", int(room.MaxTimeout/time.Hour)),
+		"audio of one speaker":                                  fmt.Sprintf("%d packets a second, 1,%03d bytes each", constant(t, sfu, "maxRate"), constant(t, sfu, "maxPayload")-1000),
 		"packets asked for again by one listener": fmt.Sprintf("%d a second, bursts of %d, %d with one packet",
 			constant(t, "internal/sfu/ask.go", "askRate"), constant(t, "internal/sfu/ask.go", "askBurst"), constant(t, "internal/sfu/ask.go", "maxAsked")),
 		"UserSig": fmt.Sprintf("%d KiB, %d KiB inflated", constant(t, sig, "maxToken")>>10, constant(t, sig, "maxInflated")>>10),

@@ -171,16 +171,7 @@ func (r restUsers) tell(app signaling.AppID, n loginNotice) {
 // accountChanged hears of accounts at any node, this one included.
 func (s *Server) accountChanged(app signaling.AppID, n loginNotice) {
 	s.mu.Lock()
-	var list []*session
-	if s.cfg.MultiLogin {
-		for _, ses := range s.sessions {
-			if ses.key() == (userKey{app, n.User}) {
-				list = append(list, ses)
-			}
-		}
-	} else if ses := s.users[userKey{app, n.User}]; ses != nil {
-		list = append(list, ses)
-	}
+	list := s.sessionsOf(userKey{app, n.User})
 	if n.Deleted { // a client that is away does not come back as somebody who was deleted
 		n.Session = "none"
 		s.remember(app, n)
@@ -193,4 +184,20 @@ func (s *Server) accountChanged(app signaling.AppID, n loginNotice) {
 			ses.follow(wanted{Change: *n.Changed})
 		}
 	}
+}
+
+// sessionsOf returns a user's logins here; srv.mu is held.
+func (s *Server) sessionsOf(key userKey) (list []*session) {
+	if !s.cfg.MultiLogin {
+		if ses := s.users[key]; ses != nil {
+			list = append(list, ses)
+		}
+		return list
+	}
+	for _, ses := range s.sessions {
+		if ses.key() == key {
+			list = append(list, ses)
+		}
+	}
+	return list
 }

@@ -141,6 +141,36 @@ func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
 		{"renewal with nothing", -1001, `"userSig" is missing`, func(w *world) signaling.Message {
 			return w.login("bad").call(signaling.MethodRenew, signaling.Empty{})
 		}},
+		{"following nobody", -1001, "1 to 20 users", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodFollow, signaling.FollowParams{UserIDs: []signaling.UserID{}})
+		}},
+		{"following without saying whom", -1001, `"userIds" is missing`, func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodFollow, signaling.Empty{})
+		}},
+		{"following 21 at once", -1001, "this call 21", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodFollow, signaling.FollowParams{UserIDs: make([]signaling.UserID, 21)})
+		}},
+		{"unfollowing 21 at once", -1001, "this call 21", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodUnfollow, signaling.FollowParams{UserIDs: make([]signaling.UserID, 21)})
+		}},
+		{"checking 101 at once", -1001, "1 to 100 users", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodCheckFollow, signaling.FollowParams{UserIDs: make([]signaling.UserID, 101)})
+		}},
+		{"checking what is no user id", -1001, "user id", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodCheckFollow, signaling.FollowParams{UserIDs: []signaling.UserID{"a", ""}})
+		}},
+		{"counting for what is no user id", -1001, "user id", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodFollowInfo, signaling.FollowParams{UserIDs: []signaling.UserID{"a\nb"}})
+		}},
+		{"list of what nobody has", -1001, `"followers"`, func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodFollowList, map[string]any{"list": "friends"})
+		}},
+		{"page of too many followers", -1001, "1 to 100", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodFollowList, signaling.FollowListParams{List: signaling.FollowersList, Limit: 101})
+		}},
+		{"cursor that is none", -1001, "the page before", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodFollowList, signaling.FollowListParams{List: signaling.FollowersList, NextCursor: "5"})
+		}},
 		{"negative time-out", -1001, "seconds", func(w *world) signaling.Message {
 			c := w.login("bad")
 			own(c, "bad's room")

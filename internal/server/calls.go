@@ -63,6 +63,9 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 	if result, ok, err := ses.manage(ctx, m); ok {
 		return result, err
 	}
+	if result, ok, err := ses.relate(ctx, m); ok {
+		return result, err
+	}
 	return nil, signaling.Errorf(signaling.ErrBadRequest.Code, "unknown method %.64q; docs/protocol.md lists the methods", m.Method)
 }
 

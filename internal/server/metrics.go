@@ -109,6 +109,8 @@ var methods = map[string]bool{
 	signaling.MethodMoveUser:    true,
 	signaling.MethodKickOffSeat: true, signaling.MethodLockSeat: true, signaling.MethodUpdateRoom: true,
 	signaling.MethodSetMetadata: true, signaling.MethodDeleteMetadata: true,
+	signaling.MethodFollow: true, signaling.MethodUnfollow: true, signaling.MethodCheckFollow: true,
+	signaling.MethodFollowInfo: true, signaling.MethodFollowList: true,
 	signaling.MethodChangeRole: true, signaling.MethodKickOut: true, signaling.MethodListMembers: true,
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
+	"github.com/openvoiceroom/openvoiceroom/internal/follow"
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
@@ -74,6 +75,7 @@ type Server struct {
 	hooks    *webhook.Service
 	media    *sfu.SFU
 	accounts *account.Accounts
+	follows  *follow.Follows
 	metrics  *metrics
 
 	roomCounts *roomCounts
@@ -117,7 +119,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.log = s.log.With("node", s.id)
-	s.accounts = newAccounts(cfg)
+	s.accounts, s.follows = newAccounts(cfg), follow.New(cfg.Store)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: loginWait, Subprotocols: []string{signaling.Subprotocol}, CheckOrigin: s.checkOrigin,
@@ -195,11 +197,13 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	for app := range s.cfg.Apps {
-		stop, err := s.cfg.Store.Subscribe(store.Topic{Kind: store.KindLogin, App: app}, func(b []byte) { s.loggedInElsewhere(app, b) })
-		if err != nil {
-			return err
+		for kind, heard := range map[store.Kind]func(signaling.AppID, []byte){store.KindLogin: s.loggedInElsewhere, store.KindFollow: s.followed} {
+			stop, err := s.cfg.Store.Subscribe(store.Topic{Kind: kind, App: app}, func(b []byte) { heard(app, b) })
+			if err != nil {
+				return err
+			}
+			s.stops = append(s.stops, stop)
 		}
-		s.stops = append(s.stops, stop)
 	}
 	battles, err := s.newBattles()
 	if err != nil {

@@ -46,6 +46,11 @@ type session struct {
 	stays   uint64        // so far
 	renames *rate.Limiter // of setSelfInfo
 
+	// Of the same goroutine: users that are followed or unfollowed, and questions about that.
+	follows, followAsks *rate.Limiter
+
+	news followNews
+
 	// Guarded by srv.mu:
 	state  sessionState
 	holder *link       // while attached; longer than link, for its goroutine lets the session go last
@@ -65,7 +70,9 @@ const (
 func (s *Server) newSession(l *link, app signaling.AppID, user signaling.UserInfo) *session {
 	ses := &session{
 		srv: s, id: rand.Text(), app: app, user: user, since: time.Now(), holder: l, rooms: map[signaling.RoomID]*membership{},
-		renames: rate.NewLimiter(renamesPerSecond, renamesBurst),
+		renames:    rate.NewLimiter(renamesPerSecond, renamesBurst),
+		follows:    rate.NewLimiter(followsPerSecond, followsBurst),
+		followAsks: rate.NewLimiter(followAsksPerSecond, followAsksBurst),
 	}
 	ses.log = l.log.With("session", ses.id, "app", app, "user", user.UserID)
 	ses.link.Store(l)
@@ -143,6 +150,7 @@ func (ses *session) tellHeartbeat() {
 func (s *Server) forget(ses *session) {
 	ses.state = ended
 	ses.sig.stop()
+	ses.news.stop()
 	if ses.grace != nil {
 		ses.grace.Stop()
 	}
