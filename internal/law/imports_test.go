@@ -116,8 +116,14 @@ var imports = []struct {
 		why:   "it plays them against any server, and what it expects is the documents' and not our code's",
 	},
 	{
+		name:  "who follows whom is bound to no room and to no wire",
+		who:   []string{"internal/follow"},
+		never: []string{"internal/server/...", "internal/home/...", "internal/room/...", "internal/account", "internal/adminapi/...", "internal/sfu/...", "github.com/pion/..."},
+		why:   "it keeps relations in the store's values; names, events and rates are the server's",
+	},
+	{
 		name:  "the rules and the homes do not know the database",
-		who:   []string{"internal/room/...", "internal/home/...", "internal/server/...", "internal/webhook/...", "internal/store", "internal/store/memstore/..."},
+		who:   []string{"internal/room/...", "internal/home/...", "internal/follow", "internal/server/...", "internal/webhook/...", "internal/store", "internal/store/memstore/..."},
 		never: []string{"internal/store/natsstore/...", "github.com/nats-io/nats.go/...", "github.com/nats-io/nats-server/v2/..."},
 		why:   "they run on virtual time with the memory store, where NATS cannot; only the command chooses a store",
 	},
