@@ -159,6 +159,7 @@ func TestFollowedWhileAway(t *testing.T) {
 		bob.ws.Close()
 		synctest.Wait()
 		ann.follow(signaling.MethodFollow, "bob")
+		synctest.Wait() // the node knows of it
 		back := w.dial()
 		back.must(signaling.MethodLogin, signaling.LoginParams{SDKAppID: app, UserID: "bob", UserSig: w.sig("bob"), Resume: &signaling.Resume{SessionID: login.SessionID}}, &login)
 		require.True(t, login.Resumed)
