@@ -2,6 +2,7 @@ package follow
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -164,6 +165,48 @@ func TestConcurrentChangesAgree(t *testing.T) {
 			consistent(t, t, nodes[round%2], users)
 		}
 	})
+}
+
+// Many writers at once, of which some die in the middle: both ends agree at once, and later nothing is left to mend.
+func TestConcurrentChangesAndKills(t *testing.T) {
+	users := []signaling.UserID{"amy", "bob", "cem", "denny"}
+	for seed := range uint64(30) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			c := memstore.New()
+			f, _ := node(t, c)
+			for range 4 {
+				var wg sync.WaitGroup
+				for range 4 {
+					doomed, s := node(t, c)
+					s.dieAt(random.IntN(12), random.IntN(2) == 0)
+					for range 5 {
+						a, b, on := users[random.IntN(4)], users[random.IntN(4)], random.IntN(3) > 0
+						by := doomed
+						if random.IntN(2) == 0 {
+							by = f
+						}
+						if a == b {
+							continue
+						}
+						wg.Go(func() {
+							if _, err := by.set(t.Context(), app, a, b, on); err != nil {
+								assert.ErrorIs(t, err, errDead)
+							}
+						})
+					}
+				}
+				wg.Wait()
+				truth := consistent(t, t, f, users)
+				time.Sleep(time.Duration(random.IntN(3)) * staleAfter) // virtual
+				require.Equal(t, truth, consistent(t, t, f, users))
+			}
+			time.Sleep(2 * staleAfter)
+			consistent(t, t, f, users)
+			settled(t, t, f, users)
+			consistent(t, t, f, users)
+		})
+	}
 }
 
 // A writer that stands still in the middle is taken for dead. When it goes on its own write is refused, and it begins anew.
