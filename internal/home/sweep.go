@@ -122,7 +122,8 @@ func (n *Node) homeless(ctx context.Context, key store.Key) (e Entry, last store
 	return e, last, nil
 }
 
-// removeEnded removes what a dismissed room has left when its home did not live to do it, once it has been told.
+// removeEnded sees to what a dismissed room has left when its home did not live to do it: the app is told at once, and
+// then it is removed.
 func (n *Node) removeEnded(ctx context.Context, key store.Key) (again bool) {
 	e, last, err := n.homeless(ctx, key)
 	switch {
@@ -130,10 +131,12 @@ func (n *Node) removeEnded(ctx context.Context, key store.Key) (again bool) {
 		return true
 	case last.Rev == 0 || e.State.Exists():
 		return false // somebody has created it anew
-	case time.Since(last.Time) < lingerDismissed:
+	}
+	err = n.newCopier(ctx, key, last.Rev).finish(ctx, last.Rev)
+	if err == nil && time.Since(last.Time) < lingerDismissed {
 		return true // somebody may still repeat the dismissal
 	}
-	if err = n.newCopier(ctx, key, last.Rev).finish(ctx, last.Rev); err == nil {
+	if err == nil {
 		err = n.clearSanctions(ctx, key, e.State.Info.CreateTime)
 	}
 	if err == nil {
