@@ -128,6 +128,7 @@ func (r *Room) caughtUp(s signaling.Snapshot, err error) bool {
 	r.asking = len(r.early) > 0
 	if !r.asking {
 		r.settle()
+		r.tellCaughtUp()
 	}
 	return !r.asking
 }

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"context"
 	"log/slog"
 	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,6 +69,35 @@ func TestMissedAudioIsTold(t *testing.T) {
 		"gone false GeneralUser", "silenced false GeneralUser", "new true Administrator", "4",
 	}, told)
 	require.False(t, r.asking)
+}
+
+// When a verb has returned, reads show its effect, also while a snapshot is under way, behind which its events wait.
+func TestVerbsWaitForTheSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := offline(t, &RoomObserver{})
+		defer r.events.Close()
+		r.upToDate(t.Context()) // nothing is under way
+		r.asking = true
+		r.early = []signaling.RoomEvents{{Version: 6, Prev: 5}}
+		seen := make(chan uint64, 1)
+		go func() {
+			r.upToDate(t.Context())
+			seen <- r.view.Version
+		}()
+		synctest.Wait()
+		require.Empty(t, seen)
+		r.mu.Lock()
+		s := r.view
+		s.Version = 5
+		require.True(t, r.caughtUp(s, nil))
+		r.mu.Unlock()
+		require.EqualValues(t, 6, <-seen)
+
+		r.asking = true
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r.upToDate(ctx) // who does not want to wait does not have to
+	})
 }
 
 // A second gap behind the snapshot is asked for again: in a quiet room nothing else would.

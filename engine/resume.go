@@ -232,6 +232,7 @@ func (r *Room) returned(res signaling.JoinResult) (stays bool) {
 	if !r.over && !r.asking {
 		r.settle()
 	}
+	r.tellCaughtUp()
 	return !r.over
 }
 

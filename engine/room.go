@@ -30,6 +30,7 @@ type Room struct {
 	asking bool // for a snapshot, because something was missed
 	// returning is true while the room is joined again: events wait in early
 	returning bool
+	caught    chan struct{} // closed when asking or returning may be over; nil when nobody waits
 	view      signaling.Snapshot
 	ended     []endedRequest // of this user, not waited for yet; the newest last
 	waiting   map[string]awaited
@@ -219,8 +220,44 @@ func (r *Room) Call(ctx context.Context, method string, params, result any) erro
 	if err := r.alive(); err != nil {
 		return err
 	}
-	// The server sends a command's events before its answer, so they have been applied when the answer is here.
-	return r.eng.call(ctx, method, params, result)
+	// The server sends a command's events before its answer, so they have been received when the answer is here.
+	err := r.eng.call(ctx, method, params, result)
+	if err == nil {
+		r.upToDate(ctx)
+	}
+	return err
+}
+
+// upToDate waits until nothing that was received waits to be applied: a snapshot may be under way. When ctx ends, so does
+// the waiting; the command has been carried out all the same.
+func (r *Room) upToDate(ctx context.Context) {
+	for {
+		r.mu.Lock()
+		behind := !r.over && (r.asking || r.returning)
+		if behind && r.caught == nil {
+			r.caught = make(chan struct{})
+		}
+		caught := r.caught
+		r.mu.Unlock()
+		if !behind {
+			return
+		}
+		select {
+		case <-caught:
+		case <-r.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tellCaughtUp wakes who waits for the replica; r.mu is held.
+func (r *Room) tellCaughtUp() {
+	if r.caught != nil {
+		close(r.caught)
+		r.caught = nil
+	}
 }
 
 // alive gives the reason when the room is over.
