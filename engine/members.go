@@ -92,27 +92,6 @@ func (m *Members) KickRemoteUserOutOfRoom(ctx context.Context, user UserID) erro
 	return signaling.WithOp("KickRemoteUserOutOfRoom", err)
 }
 
-// roomUpdated follows a change of name or mode; r.mu is held.
-func (r *Room) roomUpdated(info RoomInfo) {
-	old := r.view.Room
-	info.MemberCount = old.MemberCount // it has events of its own
-	r.view.Room = info
-	if info.Name != old.Name {
-		r.post("OnRoomNameChanged", func(o *RoomObserver) {
-			if o.OnRoomNameChanged != nil {
-				o.OnRoomNameChanged(r.id, info.Name)
-			}
-		})
-	}
-	if info.SeatMode != old.SeatMode {
-		r.post("OnRoomSeatModeChanged", func(o *RoomObserver) {
-			if o.OnRoomSeatModeChanged != nil {
-				o.OnRoomSeatModeChanged(r.id, info.SeatMode)
-			}
-		})
-	}
-}
-
 // RoleOf returns what somebody may do in the room, whether they are in it or not.
 func (r *Room) RoleOf(user UserID) Role {
 	r.mu.Lock()

@@ -12,6 +12,12 @@ type RoomObserver struct {
 	// OnRoomNameChanged and OnRoomSeatModeChanged: a manager has changed the room.
 	OnRoomNameChanged     func(room RoomID, name string)
 	OnRoomSeatModeChanged func(room RoomID, mode SeatMode)
+	// OnLiveInfoChanged: a manager, or the app, has changed the fields of the room that flags name. A change of name or
+	// seat mode is told by the callbacks above, too.
+	OnLiveInfoChanged func(info RoomInfo, flags LiveModifyFlag)
+	// OnRoomMetadataChanged: a key of the room's metadata has got this value, or is gone (deleted, value is empty). It is
+	// called once for each key.
+	OnRoomMetadataChanged func(room RoomID, key, value string, deleted bool)
 	// OnUserRoleChanged: somebody, perhaps oneself, is owner, administrator or neither from now on.
 	OnUserRoleChanged func(room RoomID, user UserID, role Role)
 

@@ -147,6 +147,8 @@ func (r *Room) whyOut() signaling.KickedOutOfRoom {
 
 // missed tells the observers what a snapshot shows to have changed; r.mu is held.
 func (r *Room) missed(old signaling.Snapshot) {
+	r.infoChanged(old.Room)
+	r.metadataDiffers(old.Metadata)
 	var seated, left []UserInfo
 	for i, seat := range r.view.Seats {
 		if i >= len(old.Seats) || old.Seats[i].UserID == seat.UserID {
@@ -238,6 +240,8 @@ func (r *Room) apply(e signaling.RoomEvents) {
 			})
 		case signaling.RoomUpdated:
 			r.roomUpdated(ev.Room)
+		case signaling.MetadataChanged:
+			r.metadataChanged(ev)
 		case signaling.RoleChanged:
 			r.roleChanged(ev)
 		case signaling.UserInfoChanged:

@@ -31,6 +31,9 @@ const (
 	EventRenamed       EventType = "renamed"       // User is called Name
 	EventRoomName      EventType = "roomName"      // the room is called Value
 	EventSeatMode      EventType = "seatMode"      // seats are taken by Value: freely or on application
+	EventLiveInfo      EventType = "liveInfo"      // the fields Value of the room are others
+	EventMetadata      EventType = "metadata"      // the room's metadata has Value, as key=value
+	EventNoMetadata    EventType = "noMetadata"    // the room's metadata has no key Value any more
 	EventDismissed     EventType = "dismissed"     // the room has ended
 	EventKickedOut     EventType = "kickedOut"     // this user is out of the room; Value says why
 )
@@ -119,6 +122,18 @@ func (w *watcher) observer() *engine.RoomObserver {
 		OnRoomSeatModeChanged: func(_ engine.RoomID, mode engine.SeatMode) {
 			tell(EventSeatMode, engine.UserInfo{}, map[engine.SeatMode]string{engine.FreeToTake: "free", engine.ApplyToTake: "apply"}[mode])
 		},
+		OnLiveInfoChanged: func(_ engine.RoomInfo, flags engine.LiveModifyFlag) {
+			if names := liveFields(flags); names != "" {
+				tell(EventLiveInfo, engine.UserInfo{}, names)
+			}
+		},
+		OnRoomMetadataChanged: func(_ engine.RoomID, key, value string, deleted bool) {
+			if deleted {
+				tell(EventNoMetadata, engine.UserInfo{}, key)
+				return
+			}
+			tell(EventMetadata, engine.UserInfo{}, key+"="+value)
+		},
 		OnUserRoleChanged: func(_ engine.RoomID, u engine.UserID, role engine.Role) {
 			tell(EventRole, engine.UserInfo{UserID: u}, map[engine.Role]string{
 				engine.RoomOwner: "owner", engine.Administrator: "administrator", engine.GeneralUser: "member",
@@ -141,6 +156,28 @@ func (w *watcher) observer() *engine.RoomObserver {
 		OnRequestCancelled: func(r engine.Request, _ engine.UserInfo) { request(EventRequestOver, r) },
 		OnRequestProcessed: func(r engine.Request, _ engine.UserInfo) { request(EventRequestOver, r) },
 	}
+}
+
+// liveFields names what flags say, but for what has an event of its own.
+func liveFields(flags engine.LiveModifyFlag) string {
+	var names []string
+	for _, f := range []struct {
+		flag engine.LiveModifyFlag
+		name string
+	}{
+		{engine.LiveModifyDisableMessage, "isMessageDisabled"},
+		{engine.LiveModifyPublic, "isHidden"},
+		{engine.LiveModifyCoverURL, "coverUrl"},
+		{engine.LiveModifyBackgroundURL, "backgroundUrl"},
+		{engine.LiveModifyCategory, "categoryList"},
+		{engine.LiveModifyActivityStatus, "activityStatus"},
+		{engine.LiveModifyCustomInfo, "customInfo"},
+	} {
+		if flags&f.flag != 0 {
+			names = append(names, f.name)
+		}
+	}
+	return strings.Join(names, " ")
 }
 
 func (w *watcher) ordered(f func()) {

@@ -24,6 +24,8 @@ type Room struct {
 	*seatgrid.Grid
 	Members *engine.Members // who is here
 	Music   *engine.Music   // this user's background music and short sounds
+
+	room *engine.Room // also when it is over
 }
 
 // closeWait bounds what Close says to the server.
@@ -59,7 +61,8 @@ func EnterRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID) (*Room
 }
 
 func newRoom(grid *seatgrid.Grid) *Room {
-	return &Room{Grid: grid, Members: grid.Room().Members(), Music: grid.Room().Music()}
+	room := grid.Room()
+	return &Room{Grid: grid, Members: room.Members(), Music: room.Music(), room: room}
 }
 
 // Close ends the owner's room, and leaves anybody else's. A room that is over already is no error. It waits for
