@@ -96,6 +96,8 @@ func messages() []message {
 		{signaling.MethodCreateRoom, "result", signaling.CreateRoomResult{Room: room}},
 		{signaling.MethodGetRoom, "call", signaling.GetRoomParams{RoomID: room.RoomID}},
 		{signaling.MethodGetRoom, "result", signaling.GetRoomResult{Room: room}},
+		{signaling.MethodListRooms, "call", signaling.ListRoomsParams{Cursor: "10-1767225600000-cg", Count: 20}},
+		{signaling.MethodListRooms, "result", signaling.ListRoomsResult{Rooms: []signaling.RoomInfo{room}, Next: "10-1767225600000-cg"}},
 		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n", Since: 11}},
 		{signaling.MethodJoinRoom, "result", signaling.JoinResult{
 			Snapshot: snapshot, Answer: "v=0\r\n", Slots: slots,

@@ -23,6 +23,7 @@ const (
 	MethodDismissRoom    = "room.dismiss"        // RoomParams -> Done
 	MethodSnapshot       = "room.snapshot"       // RoomParams -> Snapshot
 	MethodGetRoom        = "room.get"            // GetRoomParams -> GetRoomResult
+	MethodListRooms      = "room.list"           // ListRoomsParams -> ListRoomsResult
 	MethodUpdateRoom     = "room.update"         // UpdateRoomParams -> Done
 	MethodSetMetadata    = "room.setMetadata"    // SetMetadataParams -> Done
 	MethodDeleteMetadata = "room.deleteMetadata" // DeleteMetadataParams -> Done
@@ -128,6 +129,24 @@ type GetRoomParams struct {
 // GetRoomResult is the room as anybody may see it.
 type GetRoomResult struct {
 	Room RoomInfo `json:"room"`
+}
+
+// The most rooms that one page holds, and how many it holds when nobody says (documents, fetchLiveList).
+const (
+	RoomPageLimit = 50
+	RoomPage      = 20
+)
+
+// ListRoomsParams asks for a page of the app's public rooms, first those that were entered most often.
+type ListRoomsParams struct {
+	Cursor string `json:"cursor,omitempty"` // the former page's next
+	Count  int    `json:"count,omitempty"`  // 1 to RoomPageLimit; 0 means RoomPage
+}
+
+// ListRoomsResult is one page. It may have fewer rooms than were asked for although there are more.
+type ListRoomsResult struct {
+	Rooms []RoomInfo `json:"rooms"`
+	Next  string     `json:"next,omitempty"` // for the next page's cursor; absent on the last
 }
 
 // JoinParams enters a room and negotiates its media in the same round trip.

@@ -100,6 +100,15 @@ func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
 		{"question about no room", -2105, "printable ASCII", func(w *world) signaling.Message {
 			return w.login("bad").call(signaling.MethodGetRoom, signaling.Empty{})
 		}},
+		{"page of no rooms", -1001, "count is -1; it is 1 to 50", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodListRooms, signaling.ListRoomsParams{Count: -1})
+		}},
+		{"page of all rooms", -1001, "count is 51; it is 1 to 50", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodListRooms, signaling.ListRoomsParams{Count: 51})
+		}},
+		{"page behind no room", -1001, "begin anew", func(w *world) signaling.Message {
+			return w.login("bad").call(signaling.MethodListRooms, signaling.ListRoomsParams{Cursor: "7"})
+		}},
 		{"taken room id", 100003, "taken", func(w *world) signaling.Message {
 			return w.login("bad").call(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: room}})
 		}},

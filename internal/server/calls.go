@@ -29,6 +29,8 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 		return with(ctx, m, ses.createRoom)
 	case signaling.MethodGetRoom:
 		return with(ctx, m, ses.getRoom)
+	case signaling.MethodListRooms:
+		return with(ctx, m, ses.listRooms)
 	case signaling.MethodJoinRoom:
 		return with(ctx, m, ses.join)
 	case signaling.MethodSnapshot:

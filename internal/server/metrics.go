@@ -106,7 +106,7 @@ var methods = map[string]bool{
 	signaling.MethodRespondRequest: true, signaling.MethodCancelRequest: true, signaling.MethodSetAudio: true,
 	signaling.MethodRestartMedia: true, signaling.MethodMoveSeat: true, signaling.MethodInvite: true,
 	signaling.MethodSetSelfInfo: true, signaling.MethodRenew: true, signaling.MethodGetRoom: true,
-	signaling.MethodMoveUser:    true,
+	signaling.MethodMoveUser: true, signaling.MethodListRooms: true,
 	signaling.MethodKickOffSeat: true, signaling.MethodLockSeat: true, signaling.MethodUpdateRoom: true,
 	signaling.MethodSetMetadata: true, signaling.MethodDeleteMetadata: true,
 	signaling.MethodFollow: true, signaling.MethodUnfollow: true, signaling.MethodCheckFollow: true,

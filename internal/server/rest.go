@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +21,7 @@ const listAge = time.Second
 // mutedPage is how many muted members nodes tell each other at once.
 const mutedPage = 500
 
-// restRooms is what the REST API sees of the server.
+// restRooms is what the REST API sees of the server. Clients are shown its list of rooms, too.
 type restRooms struct {
 	srv *Server
 
@@ -85,7 +84,7 @@ func (r *restRooms) Limits() (seats, members int) { return r.srv.node.Limits() }
 type roomList struct {
 	turn  chan struct{} // holds a token while nobody reads
 	at    time.Time
-	rooms []signaling.RoomInfo
+	rooms []signaling.RoomInfo // the public ones, in their order; never changed
 }
 
 func (r *restRooms) List(ctx context.Context, app signaling.AppID) ([]signaling.RoomInfo, error) {
@@ -108,7 +107,7 @@ func (r *restRooms) List(ctx context.Context, app signaling.AppID) ([]signaling.
 		if err != nil {
 			return nil, &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
 		}
-		l.at, l.rooms = now, rooms
+		l.at, l.rooms = now, room.Public(rooms)
 	}
-	return slices.Clone(l.rooms), nil
+	return l.rooms, nil
 }

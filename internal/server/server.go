@@ -77,6 +77,7 @@ type Server struct {
 	accounts *account.Accounts
 	follows  *follow.Follows
 	metrics  *metrics
+	rooms    *restRooms
 
 	roomCounts *roomCounts
 	handler    http.Handler
@@ -210,13 +211,14 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.stops = append(s.stops, battles.Close)
+	s.rooms = &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+signaling.Path, s.accept)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.Handle(adminapi.Path, adminapi.New(adminapi.Config{
-		Apps: s.cfg.Apps, Rooms: &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}, Logger: s.log, Observe: s.metrics.rested,
+		Apps: s.cfg.Apps, Rooms: s.rooms, Logger: s.log, Observe: s.metrics.rested,
 		Accounts: s.accounts, Users: restUsers{s}, Battles: battles, Callbacks: restCallbacks{s.hooks},
 	}))
 	s.handler = mux

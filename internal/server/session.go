@@ -45,6 +45,7 @@ type session struct {
 	origin  room.Origin   // where the client logged in from last
 	stays   uint64        // so far
 	renames *rate.Limiter // of setSelfInfo
+	lists   *rate.Limiter // of listRooms
 
 	// Of the same goroutine: users that are followed or unfollowed, and questions about that.
 	follows, followAsks *rate.Limiter
@@ -71,6 +72,7 @@ func (s *Server) newSession(l *link, app signaling.AppID, user signaling.UserInf
 	ses := &session{
 		srv: s, id: rand.Text(), app: app, user: user, since: time.Now(), holder: l, rooms: map[signaling.RoomID]*membership{},
 		renames:    rate.NewLimiter(renamesPerSecond, renamesBurst),
+		lists:      rate.NewLimiter(listsPerSecond, listsBurst),
 		follows:    rate.NewLimiter(followsPerSecond, followsBurst),
 		followAsks: rate.NewLimiter(followAsksPerSecond, followAsksBurst),
 	}
