@@ -58,6 +58,10 @@ var (
 		RequestID: "c-1", Type: signaling.InviteToTakeSeat, From: owner, To: "vince", Index: 1,
 		Created: 1767225600000, Deadline: 1767225660000,
 	}
+	barrage = signaling.Barrage{
+		MessageID: "c-1", Sender: guest, Sequence: 4294967297, Timestamp: 1767225600, Type: signaling.BarrageCustom, Text: "Rose 🌹",
+		Extension: map[string]string{"TYPE": "GIFTMESSAGE"}, BusinessID: "TUIGift", Data: "{}",
+	}
 	battle = signaling.BattleInfo{
 		BattleID: "b-1", DurationMS: 60000, NeedResponse: true, ExtensionInfo: "x", StartTime: 1767225600000, EndTime: 1767225660000,
 		Inviter:     signaling.BattleUser{RoomID: room.RoomID, UserID: "denny", UserName: "Denny", AvatarURL: "https://example.org/denny.png", Score: 7},
@@ -159,6 +163,13 @@ func messages() []message {
 		{signaling.MethodFollowList, "call", signaling.FollowListParams{List: signaling.FollowersList, NextCursor: "1767225600000.denny", Limit: 20}},
 		{signaling.MethodFollowList, "result", signaling.FollowPage{Users: []signaling.UserInfo{guest}, NextCursor: "1767225600000.vince"}},
 		{signaling.NotifyRoomEvents, "notification", signaling.RoomEvents{RoomID: room.RoomID, Version: 13, Prev: 12, Events: events()[:1]}},
+		{signaling.MethodSendBarrage, "call", signaling.SendBarrageParams{
+			CommandID: "c-1", RoomID: room.RoomID, Type: signaling.BarrageCustom, Text: "Rose 🌹", Extension: map[string]string{"TYPE": "GIFTMESSAGE"}, BusinessID: "TUIGift", Data: "{}",
+		}},
+		{signaling.MethodSendBarrage, "result", signaling.SendBarrageResult{MessageID: "c-1", Sequence: 4294967297, Timestamp: 1767225600}},
+		{signaling.MethodBarrageHistory, "call", params},
+		{signaling.MethodBarrageHistory, "result", signaling.BarrageHistory{Barrages: []signaling.Barrage{barrage}}},
+		{signaling.NotifyBarrage, "notification", signaling.BarrageReceived{RoomID: room.RoomID, Barrage: barrage}},
 		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
 		{signaling.NotifyNetwork, "notification", signaling.NetworkChanged{RoomID: room.RoomID, Users: []signaling.NetworkInfo{
 			{UserID: "denny", Quality: signaling.NetworkPoor, UpLoss: 5, DownLoss: 1, Delay: 48},
@@ -273,6 +284,7 @@ func TestGoldenEnums(t *testing.T) {
 	list("RequestResultType", 4, func(v int) string { return signaling.RequestResultType(v).String() })
 	list("BattleStoppedReason", 1, func(v int) string { return signaling.BattleStoppedReason(v).String() })
 	list("FollowType", 3, func(v int) string { return signaling.FollowType(v).String() })
+	list("BarrageType", 1, func(v int) string { return signaling.BarrageType(v).String() })
 	list("MoveSeatPolicy", 2, func(v int) string { return signaling.MoveSeatPolicy(v).String() })
 	list("MicStatus", 2, func(v int) string { return signaling.MicStatus(v).String() })
 	list("NetworkQuality", 6, func(v int) string { return signaling.NetworkQuality(v).String() })

@@ -46,6 +46,8 @@ const (
 	MethodCheckFollow    = "follow.check"        // FollowParams -> FollowTypes
 	MethodFollowInfo     = "follow.info"         // FollowParams -> FollowInfos
 	MethodFollowList     = "follow.list"         // FollowListParams -> FollowPage
+	MethodSendBarrage    = "barrage.send"        // SendBarrageParams -> SendBarrageResult
+	MethodBarrageHistory = "barrage.history"     // RoomParams -> BarrageHistory
 )
 
 // The notifications a server sends.
@@ -57,6 +59,7 @@ const (
 	NotifyNodes      = "session.nodes"           // NodesChanged
 	NotifySigExpired = "session.userSigExpired"  // UserSigExpired
 	NotifyFollowers  = "follow.followersChanged" // FollowersChanged
+	NotifyBarrage    = "barrage.received"        // BarrageReceived
 )
 
 // Empty is the parameters or result of a call that has none.

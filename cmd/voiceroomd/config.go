@@ -61,6 +61,9 @@ func (o options) check() error {
 	if o.Grace < time.Second || o.Grace > time.Hour {
 		bad("--grace %v: 1s to 1h", o.Grace)
 	}
+	if o.BarrageHistory < 0 || o.BarrageHistory > 50 {
+		bad("--barrage-history %d: 0 to 50", o.BarrageHistory)
+	}
 	o.checkTLS(bad)
 	if o.RoomLimit < 0 {
 		bad("--room-limit %d: 0 or more", o.RoomLimit)
@@ -257,4 +260,12 @@ func (o options) handler() slog.Handler {
 		return slog.NewJSONHandler(os.Stderr, opts)
 	}
 	return slog.NewTextHandler(os.Stderr, opts)
+}
+
+// barrageHistory is the flag in the server's words, where 0 is the default.
+func (o options) barrageHistory() int {
+	if o.BarrageHistory == 0 {
+		return -1
+	}
+	return o.BarrageHistory
 }

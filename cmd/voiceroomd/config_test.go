@@ -46,6 +46,7 @@ func TestWrongFlagsAreExplainedBeforeServing(t *testing.T) {
 		"too many seats":             {[]string{app, "--seat-limit=51"}, 2, "1 to 50"},
 		"no seats":                   {[]string{app, "--seat-limit=0"}, 2, "1 to 50"},
 		"no members":                 {[]string{app, "--member-limit=0"}, 2, "--member-limit 0"},
+		"too much history":           {[]string{app, "--barrage-history=51"}, 2, "0 to 50"},
 		"no grace":                   {[]string{app, "--grace=0"}, 2, "--grace"},
 		"an unknown level":           {[]string{app, "--log-level=loud"}, 2, "log-level"},
 		"an unknown flag":            {[]string{app, "--lisen=x"}, 2, "unknown flag --lisen"},

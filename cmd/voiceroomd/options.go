@@ -36,6 +36,8 @@ type options struct {
 	Grace       time.Duration `group:"limits" default:"30s" placeholder:"TIME" help:"How long a seat waits for its user after the user's connection or node has gone (default ${default})."`
 	MultiLogin  bool          `group:"limits" help:"Let a user be logged in several times. Else a later login ends the earlier one. In one room a user is once in any case: the later stay ends the earlier one. The same on all nodes."`
 
+	BarrageHistory int `group:"limits" default:"50" placeholder:"N" help:"Messages of a room's chat that newcomers may read (default ${default}, at most 50); 0 is none."`
+
 	RoomLimit int `group:"limits" default:"0" placeholder:"N" help:"Most rooms of an app; 0 is no limit (default ${default}). An app that wants to hear of it is called back at 70 %."`
 
 	WebhookRetry time.Duration `group:"callbacks" default:"24h" placeholder:"TIME" help:"How long a callback to an app's server is tried again (default ${default}, at most 168h)."`

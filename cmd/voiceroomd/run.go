@@ -51,7 +51,8 @@ func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys m
 	srv, err := server.New(ctx, server.Config{
 		Apps: apps, PublicKeys: keys, AppAdmins: admins, Store: st, UDP: at.udp, TCP: at.tcp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
 		Grace: o.Grace, MultiLogin: o.MultiLogin, SeatLimit: o.SeatLimit, MemberLimit: o.MemberLimit, Logger: log,
-		RoomLimit: o.RoomLimit, Callbacks: server.Callbacks{Retry: o.WebhookRetry, Allow: allow},
+		BarrageHistory: o.barrageHistory(),
+		RoomLimit:      o.RoomLimit, Callbacks: server.Callbacks{Retry: o.WebhookRetry, Allow: allow},
 	})
 	if err != nil {
 		return interrupted(ctx, err)

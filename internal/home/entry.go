@@ -77,21 +77,23 @@ func outcomes(raw store.Entry) []Done {
 
 // request is what nodes ask each other's homes; one field besides the first three is set.
 type request struct {
-	Key       store.Key      `json:"key"`
-	From      store.NodeID   `json:"from"` // the node that asks
-	Seq       uint64         `json:"seq"`  // grows with each thing that this node says about who is present
-	Command   *room.Command  `json:"command,omitempty"`
-	Enter     *Member        `json:"enter,omitempty"`
-	Exit      *Member        `json:"exit,omitempty"`
-	Announce  *announcement  `json:"announce,omitempty"`
-	Heartbeat *Member        `json:"heartbeat,omitempty"` // its client is away, or back
-	List      *Query         `json:"list,omitempty"`
-	Info      bool           `json:"info,omitempty"` // the room as anybody may see it
-	Look      bool           `json:"look,omitempty"` // that, and what its members see without asking
-	Sanctions *sanctionQuery `json:"sanctions,omitempty"`
-	Reread    bool           `json:"reread,omitempty"`  // the room's bans and mutes
-	Ping      bool           `json:"ping,omitempty"`    // does the node answer at all?
-	Summary   *summaryQuery  `json:"summary,omitempty"` // which rooms does the node decide?
+	Key       store.Key          `json:"key"`
+	From      store.NodeID       `json:"from"` // the node that asks
+	Seq       uint64             `json:"seq"`  // grows with each thing that this node says about who is present
+	Command   *room.Command      `json:"command,omitempty"`
+	Enter     *Member            `json:"enter,omitempty"`
+	Exit      *Member            `json:"exit,omitempty"`
+	Announce  *announcement      `json:"announce,omitempty"`
+	Heartbeat *Member            `json:"heartbeat,omitempty"` // its client is away, or back
+	List      *Query             `json:"list,omitempty"`
+	Info      bool               `json:"info,omitempty"` // the room as anybody may see it
+	Look      bool               `json:"look,omitempty"` // that, and what its members see without asking
+	Sanctions *sanctionQuery     `json:"sanctions,omitempty"`
+	Reread    bool               `json:"reread,omitempty"`  // the room's bans and mutes
+	Barrage   *signaling.Barrage `json:"barrage,omitempty"` // to be said
+	Recent    bool               `json:"recent,omitempty"`  // what has been said lately
+	Ping      bool               `json:"ping,omitempty"`    // does the node answer at all?
+	Summary   *summaryQuery      `json:"summary,omitempty"` // which rooms does the node decide?
 }
 
 // announcement lists everybody whom a node has in a room and whose id is above After, up to UpTo: a large room is
@@ -119,6 +121,8 @@ type reply struct {
 	Admins []signaling.UserID   `json:"admins,omitempty"` // of a Look
 	Seats  []signaling.SeatInfo `json:"seats,omitempty"`  // of a Look
 	Meta   map[string]string    `json:"meta,omitempty"`   // of a Look
+
+	Barrages []signaling.Barrage `json:"barrages,omitempty"` // of a Barrage, that one, or a Recent
 
 	Summaries  []signaling.RoomInfo `json:"summaries,omitempty"`  // of a Summary
 	Sanctioned []Sanctioned         `json:"sanctioned,omitempty"` // of Sanctions

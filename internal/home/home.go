@@ -48,6 +48,7 @@ type home struct {
 	flushAt     time.Time // when it has to be; zero: nothing pending
 
 	sanctions sanctions
+	chat      chat
 
 	done    map[string]doneAt
 	doneAge []string // the keys of done, oldest first
@@ -100,6 +101,7 @@ func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 		away: map[signaling.UserID]time.Time{}, silent: map[signaling.UserID]bool{}, farewells: map[string]farewell{}, done: map[string]doneAt{},
 		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}),
 	}
+	h.chat.epoch = e.Epoch
 	h.sum()
 	return h
 }
@@ -216,7 +218,9 @@ func (h *home) turn(ctx context.Context, batch []call) bool {
 		return true
 	}
 	h.sanctions.wrote = false
+	h.chat.mu.Lock()
 	t, rest := h.decide(batch)
+	h.chat.mu.Unlock()
 	h.backlog = rest
 	switch err := h.commit(ctx, t); {
 	case err == nil:

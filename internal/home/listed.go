@@ -174,6 +174,9 @@ func (n *Node) readSummary(ctx context.Context, key store.Key) (*signaling.RoomI
 
 // sum keeps the newest entry's summary.
 func (h *home) sum() {
+	h.chat.mu.Lock()
+	h.chat.state = h.entry.State
+	h.chat.mu.Unlock()
 	if !h.entry.State.Exists() {
 		h.summary.Store(nil)
 		return

@@ -23,6 +23,7 @@ type Config struct {
 	Grace       time.Duration // how long a seat waits for a user whose node is gone; default 30 s
 	SeatLimit   int           // most seats a room may have; default 20
 	MemberLimit int           // most members a room may have; default 100,000
+	History     int           // messages of the chat that a room remembers; default 50, less than 0 none
 	Logger      *slog.Logger
 
 	// Members returns whom this node has in a room: those included for whom Enter is about to be called, and those
@@ -42,6 +43,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MemberLimit <= 0 {
 		c.MemberLimit = 100_000
+	}
+	if c.History == 0 {
+		c.History = maxBarrages
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -349,6 +353,10 @@ func (n *Node) hand(req request, answer func(reply)) bool {
 	n.mu.Unlock()
 	if h == nil {
 		return false
+	}
+	if req.Barrage != nil || req.Recent {
+		answer(h.barrage(req))
+		return true
 	}
 	h.tell(call{request: req, answer: answer})
 	return true

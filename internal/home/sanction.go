@@ -92,8 +92,10 @@ func (h *home) loadSanctions(ctx context.Context) bool {
 			}
 		}
 	}
+	s.expelDue = true
+	h.chat.mu.Lock()
 	h.sanctions = s
-	h.sanctions.expelDue = true
+	h.chat.mu.Unlock()
 	h.nextMuteEnd()
 	return true
 }
@@ -181,7 +183,9 @@ func (h *home) keep(b store.Bucket, users []signaling.UserID, s sanction) error 
 			wg.Go(func() { _, errs[i] = h.node.putValue(ctx, valueKey(b, h.key, u), nil, old.rev) })
 		}
 	}
+	h.chat.mu.Unlock() // who chats does not wait for the store
 	wg.Wait()
+	h.chat.mu.Lock()
 	h.sanctions.wrote = true
 	if err := errors.Join(errs...); err != nil {
 		h.log.Error("a ban or a mute could not be stored", "error", err)

@@ -188,6 +188,56 @@ func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
 		{"offer that is no SDP", 100002, "offer", func(w *world) signaling.Message {
 			return w.login("bad").call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: room, Offer: "v=nonsense"})
 		}},
+		{"empty message", -1001, `textContent is empty`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room"})
+		}},
+		{"message of 2049 bytes", -1001, `2048 bytes`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room", Text: strings.Repeat("n", 2049)})
+		}},
+		{"message with a control character", -1001, `control characters`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room", Text: "a\tb"})
+		}},
+		{"message of an unknown kind", -1001, `messageType is 7`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room", Type: 7, Text: "x"})
+		}},
+		{"text message with data", -1001, `messageType 1`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room", Text: "x", Data: "y"})
+		}},
+		{"custom message with nothing", -1001, `businessId and data are empty`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room", Type: signaling.BarrageCustom, Text: "x"})
+		}},
+		{"custom message of a long business", -1001, `64 bytes`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room", Type: signaling.BarrageCustom, BusinessID: strings.Repeat("b", 65)})
+		}},
+		{"custom message of 2049 bytes", -1001, `2048 bytes`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room", Type: signaling.BarrageCustom, Data: strings.Repeat("b", 2049)})
+		}},
+		{"message with too much extension", -1001, `and has 2049`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room", Text: "x", Extension: map[string]string{"k": strings.Repeat("v", 2048)}})
+		}},
+		{"message with a nameless extension", -1001, `keys that are not empty`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodSendBarrage, signaling.SendBarrageParams{RoomID: "bad's room", Text: "x", Extension: map[string]string{"": "v"}})
+		}},
 		{"command id of a novel's length", 100002, "64 bytes", func(w *world) signaling.Message {
 			c := w.login("bad")
 			own(c, "bad's room")

@@ -16,17 +16,19 @@ import (
 
 // metrics are this server's own: a process may hold several. No label holds an id that a user has chosen.
 type metrics struct {
-	registry    *prometheus.Registry
-	links       prometheus.Gauge
-	calls       *prometheus.CounterVec
-	callSeconds *prometheus.HistogramVec
-	rest        *prometheus.CounterVec
-	restSeconds *prometheus.HistogramVec
-	events      prometheus.Counter
-	slowReaders prometheus.Counter
-	relayErrors prometheus.Counter
-	hooks       *prometheus.CounterVec
-	hookSeconds *prometheus.HistogramVec
+	registry        *prometheus.Registry
+	links           prometheus.Gauge
+	calls           *prometheus.CounterVec
+	callSeconds     *prometheus.HistogramVec
+	rest            *prometheus.CounterVec
+	restSeconds     *prometheus.HistogramVec
+	events          prometheus.Counter
+	slowReaders     prometheus.Counter
+	barrages        prometheus.Counter
+	barragesDropped prometheus.Counter
+	relayErrors     prometheus.Counter
+	hooks           *prometheus.CounterVec
+	hookSeconds     *prometheus.HistogramVec
 }
 
 func newMetrics(s *Server) *metrics {
@@ -41,8 +43,10 @@ func newMetrics(s *Server) *metrics {
 		restSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "voiceroom_rest_call_seconds", Help: "Time to answer a call of the REST API.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"command"}),
-		events:      prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_notifications_total", Help: "Room notifications queued for clients."}),
-		slowReaders: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_slow_readers_total", Help: "Clients cut off because they did not read."}),
+		events:          prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_notifications_total", Help: "Room notifications queued for clients."}),
+		slowReaders:     prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_slow_readers_total", Help: "Clients cut off because they did not read."}),
+		barrages:        prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_barrages_total", Help: "Chat messages queued for clients."}),
+		barragesDropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_barrages_dropped_total", Help: "Chat messages not queued, because half of a client's queue was full."}),
 		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "voiceroom_webhook_attempts_total", Help: "Attempts to call apps' servers back, by command and outcome: delivered, retried, failed (given up), unwanted (not sent), replayed.",
 		}, []string{"command", "outcome"}),
@@ -58,7 +62,7 @@ func newMetrics(s *Server) *metrics {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
 	}
 	m.registry.MustRegister(
-		m.links, m.calls, m.callSeconds, m.rest, m.restSeconds, m.events, m.slowReaders, m.relayErrors, m.hooks, m.hookSeconds,
+		m.links, m.calls, m.callSeconds, m.rest, m.restSeconds, m.events, m.slowReaders, m.barrages, m.barragesDropped, m.relayErrors, m.hooks, m.hookSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("voiceroom_sessions_away", "Logins that wait for their client to come back.", func() float64 { return float64(s.away()) }),
 		gauge("voiceroom_webhook_rooms_pending", "Rooms with callbacks that this node has to deliver.", func() float64 { return float64(s.hooks.Pending()) }),
@@ -107,6 +111,7 @@ var methods = map[string]bool{
 	signaling.MethodRestartMedia: true, signaling.MethodMoveSeat: true, signaling.MethodInvite: true,
 	signaling.MethodSetSelfInfo: true, signaling.MethodRenew: true, signaling.MethodGetRoom: true,
 	signaling.MethodMoveUser: true, signaling.MethodListRooms: true,
+	signaling.MethodSendBarrage: true, signaling.MethodBarrageHistory: true,
 	signaling.MethodKickOffSeat: true, signaling.MethodLockSeat: true, signaling.MethodUpdateRoom: true,
 	signaling.MethodSetMetadata: true, signaling.MethodDeleteMetadata: true,
 	signaling.MethodFollow: true, signaling.MethodUnfollow: true, signaling.MethodCheckFollow: true,

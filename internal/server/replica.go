@@ -22,7 +22,8 @@ type replica struct {
 	await func(context.Context, uint64) error // until a version has been delivered
 	stops []func()
 
-	network network
+	network  network
+	barrages barrages
 
 	refs  int           // guarded by srv.mu
 	ready chan struct{} // closed when it is open, or err is set
@@ -139,6 +140,11 @@ func (r *replica) open(ctx context.Context) error {
 	}
 	r.await = await
 	r.stops = append(r.stops, stop)
+	stopChat, err := r.srv.cfg.Store.Subscribe(store.Topic{Kind: store.KindBarrage, App: r.key.App, Room: r.key.Room}, r.barraged)
+	if err != nil {
+		return &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
+	}
+	r.stops = append(r.stops, stopChat)
 	return nil
 }
 

@@ -49,6 +49,7 @@ type Config struct {
 	MultiLogin     bool                                   // a later login of a user leaves the earlier ones alone; in one room they are once
 	SeatLimit      int                                    // most seats of a room; default 20
 	MemberLimit    int                                    // most members of a room; default 100,000
+	BarrageHistory int                                    // messages of the chat that newcomers may read; default 50, less than 0 none
 	Logger         *slog.Logger                           // nil: nothing is logged
 
 	outbox home.Outbox // what homes tell, instead of the callbacks: of tests
@@ -188,7 +189,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	s.node, err = home.Start(ctx, home.Config{
 		Store: s.cfg.Store, ID: s.id, Info: []byte(s.cfg.URL), Grace: s.cfg.Grace,
-		SeatLimit: s.cfg.SeatLimit, MemberLimit: s.cfg.MemberLimit, Logger: s.log, Members: s.members,
+		SeatLimit: s.cfg.SeatLimit, MemberLimit: s.cfg.MemberLimit, History: s.cfg.BarrageHistory, Logger: s.log, Members: s.members,
 		Outbox: outbox, Told: s.hooks.Told,
 	})
 	if err != nil {

@@ -98,6 +98,7 @@ const (
 	KindOutbox  Kind = "out"    // to who delivers what an app is told: App
 	KindFollow  Kind = "follow" // who follows whom from now on: App
 	KindNodes   Kind = "nodes"  // to every node: no field
+	KindBarrage Kind = "chat"   // a room's chat: App, Room
 )
 
 // Topic is an address on the bus. Fields that its kind does not use are ignored.

@@ -87,7 +87,7 @@ func topic(t store.Topic) store.Topic {
 	switch t.Kind {
 	case store.KindCommand:
 		return store.Topic{Kind: t.Kind, Node: t.Node}
-	case store.KindRoom, store.KindMedia:
+	case store.KindRoom, store.KindMedia, store.KindBarrage:
 		return store.Topic{Kind: t.Kind, App: t.App, Room: t.Room}
 	case store.KindLogin, store.KindOutbox, store.KindFollow:
 		return store.Topic{Kind: t.Kind, App: t.App}

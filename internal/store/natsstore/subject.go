@@ -93,7 +93,7 @@ func topic(t store.Topic) string {
 	switch t.Kind {
 	case store.KindCommand:
 		return kind + "." + store.Token(string(t.Node))
-	case store.KindRoom, store.KindMedia:
+	case store.KindRoom, store.KindMedia, store.KindBarrage:
 		return kind + "." + app(t.App) + "." + store.Token(string(t.Room))
 	case store.KindLogin, store.KindOutbox, store.KindFollow:
 		return kind + "." + app(t.App)

@@ -77,6 +77,7 @@ func topicsApart(t *testing.T, n [2]store.Store) {
 		{Kind: store.KindRoom, App: 1, Room: "*"}, {Kind: store.KindRoom, App: 1, Room: ">"},
 		{Kind: store.KindRoom, App: 1, Room: "a.b"}, {Kind: store.KindMedia, App: 1, Room: "a"},
 		{Kind: store.KindLogin, App: 1}, {Kind: store.KindLogin, App: 2}, {Kind: store.KindFollow, App: 1}, {Kind: store.KindFollow, App: 2}, {Kind: store.KindNodes},
+		{Kind: store.KindBarrage, App: 1, Room: "a"}, {Kind: store.KindBarrage, App: 1, Room: "b"},
 	}
 	heard := make(chan string, len(topics)*len(topics))
 	for i, topic := range topics {

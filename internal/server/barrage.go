@@ -1,0 +1,176 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// seenBarrages is how many messages a node knows again. A message whose answer was lost together with the room's home is
+// sent again, within seconds, and there are 40 a second at most.
+const seenBarrages = 1024
+
+// barrages is what a node knows of a room's chat. It belongs to the goroutine that the bus calls.
+type barrages struct {
+	last uint64 // the highest sequence
+	seen map[string]bool
+	ring []string // the keys of seen
+	next int
+}
+
+// news reports whether a message has not been here before, and comes behind those that have. What a former home still
+// said when it was none any more does not: the order would be another than the next home's.
+func (s *barrages) news(b *signaling.Barrage) bool {
+	key := string(b.Sender.UserID) + "\x00" + b.MessageID
+	if b.Sequence <= s.last || s.seen[key] {
+		return false
+	}
+	s.last = b.Sequence
+	if s.seen == nil {
+		s.seen = map[string]bool{}
+	}
+	if len(s.ring) < seenBarrages {
+		s.ring = append(s.ring, key)
+	} else {
+		delete(s.seen, s.ring[s.next])
+		s.ring[s.next], s.next = key, (s.next+1)%seenBarrages
+	}
+	s.seen[key] = true
+	return true
+}
+
+// barraged passes a message on to the members here, but for its sender, who has the answer.
+func (r *replica) barraged(data []byte) {
+	var said home.Said
+	if err := json.Unmarshal(data, &said); err != nil {
+		r.srv.log.Error("chat message of another node", "room", r.key.Room, "error", err)
+		return
+	}
+	b, err := signaling.EncodeNotification(signaling.NotifyBarrage, signaling.BarrageReceived{RoomID: r.key.Room, Barrage: said.Barrage})
+	if err != nil {
+		r.srv.log.Error("chat message not encoded", "error", err)
+		return
+	}
+	sent, dropped := r.spread(&said, b)
+	r.srv.metrics.barrages.Add(float64(sent))
+	r.srv.metrics.barragesDropped.Add(float64(dropped))
+}
+
+// spread queues an encoded message for the members here. It allocates nothing for each, and waits for nobody.
+func (r *replica) spread(said *home.Said, b []byte) (sent, dropped int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over || said.Room != r.entry.State.Info.CreateTime || !r.barrages.news(&said.Barrage) {
+		return 0, 0
+	}
+	for m := range r.members {
+		if !m.active || m.user.UserID == said.Barrage.Sender.UserID {
+			continue
+		}
+		if l := m.session.link.Load(); l == nil {
+			continue
+		} else if l.offer(b) {
+			sent++
+		} else {
+			dropped++
+		}
+	}
+	return sent, dropped
+}
+
+// offer queues what the client can do without, unless half of its queue is full: the rest is for what it cannot.
+func (l *link) offer(b []byte) bool {
+	if len(l.out) >= cap(l.out)/2 {
+		return false
+	}
+	select {
+	case l.out <- b:
+		return true
+	default:
+		return false
+	}
+}
+
+func (ses *session) sendBarrage(ctx context.Context, p signaling.SendBarrageParams) (res signaling.SendBarrageResult, err error) {
+	m, err := ses.membership(p.RoomID)
+	if err != nil {
+		return res, err
+	}
+	id, err := commandID(p.CommandID)
+	if err != nil {
+		return res, err
+	}
+	if err := checkBarrage(p); err != nil {
+		return res, err
+	}
+	b, err := ses.srv.node.Say(ctx, m.replica.key, signaling.Barrage{
+		MessageID: id, Sender: ses.self(), Type: p.Type, Text: p.Text, Extension: p.Extension, BusinessID: p.BusinessID, Data: p.Data,
+	})
+	return signaling.SendBarrageResult{MessageID: id, Sequence: b.Sequence, Timestamp: b.Timestamp}, err
+}
+
+func checkBarrage(p signaling.SendBarrageParams) error {
+	bad := func(format string, args ...any) error {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, format, args...)
+	}
+	switch p.Type {
+	case signaling.BarrageText:
+		if p.Text == "" {
+			return bad("textContent is empty: a text message has 1 to %d bytes", signaling.MaxBarrageText)
+		}
+		if p.BusinessID != "" || p.Data != "" {
+			return bad("businessId and data are of custom messages: use messageType 1")
+		}
+	case signaling.BarrageCustom:
+		if p.BusinessID == "" && p.Data == "" {
+			return bad("businessId and data are empty: a custom message has at least one of them")
+		}
+	default:
+		return bad("messageType is %d: use 0 (text) or 1 (custom)", p.Type)
+	}
+	if !isLines(p.Text) || len(p.Text) > signaling.MaxBarrageText {
+		return bad("textContent may have %d bytes of UTF-8 without control characters but line feeds", signaling.MaxBarrageText)
+	}
+	if !signaling.ValidText(p.BusinessID, signaling.MaxBusinessID) {
+		return bad("businessId may have %d bytes of UTF-8 without control characters", signaling.MaxBusinessID)
+	}
+	if !utf8.ValidString(p.Data) || len(p.Data) > signaling.MaxBarrageData {
+		return bad("data may have %d bytes of UTF-8", signaling.MaxBarrageData)
+	}
+	size := 0
+	for key, value := range p.Extension {
+		if size += len(key) + len(value); key == "" || !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return bad("extensionInfo has keys that are not empty, and is UTF-8")
+		}
+	}
+	if size > signaling.MaxBarrageExtension {
+		return bad("extensionInfo may have %d bytes of keys and values in all, and has %d", signaling.MaxBarrageExtension, size)
+	}
+	return nil
+}
+
+// isLines reports whether s is UTF-8 without control characters but line feeds.
+func isLines(s string) bool {
+	for _, r := range s {
+		if r != '\n' && unicode.IsControl(r) {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
+}
+
+func (ses *session) barrageHistory(ctx context.Context, p signaling.RoomParams) (signaling.BarrageHistory, error) {
+	m, err := ses.membership(p.RoomID)
+	if err != nil {
+		return signaling.BarrageHistory{}, err
+	}
+	list, err := ses.srv.node.Recent(ctx, m.replica.key)
+	if list == nil {
+		list = []signaling.Barrage{} // a list is never null
+	}
+	return signaling.BarrageHistory{Barrages: list}, err
+}
