@@ -25,6 +25,8 @@ type (
 	FollowType        = signaling.FollowType
 	FollowInfo        = signaling.FollowInfo
 	NetworkInfo       = signaling.NetworkInfo
+	Barrage           = signaling.Barrage
+	BarrageType       = signaling.BarrageType
 	NetworkQuality    = signaling.NetworkQuality
 	Code              = signaling.Code
 	Error             = signaling.Error
@@ -77,6 +79,9 @@ const (
 	NetworkVeryBad   = signaling.NetworkVeryBad
 	NetworkDown      = signaling.NetworkDown
 
+	BarrageText   = signaling.BarrageText
+	BarrageCustom = signaling.BarrageCustom
+
 	LockFlagSeat  = signaling.LockFlagSeat
 	LockFlagVideo = signaling.LockFlagVideo
 	LockFlagAudio = signaling.LockFlagAudio
@@ -93,33 +98,36 @@ const (
 
 // The errors that users of the SDK most often tell apart; package signaling has one for each code.
 var (
-	ErrNotLoggedIn      = signaling.ErrNotLoggedIn
-	ErrInvalidParameter = signaling.ErrInvalidParameter
-	ErrNoMic            = signaling.ErrNoMic
-	ErrNotInRoom        = signaling.ErrNotInRoom
-	ErrInOtherRoom      = signaling.ErrInOtherRoom
-	ErrOwnerCannotLeave = signaling.ErrOwnerCannotLeave
-	ErrNeedOwner        = signaling.ErrNeedOwner
-	ErrNeedManager      = signaling.ErrNeedManager
-	ErrRequestInvalid   = signaling.ErrRequestInvalid
-	ErrRequestRepeated  = signaling.ErrRequestRepeated
-	ErrSeatNotExist     = signaling.ErrSeatNotExist
-	ErrSeatAudioLocked  = signaling.ErrSeatAudioLocked
-	ErrRoomIDOccupied   = signaling.ErrRoomIDOccupied
-	ErrRoomIDOwned      = signaling.ErrRoomIDOwned
-	ErrRoomNotExist     = signaling.ErrRoomNotExist
-	ErrSeatLocked       = signaling.ErrSeatLocked
-	ErrSeatOccupied     = signaling.ErrSeatOccupied
-	ErrAlreadyOnSeat    = signaling.ErrAlreadyOnSeat
-	ErrAlreadyInvited   = signaling.ErrAlreadyInvited
-	ErrUserNotFound     = signaling.ErrUserNotFound
-	ErrUserNotEntered   = signaling.ErrUserNotEntered
-	ErrNoPermission     = signaling.ErrNoPermission
-	ErrTooManyAdmins    = signaling.ErrTooManyAdmins
-	ErrAllSeatsOccupied = signaling.ErrAllSeatsOccupied
-	ErrNotOnSeat        = signaling.ErrNotOnSeat
-	ErrUserSigExpired   = signaling.ErrUserSigExpired
-	ErrUserSigInvalid   = signaling.ErrUserSigInvalid
-	ErrKickedOffLine    = signaling.ErrKickedOffLine
-	ErrDisconnected     = signaling.ErrDisconnected
+	ErrNotLoggedIn         = signaling.ErrNotLoggedIn
+	ErrInvalidParameter    = signaling.ErrInvalidParameter
+	ErrNoMic               = signaling.ErrNoMic
+	ErrNotInRoom           = signaling.ErrNotInRoom
+	ErrInOtherRoom         = signaling.ErrInOtherRoom
+	ErrOwnerCannotLeave    = signaling.ErrOwnerCannotLeave
+	ErrNeedOwner           = signaling.ErrNeedOwner
+	ErrNeedManager         = signaling.ErrNeedManager
+	ErrRequestInvalid      = signaling.ErrRequestInvalid
+	ErrRequestRepeated     = signaling.ErrRequestRepeated
+	ErrSeatNotExist        = signaling.ErrSeatNotExist
+	ErrSeatAudioLocked     = signaling.ErrSeatAudioLocked
+	ErrRoomIDOccupied      = signaling.ErrRoomIDOccupied
+	ErrRoomIDOwned         = signaling.ErrRoomIDOwned
+	ErrRoomNotExist        = signaling.ErrRoomNotExist
+	ErrSeatLocked          = signaling.ErrSeatLocked
+	ErrSeatOccupied        = signaling.ErrSeatOccupied
+	ErrAlreadyOnSeat       = signaling.ErrAlreadyOnSeat
+	ErrAlreadyInvited      = signaling.ErrAlreadyInvited
+	ErrUserNotFound        = signaling.ErrUserNotFound
+	ErrUserNotEntered      = signaling.ErrUserNotEntered
+	ErrNoPermission        = signaling.ErrNoPermission
+	ErrTooManyAdmins       = signaling.ErrTooManyAdmins
+	ErrAllSeatsOccupied    = signaling.ErrAllSeatsOccupied
+	ErrNotOnSeat           = signaling.ErrNotOnSeat
+	ErrUserSigExpired      = signaling.ErrUserSigExpired
+	ErrUserSigInvalid      = signaling.ErrUserSigInvalid
+	ErrKickedOffLine       = signaling.ErrKickedOffLine
+	ErrDisconnected        = signaling.ErrDisconnected
+	ErrFreqLimit           = signaling.ErrFreqLimit
+	ErrMessageDisabled     = signaling.ErrMessageDisabled
+	ErrAllMessagesDisabled = signaling.ErrAllMessagesDisabled
 )

@@ -284,6 +284,12 @@ func (e *Engine) notified(method string, params json.RawMessage) {
 		if p, ok := decode[signaling.FollowersChanged](e, method, params); ok {
 			e.followersChanged(p)
 		}
+	case signaling.NotifyBarrage:
+		if p, ok := decode[signaling.BarrageReceived](e, method, params); ok {
+			if r := e.room(p.RoomID); r != nil {
+				r.barrageReceived(p.Barrage)
+			}
+		}
 	case signaling.NotifySigExpired:
 		e.sigExpired()
 	case signaling.NotifyKickedOff: // the session ends by it

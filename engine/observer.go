@@ -56,6 +56,10 @@ type RoomObserver struct {
 	OnMusicProgress func(id MusicID, position, duration time.Duration)
 	OnMusicFinished func(id MusicID, err error)
 
+	// OnReceiveBarrage: a line has come into the chat: of somebody else, of this user once the server has taken it, or a
+	// local one (whose Sequence is 0). [Room.Barrages] has its place: seldom one comes that was said before others.
+	OnReceiveBarrage func(room RoomID, b Barrage)
+
 	// OnRequestReceived: somebody applies (for managers) or invites this user.
 	OnRequestReceived func(Request)
 	// OnRequestCancelled: a received request has ended without an answer; by is who cancelled, or the sender when it

@@ -120,6 +120,9 @@ func (e *Engine) away(cause error) {
 }
 
 func (e *Engine) back() {
+	for _, r := range e.allRooms() {
+		r.missedBarrages()
+	}
 	e.post("OnReconnected", func(o *Observer) {
 		if o.OnReconnected != nil {
 			o.OnReconnected()

@@ -34,6 +34,7 @@ type Room struct {
 	view      signaling.Snapshot
 	ended     []endedRequest // of this user, not waited for yet; the newest last
 	waiting   map[string]awaited
+	chat      barrages
 	cause     error // why the room is over
 	over      bool
 	done      chan struct{} // closed when the room is over
@@ -165,6 +166,7 @@ func (r *Room) enter(ctx context.Context) error {
 	}
 	r.joined = true
 	r.drain()
+	r.drainBarrages()
 	return nil
 }
 
@@ -291,6 +293,7 @@ func (r *Room) finishLocked(cause error) bool {
 		return false
 	}
 	r.over, r.cause = true, cause
+	r.chat = barrages{}
 	code := signaling.CodeOf(cause)
 	if cause == nil {
 		code = ErrNotInRoom.Code

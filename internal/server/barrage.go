@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,22 +15,33 @@ import (
 // sent again, within seconds, and there are 40 a second at most.
 const seenBarrages = 1024
 
-// barrages is what a node knows of a room's chat. It belongs to the goroutine that the bus calls.
+// barrageWait is how long an answer waits for the messages before it.
+const barrageWait = time.Second
+
+// barrages is what a node knows of a room's chat; guarded by replica.mu.
 type barrages struct {
 	last uint64 // the highest sequence
 	seen map[string]bool
 	ring []string // the keys of seen
 	next int
+	grew chan struct{} // closed when last grows; nil: nobody waits
 }
 
 // news reports whether a message has not been here before, and comes behind those that have. What a former home still
 // said when it was none any more does not: the order would be another than the next home's.
 func (s *barrages) news(b *signaling.Barrage) bool {
 	key := string(b.Sender.UserID) + "\x00" + b.MessageID
-	if b.Sequence <= s.last || s.seen[key] {
+	if b.Sequence <= s.last {
 		return false
 	}
 	s.last = b.Sequence
+	if s.grew != nil {
+		close(s.grew)
+		s.grew = nil
+	}
+	if s.seen[key] {
+		return false
+	}
 	if s.seen == nil {
 		s.seen = map[string]bool{}
 	}
@@ -82,6 +94,30 @@ func (r *replica) spread(said *home.Said, b []byte) (sent, dropped int) {
 	return sent, dropped
 }
 
+// awaitBarrage waits until a message has come by the bus: what was said before it is queued for this node's members then.
+// It gives up after a while, since the bus may lose one.
+func (r *replica) awaitBarrage(ctx context.Context, sequence uint64) {
+	ctx, cancel := context.WithTimeout(ctx, barrageWait)
+	defer cancel()
+	for {
+		r.mu.Lock()
+		if r.over || r.barrages.last >= sequence {
+			r.mu.Unlock()
+			return
+		}
+		if r.barrages.grew == nil {
+			r.barrages.grew = make(chan struct{})
+		}
+		grew := r.barrages.grew
+		r.mu.Unlock()
+		select {
+		case <-grew:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // offer queues what the client can do without, unless half of its queue is full: the rest is for what it cannot.
 func (l *link) offer(b []byte) bool {
 	if len(l.out) >= cap(l.out)/2 {
@@ -110,7 +146,11 @@ func (ses *session) sendBarrage(ctx context.Context, p signaling.SendBarragePara
 	b, err := ses.srv.node.Say(ctx, m.replica.key, signaling.Barrage{
 		MessageID: id, Sender: ses.self(), Type: p.Type, Text: p.Text, Extension: p.Extension, BusinessID: p.BusinessID, Data: p.Data,
 	})
-	return signaling.SendBarrageResult{MessageID: id, Sequence: b.Sequence, Timestamp: b.Timestamp}, err
+	if err != nil {
+		return res, err
+	}
+	m.replica.awaitBarrage(ctx, b.Sequence)
+	return signaling.SendBarrageResult{MessageID: id, Sequence: b.Sequence, Timestamp: b.Timestamp}, nil
 }
 
 func checkBarrage(p signaling.SendBarrageParams) error {
