@@ -27,6 +27,7 @@ const (
 	seatMode
 	endRoom
 	leaveRoom
+	sendText
 )
 
 // action is a verb with what it is about.
@@ -34,7 +35,8 @@ type action struct {
 	verb verb
 	seat seatgrid.SeatIndex
 	user seatgrid.UserID
-	on   bool // to agree, to lock, to let everybody sit
+	text string // of a message
+	on   bool   // to agree, to lock, to let everybody sit
 
 	tell  string // what to say at once; empty for what events tell soon enough
 	waits bool   // for somebody's answer

@@ -95,6 +95,7 @@ func (b *bridge) events() *engine.RoomObserver {
 		OnKickedOutOfRoom: func(_ seatgrid.RoomID, reason seatgrid.KickedOutReason, message string) {
 			b.news.add(endMsg{kickedOut(reason, message)})
 		},
+		OnReceiveBarrage: b.received,
 		OnRoomNameChanged: func(_ seatgrid.RoomID, name string) {
 			b.say("The room is called %s now.", clean(name))
 			b.refresh()

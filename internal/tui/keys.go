@@ -84,6 +84,7 @@ var keys = []key{
 		}
 		return "select"
 	}, nil}, // see pressed
+	{[]string{"w"}, "w", "write to everybody in the room", always("write"), (*model).write},
 	{[]string{"v"}, "v", "arrange the seats in another way", always("view"), func(m *model) tea.Cmd {
 		switch m.layout {
 		case seatgrid.LayoutGrid:

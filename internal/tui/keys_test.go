@@ -77,6 +77,7 @@ var presses = []struct {
 	{"seats for all", owner, nil, []string{"f"}, []action{{verb: seatMode, on: true}}},
 	{"end the room", owner, nil, []string{"q", "y"}, []action{{verb: endRoom}}},
 	{"stay", owner, nil, []string{"q", "esc"}, nil},
+	{"write nothing yet", guest, nil, []string{"w"}, nil},
 	{"leave", guest, nil, []string{"q"}, []action{{verb: leaveRoom}}},
 	{"unknown keys", guest, nil, []string{"0", "z", "é", "f5", "esc", " "}, nil},
 }

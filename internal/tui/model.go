@@ -34,7 +34,8 @@ type model struct {
 	layout seatgrid.LayoutMode
 	chosen int // the selected seat
 	page   page
-	helped int // lines of the help that have been read
+	draft  string // of a message
+	helped int    // lines of the help that have been read
 	list   chooser
 	sure   question
 	turn   int // which request y and n are about
@@ -50,6 +51,7 @@ const (
 	helpPage
 	invitePage
 	questionPage
+	writePage // a line below the log
 )
 
 // chooser is the list of those who can be invited.
@@ -83,7 +85,14 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
+		if m.page == writePage {
+			return m, m.typed(msg)
+		}
 		return m, m.pressed(msg.String())
+	case tea.PasteMsg:
+		if m.page == writePage {
+			m.insert(msg.Content)
+		}
 	case batchMsg:
 		var cmds []tea.Cmd
 		for _, one := range msg {

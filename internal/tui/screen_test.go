@@ -108,12 +108,16 @@ func run(m *model, cmd tea.Cmd) {
 
 func TestScreens(t *testing.T) {
 	for name, prepare := range map[string]func(m *model){
-		"room":         func(*model) {},
-		"focus":        func(m *model) { press(m, "v") },
-		"list":         func(m *model) { press(m, "v", "v", "down", "down") },
-		"help":         func(m *model) { press(m, "?") },
-		"invite":       func(m *model) { press(m, "5", "i", "down") },
-		"question":     func(m *model) { press(m, "q") },
+		"room":     func(*model) {},
+		"focus":    func(m *model) { press(m, "v") },
+		"list":     func(m *model) { press(m, "v", "v", "down", "down") },
+		"help":     func(m *model) { press(m, "?") },
+		"invite":   func(m *model) { press(m, "5", "i", "down") },
+		"question": func(m *model) { press(m, "q") },
+		"write": func(m *model) {
+			press(m, "w")
+			m.insert("hello 李小龙, this is a line that is longer than the screen is wide, so its end is shown 👋🏽")
+		},
 		"reconnecting": func(m *model) { m.Update(awayMsg(true)) },
 	} {
 		for _, size := range []struct{ w, h int }{{80, 24}, {40, 20}} {

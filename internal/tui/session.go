@@ -63,6 +63,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	}
 	eng.Post("room", func() { b.room = room }) // the bridge is that goroutine's
 	room.AddObserver(b.events())
+	s.recall(room)
 	room.PostSeats("seats", func(seats []seatgrid.SeatInfo) { b.seats = seats; b.refresh() })
 	return s, nil
 }
@@ -124,8 +125,11 @@ func (s *Session) do(ctx context.Context, a action) (said string, err error) {
 		if room == nil {
 			return "", engine.ErrNotInRoom
 		}
-		if a.verb == takeOut {
+		switch a.verb {
+		case takeOut:
 			err = room.Members().KickRemoteUserOutOfRoom(ctx, a.user)
+		case sendText:
+			_, err = room.SendBarrage(ctx, a.text, nil)
 		}
 	}
 	return "", err

@@ -132,6 +132,8 @@ func (m *model) bodyLines(limit int) []string {
 		lines = m.chooserLines(limit)
 	case questionPage:
 		lines = []string{"", " " + m.sure.text, " y yes, n no, Esc go back"}
+	case writePage:
+		return m.writeLines(limit)
 	default:
 		return m.tail(limit)
 	}
@@ -217,6 +219,9 @@ func (m *model) chooserLines(limit int) []string {
 
 // hintLines are the keys that do something now.
 func (m *model) hintLines(limit int) []string {
+	if limit > 0 && m.page == writePage {
+		return []string{faint.Render(fit(" Enter sends | Esc goes back", m.width))}
+	}
 	if limit <= 0 || m.page != roomPage {
 		return nil
 	}

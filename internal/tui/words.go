@@ -33,6 +33,8 @@ var words = map[signaling.Code]string{
 	engine.ErrRoomNotExist.Code:          "there is no such room (any more); --create opens it",
 	signaling.ErrRepeatOperation.Code:    "that is being done already",
 	engine.ErrSeatAudioLocked.Code:       "the host has silenced this seat; only the host or an administrator can lift that",
+	engine.ErrMessageDisabled.Code:       "the host or an administrator has muted you",
+	engine.ErrAllMessagesDisabled.Code:   "only the host and the administrators may write in this room now",
 	engine.ErrInvalidParameter.Code:      "the server refuses what was asked",
 	signaling.ErrMalformedJSON.Code:      "the server did not understand; is it of another version?",
 }

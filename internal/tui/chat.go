@@ -1,0 +1,87 @@
+package tui
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/openvoiceroom/openvoiceroom/engine"
+	"github.com/openvoiceroom/openvoiceroom/seatgrid"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// received shows a line of the chat. Messages of apps' own are for apps.
+func (b *bridge) received(_ seatgrid.RoomID, l engine.Barrage) {
+	if l.Type != engine.BarrageText {
+		return
+	}
+	// A line feed would look like a line of somebody else's.
+	b.say("%s: %s", person(l.Sender), clean(strings.ReplaceAll(l.Text, "\n", " / ")))
+}
+
+// recall shows what was said before this user came.
+func (s *Session) recall(room *engine.Room) {
+	room.Later(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, verbWait)
+		defer cancel()
+		if _, err := room.FetchBarrageHistory(ctx); err != nil && ctx.Err() == nil {
+			s.news.Say("What was said before is not known: " + Problem(err) + ".")
+		}
+	})
+}
+
+// write opens the line to write in.
+func (m *model) write() tea.Cmd {
+	m.page, m.scroll = writePage, 0
+	return nil
+}
+
+// typed is a key while somebody writes.
+func (m *model) typed(msg tea.KeyPressMsg) tea.Cmd {
+	switch press := msg.String(); press {
+	case "ctrl+c":
+		return m.pressed(press)
+	case "esc":
+		m.page = roomPage // what was written waits for the next time
+	case "enter":
+		text := strings.TrimSpace(m.draft)
+		m.page, m.draft = roomPage, ""
+		if text != "" {
+			return m.act(action{verb: sendText, text: text})
+		}
+	case "backspace":
+		_, n := utf8.DecodeLastRuneInString(m.draft)
+		m.draft = m.draft[:len(m.draft)-n]
+	case "ctrl+u":
+		m.draft = ""
+	default:
+		m.insert(msg.Text)
+	}
+	return nil
+}
+
+// insert adds what fits into a message.
+func (m *model) insert(text string) {
+	for _, r := range clean(strings.ReplaceAll(text, "\n", " ")) {
+		if len(m.draft)+utf8.RuneLen(r) > signaling.MaxBarrageText {
+			return
+		}
+		m.draft += string(r)
+	}
+}
+
+// writeLines are the end of the log with the line that is written below it.
+func (m *model) writeLines(limit int) []string {
+	if limit <= 0 {
+		return nil
+	}
+	const prompt = " > "
+	shown := m.draft + "_"
+	if over := ansi.StringWidth(shown) - (m.width - len(prompt)); over > 0 {
+		shown = ansi.TruncateLeft(shown, over, "")
+	}
+	return append(m.tail(limit-1), bold.Render(fit(prompt+shown, m.width)))
+}
