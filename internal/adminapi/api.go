@@ -45,7 +45,7 @@ type Rooms interface {
 	Banned(ctx context.Context, app signaling.AppID, id signaling.RoomID, offset, limit int) (list []Sanctioned, more bool, err error)
 	// Muted returns those who may not chat, by their ids.
 	Muted(ctx context.Context, app signaling.AppID, id signaling.RoomID) ([]Sanctioned, error)
-	// List returns the public rooms of an app in the order of [room.Public], as of about a second ago. Nobody changes it.
+	// List returns the public rooms of an app in the order of [roomlist.Public], as of about a second ago. Nobody changes it.
 	List(ctx context.Context, app signaling.AppID) ([]signaling.RoomInfo, error)
 	// Limits are what this server allows a room.
 	Limits() (seats, members int)

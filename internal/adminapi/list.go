@@ -3,7 +3,7 @@ package adminapi
 import (
 	"context"
 
-	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/roomlist"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -48,7 +48,7 @@ func (a *API) getRoomList(ctx context.Context, who caller, p roomListParams) (an
 	if err != nil {
 		return nil, err
 	}
-	page, next, ok := room.PublicPage(rooms, *p.Next, n, nil)
+	page, next, ok := roomlist.Page(rooms, *p.Next, n, nil)
 	if !ok {
 		return nil, badNext()
 	}

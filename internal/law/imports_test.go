@@ -32,7 +32,7 @@ var imports = []struct {
 		except: []string{"voiceroom/voiceroomtest/..."}, // starts a server for tests
 		never: []string{
 			"internal/room/...", "internal/home/...", "internal/store/...", "internal/sfu/...", "internal/server/...",
-			"internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/follow", "github.com/nats-io/nats-server/v2/...", "github.com/nats-io/nats.go/...",
+			"internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/follow", "internal/roomlist", "github.com/nats-io/nats-server/v2/...", "github.com/nats-io/nats.go/...",
 		},
 		why: "an app that talks in rooms must not link a database, and must know a room from the wire alone",
 	},
@@ -96,6 +96,12 @@ var imports = []struct {
 		who:   []string{"internal/account", "internal/record", "internal/battle"},
 		never: []string{"internal/server/...", "internal/home/...", "internal/room/...", "internal/adminapi/...", "internal/sfu/...", "internal/store/memstore/...", "internal/store/natsstore/...", "net/http"},
 		why:   "their rules are the same whoever asks, over REST or from a room, and whichever store keeps them",
+	},
+	{
+		name:  "the order of rooms is arithmetic",
+		who:   []string{"internal/roomlist"},
+		never: []string{"internal/server/...", "internal/home/...", "internal/room/...", "internal/store/...", "internal/adminapi/...", "engine/...", "net/http"},
+		why:   "the REST API and clients are shown one list, and whoever has rooms can sort them",
 	},
 	{
 		name:  "callbacks tell what has been decided",

@@ -8,6 +8,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/roomlist"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -107,7 +108,7 @@ func (r *restRooms) List(ctx context.Context, app signaling.AppID) ([]signaling.
 		if err != nil {
 			return nil, &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
 		}
-		l.at, l.rooms = now, room.Public(rooms)
+		l.at, l.rooms = now, roomlist.Public(rooms)
 	}
 	return l.rooms, nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/roomlist"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -31,7 +31,7 @@ func (ses *session) listRooms(ctx context.Context, p signaling.ListRoomsParams) 
 		return res, err
 	}
 	size := 0
-	page, next, ok := room.PublicPage(rooms, p.Cursor, p.Count, func(r signaling.RoomInfo) bool {
+	page, next, ok := roomlist.Page(rooms, p.Cursor, p.Count, func(r signaling.RoomInfo) bool {
 		b, err := json.Marshal(r)
 		size += len(b)
 		return err == nil && size <= listBytes

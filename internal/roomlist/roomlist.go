@@ -1,4 +1,6 @@
-package room
+// Package roomlist puts rooms into the order in which lists show them, and cuts it into pages. Whoever asks is told where the
+// next page begins, so nobody has to remember it.
+package roomlist
 
 import (
 	"cmp"
@@ -11,17 +13,17 @@ import (
 )
 
 // Public returns the rooms that lists may show, first those that were entered most often (documents: get_room_list), for
-// [PublicPage].
+// [Page].
 func Public(rooms []signaling.RoomInfo) []signaling.RoomInfo {
 	public := slices.DeleteFunc(slices.Clone(rooms), func(r signaling.RoomInfo) bool { return r.Hidden })
 	slices.SortFunc(public, func(a, b signaling.RoomInfo) int { return compareRanks(rankOf(a), rankOf(b)) })
 	return public
 }
 
-// PublicPage returns up to n rooms of the list from behind a cursor on, which is empty for the first page, and the next
+// Page returns up to n rooms of the list from behind a cursor on, which is empty for the first page, and the next
 // page's cursor, which is empty when there is none. The page is part of the list. fits, unless it is nil, is asked of each
 // room whether the page may have it, too; the first one comes in any case. ok is false for a cursor that never was one.
-func PublicPage(public []signaling.RoomInfo, cursor string, n int, fits func(signaling.RoomInfo) bool) (page []signaling.RoomInfo, next string, ok bool) {
+func Page(public []signaling.RoomInfo, cursor string, n int, fits func(signaling.RoomInfo) bool) (page []signaling.RoomInfo, next string, ok bool) {
 	if cursor != "" {
 		from, known := parseRank(cursor)
 		if !known {

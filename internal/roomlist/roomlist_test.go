@@ -1,4 +1,4 @@
-package room_test
+package roomlist_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/openvoiceroom/openvoiceroom/internal/room"
+	"github.com/openvoiceroom/openvoiceroom/internal/roomlist"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -27,10 +27,10 @@ func TestPublicPages(t *testing.T) {
 		seen := map[signaling.RoomID]bool{}
 		last := int64(1 << 62)
 		for cursor := ""; ; {
-			public := room.Public(rooms)
+			public := roomlist.Public(rooms)
 			n, most := rapid.IntRange(1, 5).Draw(t, "n"), rapid.IntRange(0, 5).Draw(t, "fit")
 			asked := 0
-			page, next, ok := room.PublicPage(public, cursor, n, func(signaling.RoomInfo) bool { asked++; return asked <= most })
+			page, next, ok := roomlist.Page(public, cursor, n, func(signaling.RoomInfo) bool { asked++; return asked <= most })
 			require.True(t, ok)
 			require.LessOrEqual(t, len(page), min(n, max(most, 1)))
 			for _, r := range page {
@@ -56,19 +56,19 @@ func TestPublicPages(t *testing.T) {
 }
 
 // A cursor comes from a client: whatever it is, a page is a part of the list, and goes on behind it.
-func FuzzPublicPage(f *testing.F) {
-	public := room.Public([]signaling.RoomInfo{{RoomID: "a", ViewCount: 3, CreateTime: 1}, {RoomID: "b", ViewCount: 3, CreateTime: 2}, {RoomID: "c"}})
+func FuzzPage(f *testing.F) {
+	public := roomlist.Public([]signaling.RoomInfo{{RoomID: "a", ViewCount: 3, CreateTime: 1}, {RoomID: "b", ViewCount: 3, CreateTime: 2}, {RoomID: "c"}})
 	for _, cursor := range []string{"", "3-1-YQ", "3-1-YQ==", "0-0-Yw", "9-9-YQ", "-1--1-YQ", "3-1-", "x", "--", "3-1-YQ-YQ", "3-1-_w"} {
 		f.Add(cursor)
 	}
 	f.Fuzz(func(t *testing.T, cursor string) {
-		page, next, ok := room.PublicPage(public, cursor, 1, nil)
+		page, next, ok := roomlist.Page(public, cursor, 1, nil)
 		switch {
 		case !ok:
 			require.Empty(t, page)
 			require.NotEmpty(t, cursor)
 		case next != "":
-			rest, _, ok := room.PublicPage(public, next, 3, nil)
+			rest, _, ok := roomlist.Page(public, next, 3, nil)
 			require.True(t, ok)
 			i := len(public) - len(rest)
 			require.Equal(t, public[i:], rest)
