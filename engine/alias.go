@@ -121,6 +121,7 @@ var (
 	ErrUserNotEntered      = signaling.ErrUserNotEntered
 	ErrNoPermission        = signaling.ErrNoPermission
 	ErrTooManyAdmins       = signaling.ErrTooManyAdmins
+	ErrMemberBanned        = signaling.ErrMemberBanned
 	ErrAllSeatsOccupied    = signaling.ErrAllSeatsOccupied
 	ErrNotOnSeat           = signaling.ErrNotOnSeat
 	ErrUserSigExpired      = signaling.ErrUserSigExpired

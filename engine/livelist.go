@@ -9,8 +9,8 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// liveListPause is how long LiveList waits when the server has been asked too often.
-const liveListPause = 200 * time.Millisecond
+// pagePause is how long an iterator waits when the server has been asked too often.
+const pagePause = 200 * time.Millisecond
 
 // LiveListPage is some of an app's public rooms, first those that were entered most often.
 type LiveListPage struct {
@@ -33,15 +33,11 @@ func (e *Engine) FetchLiveList(ctx context.Context, cursor string, count int) (L
 func (e *Engine) LiveList(ctx context.Context) iter.Seq2[RoomInfo, error] {
 	return func(yield func(RoomInfo, error) bool) {
 		for cursor := ""; ; {
-			page, err := e.FetchLiveList(ctx, cursor, signaling.RoomPageLimit)
-			if errors.Is(err, signaling.ErrFreqLimit) {
-				select {
-				case <-time.After(liveListPause):
-					continue
-				case <-ctx.Done():
-					err = context.Cause(ctx)
-				}
-			}
+			var page LiveListPage
+			err := patiently(ctx, func() (err error) {
+				page, err = e.FetchLiveList(ctx, cursor, signaling.RoomPageLimit)
+				return err
+			})
 			if err != nil {
 				yield(RoomInfo{}, err)
 				return
@@ -54,6 +50,21 @@ func (e *Engine) LiveList(ctx context.Context) iter.Seq2[RoomInfo, error] {
 			if cursor = page.Next; cursor == "" {
 				return
 			}
+		}
+	}
+}
+
+// patiently asks again for as long as the server says that it was asked too often.
+func patiently(ctx context.Context, ask func() error) error {
+	for {
+		err := ask()
+		if !errors.Is(err, signaling.ErrFreqLimit) {
+			return err
+		}
+		select {
+		case <-time.After(pagePause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -21,6 +21,10 @@ type RoomObserver struct {
 	// OnUserRoleChanged: somebody, perhaps oneself, is owner, administrator or neither from now on.
 	OnUserRoleChanged func(room RoomID, user UserID, role Role)
 
+	// OnSendMessageForUserDisableChanged: this user, or for managers anybody, may not chat until then, or may again
+	// (disabled is false). It comes, too, when a mute has run out.
+	OnSendMessageForUserDisableChanged func(room RoomID, user UserID, disabled bool, until time.Time)
+
 	// OnUserInfoChanged: a member, perhaps oneself, is shown under another name or avatar from now on. A seated one's
 	// seat shows it already: OnSeatListChanged comes first.
 	OnUserInfoChanged func(room RoomID, user UserInfo)

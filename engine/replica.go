@@ -149,6 +149,9 @@ func (r *Room) whyOut() signaling.KickedOutOfRoom {
 func (r *Room) missed(old signaling.Snapshot) {
 	r.infoChanged(old.Room)
 	r.metadataDiffers(old.Metadata)
+	if r.view.MutedUntil != old.MutedUntil {
+		r.muteTold(r.view.Self.UserID, r.view.MutedUntil)
+	}
 	var seated, left []UserInfo
 	for i, seat := range r.view.Seats {
 		if i >= len(old.Seats) || old.Seats[i].UserID == seat.UserID {
@@ -242,6 +245,8 @@ func (r *Room) apply(e signaling.RoomEvents) {
 			r.roomUpdated(ev.Room)
 		case signaling.MetadataChanged:
 			r.metadataChanged(ev)
+		case signaling.SendMessageDisabledChanged:
+			r.muteChanged(ev)
 		case signaling.RoleChanged:
 			r.roleChanged(ev)
 		case signaling.UserInfoChanged:

@@ -70,7 +70,7 @@ var (
 	snapshot = signaling.Snapshot{
 		Battle:  &battle,
 		Version: 12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
-		Metadata: map[string]string{"theme": "jazz"},
+		Metadata: map[string]string{"theme": "jazz"}, MutedUntil: 1767225660000,
 	}
 	slots = []signaling.Slot{{MID: "1", UserID: "denny"}}
 )
@@ -79,6 +79,7 @@ func messages() []message {
 	params := signaling.RoomParams{CommandID: "c-1", RoomID: room.RoomID}
 	other := signaling.UserParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince"}
 	done := signaling.Done{Version: 12}
+	sanctioned := signaling.SanctionListResult{Users: []signaling.SanctionedUser{{UserID: "vince", Until: 1767225660000}}, Next: "vince"}
 	return []message{
 		{signaling.MethodLogin, "call", signaling.LoginParams{
 			SDKAppID: 1400000001, UserID: "vince", UserSig: "eJw...", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
@@ -144,6 +145,16 @@ func messages() []message {
 		{signaling.MethodChangeRole, "result", done},
 		{signaling.MethodKickOut, "call", other},
 		{signaling.MethodKickOut, "result", done},
+		{signaling.MethodMute, "call", signaling.MuteParams{CommandID: "c-1", RoomID: room.RoomID, Users: []signaling.UserID{"vince"}, Duration: 60}},
+		{signaling.MethodMute, "result", done},
+		{signaling.MethodBan, "call", signaling.BanParams{CommandID: "c-1", RoomID: room.RoomID, Users: []signaling.UserID{"vince"}, Duration: 60, Reason: "spam"}},
+		{signaling.MethodBan, "result", done},
+		{signaling.MethodUnban, "call", signaling.UnbanParams{CommandID: "c-1", RoomID: room.RoomID, Users: []signaling.UserID{"vince"}}},
+		{signaling.MethodUnban, "result", done},
+		{signaling.MethodListMuted, "call", signaling.SanctionListParams{RoomID: room.RoomID, After: "denny", Limit: 20}},
+		{signaling.MethodListMuted, "result", sanctioned},
+		{signaling.MethodListBanned, "call", signaling.SanctionListParams{RoomID: room.RoomID, After: "denny", Limit: 20}},
+		{signaling.MethodListBanned, "result", sanctioned},
 		{signaling.MethodRespondRequest, "call", signaling.RespondParams{CommandID: "c-2", RoomID: room.RoomID, RequestID: "c-1", Agree: true}},
 		{signaling.MethodRespondRequest, "result", done},
 		{signaling.MethodCancelRequest, "call", signaling.CancelParams{CommandID: "c-2", RoomID: room.RoomID, RequestID: "c-1"}},

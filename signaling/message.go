@@ -29,6 +29,11 @@ const (
 	MethodDeleteMetadata = "room.deleteMetadata" // DeleteMetadataParams -> Done
 	MethodKickOut        = "room.kick"           // UserParams -> Done
 	MethodChangeRole     = "room.role"           // ChangeRoleParams -> Done
+	MethodMute           = "room.mute"           // MuteParams -> Done
+	MethodBan            = "room.ban"            // BanParams -> Done
+	MethodUnban          = "room.unban"          // UnbanParams -> Done
+	MethodListMuted      = "room.muted"          // SanctionListParams -> SanctionListResult
+	MethodListBanned     = "room.banned"         // SanctionListParams -> SanctionListResult
 	MethodListMembers    = "member.list"         // ListParams -> ListResult
 	MethodTakeSeat       = "seat.take"           // TakeSeatParams -> TakeSeatResult
 	MethodLeaveSeat      = "seat.leave"          // RoomParams -> Done

@@ -265,4 +265,6 @@ type Snapshot struct {
 
 	Metadata map[string]string `json:"metadata,omitempty"` // the app's own data of the room
 	Battle   *BattleInfo       `json:"battle,omitempty"`   // that the room is in
+
+	MutedUntil int64 `json:"mutedUntil,omitempty"` // until when the member may not chat, Unix milliseconds; 0: they may
 }

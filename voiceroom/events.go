@@ -31,6 +31,8 @@ const (
 	EventRenamed       EventType = "renamed"       // User is called Name
 	EventRoomName      EventType = "roomName"      // the room is called Value
 	EventSeatMode      EventType = "seatMode"      // seats are taken by Value: freely or on application
+	EventMuted         EventType = "muted"         // User may not chat until Value; told to User and the managers
+	EventUnmuted       EventType = "unmuted"       // User may chat again; told to the same
 	EventLiveInfo      EventType = "liveInfo"      // the fields Value of the room are others
 	EventMetadata      EventType = "metadata"      // the room's metadata has Value, as key=value
 	EventNoMetadata    EventType = "noMetadata"    // the room's metadata has no key Value any more
@@ -121,6 +123,13 @@ func (w *watcher) observer() *engine.RoomObserver {
 		OnRoomNameChanged: func(_ engine.RoomID, name string) { tell(EventRoomName, engine.UserInfo{}, name) },
 		OnRoomSeatModeChanged: func(_ engine.RoomID, mode engine.SeatMode) {
 			tell(EventSeatMode, engine.UserInfo{}, map[engine.SeatMode]string{engine.FreeToTake: "free", engine.ApplyToTake: "apply"}[mode])
+		},
+		OnSendMessageForUserDisableChanged: func(_ engine.RoomID, u engine.UserID, disabled bool, until time.Time) {
+			if disabled {
+				tell(EventMuted, engine.UserInfo{UserID: u}, until.UTC().Format(time.RFC3339))
+				return
+			}
+			tell(EventUnmuted, engine.UserInfo{UserID: u}, "")
 		},
 		OnLiveInfoChanged: func(_ engine.RoomInfo, flags engine.LiveModifyFlag) {
 			if names := liveFields(flags); names != "" {

@@ -108,7 +108,7 @@ func (h *home) one(t *turn, c call) {
 		return
 	case c.Sanctions != nil:
 		r := h.listSanctions(t, *c.Sanctions)
-		t.add(c, func(Entry) reply { return r })
+		t.add(c, func(e Entry) reply { r.Outcome.Version = e.Version; return r })
 		return
 	case c.Info, c.Look:
 		info, err := h.info(t)

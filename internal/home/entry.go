@@ -31,6 +31,8 @@ type Entry struct {
 	// the home is new, so that there may be more.
 	Sessions  []string `json:"sessions,omitempty"`
 	Gathering bool     `json:"gathering,omitempty"`
+	// MutedUntil is until when the user may not chat, Unix milliseconds; 0: they may.
+	MutedUntil int64 `json:"mutedUntil,omitempty"`
 }
 
 // Done is a command that the entry carried out.

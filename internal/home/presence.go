@@ -60,13 +60,14 @@ func (h *home) enter(t *turn, c call, m Member) {
 	delete(h.farewells, m.Session)
 	h.arrive(t, m, c.Seq, true)
 	h.nameOwner(t, m.User)
-	if mute, muted := h.sanctions.mutes[m.User.UserID]; muted && mute.holds(t.now) {
-		h.note(t, []room.Event{{To: []signaling.UserID{m.User.UserID}, Event: signaling.SendMessageDisabledChanged{Users: []signaling.UserID{m.User.UserID}, Disabled: true, Until: mute.Until}}})
+	if until := h.mutedUntil(m.User.UserID, t.now); until != 0 {
+		h.note(t, []room.Event{{To: []signaling.UserID{m.User.UserID}, Event: signaling.SendMessageDisabledChanged{Users: []signaling.UserID{m.User.UserID}, Disabled: true, Until: until}}})
 	}
 	t.add(c, func(e Entry) reply {
 		e.Events, e.Done, e.Members = nil, nil, len(h.present)
 		e.State.Info.ViewCount = h.views
 		e.Gathering = t.now.Before(h.gatherUntil)
+		e.MutedUntil = h.mutedUntil(m.User.UserID, t.now)
 		for _, s := range h.present[m.User.UserID].sessions {
 			e.Sessions = append(e.Sessions, s.id)
 		}

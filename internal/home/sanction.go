@@ -118,6 +118,14 @@ func (h *home) banned(t *turn, u signaling.UserID) error {
 	return signaling.Errorf(signaling.ErrMemberBanned.Code, "%s; until %s", room.BanMessage(b.Reason), time.UnixMilli(b.Until).UTC().Format(time.RFC3339))
 }
 
+// mutedUntil is until when a user may not chat, in Unix milliseconds; 0: they may.
+func (h *home) mutedUntil(u signaling.UserID, now time.Time) int64 {
+	if m, ok := h.sanctions.mutes[u]; ok && m.holds(now) {
+		return m.Until
+	}
+	return 0
+}
+
 // sanction carries out a command about bans or mutes. ok is false for others.
 func (h *home) sanction(t *turn, c call, cmd room.Command) (ok bool) {
 	var bucket store.Bucket
@@ -348,16 +356,40 @@ type sanctionQuery struct {
 	Bucket store.Bucket `json:"bucket"`
 	Offset int          `json:"offset"`
 	Limit  int          `json:"limit"`
+
+	// Of clients:
+	By    signaling.UserID `json:"by,omitempty"`    // who must be a manager to learn it; empty: the app asks
+	After signaling.UserID `json:"after,omitempty"` // only ids above this one
+	Own   bool             `json:"own,omitempty"`   // By's own alone, for which one need not be a manager
 }
 
 // Banned asks the room's home who may not enter, by their ids. more says that there are others behind them.
 func (n *Node) Banned(ctx context.Context, key store.Key, offset, limit int) (list []Sanctioned, more bool, err error) {
-	return n.askSanctions(ctx, key, sanctionQuery{store.BucketBan, offset, limit})
+	return n.askSanctions(ctx, key, sanctionQuery{Bucket: store.BucketBan, Offset: offset, Limit: limit})
 }
 
 // Muted asks the room's home who may not chat, by their ids. more says that there are others behind them.
 func (n *Node) Muted(ctx context.Context, key store.Key, offset, limit int) (list []Sanctioned, more bool, err error) {
-	return n.askSanctions(ctx, key, sanctionQuery{store.BucketMute, offset, limit})
+	return n.askSanctions(ctx, key, sanctionQuery{Bucket: store.BucketMute, Offset: offset, Limit: limit})
+}
+
+// Sanctions is who may not enter, or with muted not chat, by their ids, from behind an id on: for a member, who has to be a
+// manager. more says that there are others behind them.
+func (n *Node) Sanctions(ctx context.Context, key store.Key, muted bool, by, after signaling.UserID, limit int) (list []Sanctioned, more bool, err error) {
+	q := sanctionQuery{Bucket: store.BucketBan, By: by, After: after, Limit: limit}
+	if muted {
+		q.Bucket = store.BucketMute
+	}
+	return n.askSanctions(ctx, key, q)
+}
+
+// MutedUntil asks the room's home until when a member may not chat, in Unix milliseconds (0: they may), as of a version.
+func (n *Node) MutedUntil(ctx context.Context, key store.Key, u signaling.UserID) (until int64, version uint64, err error) {
+	r, _, err := n.ask(ctx, request{Key: key, Sanctions: &sanctionQuery{Bucket: store.BucketMute, By: u, Own: true}})
+	if len(r.Sanctioned) == 1 {
+		until = r.Sanctioned[0].Until
+	}
+	return until, r.Outcome.Version, err
 }
 
 func (n *Node) askSanctions(ctx context.Context, key store.Key, q sanctionQuery) ([]Sanctioned, bool, error) {
@@ -369,9 +401,18 @@ func (h *home) listSanctions(t *turn, q sanctionQuery) reply {
 	if !t.state.Exists() {
 		return refusal(signaling.ErrRoomNotExist)
 	}
+	if q.Own {
+		if until := h.mutedUntil(q.By, t.now); until != 0 {
+			return reply{Sanctioned: []Sanctioned{{User: q.By, Until: until}}}
+		}
+		return reply{}
+	}
+	if q.By != "" && !t.state.RoleOf(q.By).Manages() {
+		return refusal(signaling.ErrNeedManager)
+	}
 	var list []Sanctioned
 	for u, s := range h.sanctions.of(q.Bucket) {
-		if s.holds(t.now) {
+		if u > q.After && s.holds(t.now) {
 			list = append(list, Sanctioned{User: u, Until: s.Until})
 		}
 	}

@@ -98,6 +98,9 @@ func (d *decision) maySanction(users []signaling.UserID) error {
 		if err := d.protectOwner(u); err != nil {
 			return err
 		}
+		if !d.app && d.by.Role == signaling.Administrator && d.state.RoleOf(u) == signaling.Administrator {
+			return signaling.Errorf(signaling.ErrNoPermission.Code, "only the owner bans or mutes an administrator")
+		}
 	}
 	return nil
 }

@@ -135,3 +135,23 @@ func TestSanctionsFitIntoTheLog(t *testing.T) {
 		assert.Less(t, len(b), 200<<10, "the log takes 256 KB, and a turn may hold 48 KB of other events")
 	}
 }
+
+// An administrator decides about members, the owner and the app about administrators, too.
+func TestAdministratorsDoNotSanctionEachOther(t *testing.T) {
+	s := then(t, stage(t), cmd("1", "owner", room.ChangeRole{User: "ben", Role: signaling.Administrator}))
+	for _, a := range []room.Action{
+		room.Ban{Users: users{"zoe", "ben"}, Duration: time.Hour}, room.Unban{Users: users{"ben"}},
+		room.Mute{Users: users{"ben"}, Duration: time.Hour}, room.Mute{Users: users{"ben"}},
+	} {
+		for _, by := range []struct {
+			user signaling.UserID
+			app  bool
+			want signaling.Code
+		}{{"amy", false, 100006}, {"amy", true, 0}, {"owner", false, 0}, {"ben", false, -1001}, {"ann", false, -2301}} {
+			c := cmd("2", by.user, a)
+			c.App = by.app
+			_, _, err := room.Apply(s, c, t0)
+			require.Equal(t, by.want, signaling.CodeOf(err), "%T by %s: %v", a, by.user, err)
+		}
+	}
+}

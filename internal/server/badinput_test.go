@@ -130,6 +130,51 @@ func TestBadInputIsAnsweredAndDisturbsNobody(t *testing.T) {
 			own(c, "bad's room")
 			return c.call(signaling.MethodMoveUser, signaling.UserParams{RoomID: "bad's room", UserID: "bad"})
 		}},
+		{"ban without a time", -1001, `"duration" is missing`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodBan, map[string]any{"roomId": "bad's room", "users": []string{"x"}})
+		}},
+		{"ban for no time", -1001, "a ban lasts 1 to 4294967295 seconds", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodBan, signaling.BanParams{RoomID: "bad's room", Users: []signaling.UserID{"x"}})
+		}},
+		{"ban for longer than there are seconds", -1001, "duration is in seconds", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodBan, signaling.BanParams{RoomID: "bad's room", Users: []signaling.UserID{"x"}, Duration: 1 << 62})
+		}},
+		{"mute for a negative time", -1001, "duration is in seconds", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodMute, signaling.MuteParams{RoomID: "bad's room", Users: []signaling.UserID{"x"}, Duration: -1})
+		}},
+		{"mute of nobody", -1001, "name 1 to 20 users", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodMute, signaling.MuteParams{RoomID: "bad's room", Users: []signaling.UserID{}, Duration: 1})
+		}},
+		{"mute of a bad id", -1001, "user id", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodMute, signaling.MuteParams{RoomID: "bad's room", Users: []signaling.UserID{"a\nb"}, Duration: 1})
+		}},
+		{"end of a ban of nobody", -1001, `"users" is missing`, func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodUnban, signaling.RoomParams{RoomID: "bad's room"})
+		}},
+		{"ban of oneself", -1001, "themselves", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodBan, signaling.BanParams{RoomID: "bad's room", Users: []signaling.UserID{"bad"}, Duration: 1})
+		}},
+		{"large page of the banned", -1001, "limit is 51; it is 1 to 50", func(w *world) signaling.Message {
+			c := w.login("bad")
+			own(c, "bad's room")
+			return c.call(signaling.MethodListBanned, signaling.SanctionListParams{RoomID: "bad's room", Limit: 51})
+		}},
 		{"own name with a line break", -1001, "control characters", func(w *world) signaling.Message {
 			return w.login("bad").call(signaling.MethodSetSelfInfo, map[string]any{"userName": "a\nb"})
 		}},

@@ -66,8 +66,10 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 	case signaling.MethodBarrageHistory:
 		return with(ctx, m, ses.barrageHistory)
 	}
-	if result, ok, err := ses.manage(ctx, m); ok {
-		return result, err
+	for _, handle := range []func(context.Context, signaling.Message) (any, bool, error){ses.manage, ses.sanction} {
+		if result, ok, err := handle(ctx, m); ok {
+			return result, err
+		}
 	}
 	if result, ok, err := ses.relate(ctx, m); ok {
 		return result, err
@@ -149,6 +151,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	if err != nil {
 		return res, err
 	}
+	m.muteKnown(entry.MutedUntil, entry.Version)
 	if p.Since > 0 {
 		err = ses.overtaken(p.RoomID, entry)
 	}
@@ -212,9 +215,12 @@ func (ses *session) membership(id signaling.RoomID) (*membership, error) {
 	return m, nil
 }
 
-func (ses *session) snapshot(_ context.Context, p signaling.RoomParams) (signaling.Snapshot, error) {
+func (ses *session) snapshot(ctx context.Context, p signaling.RoomParams) (signaling.Snapshot, error) {
 	m, err := ses.membership(p.RoomID)
 	if err != nil {
+		return signaling.Snapshot{}, err
+	}
+	if err := m.learnMute(ctx); err != nil {
 		return signaling.Snapshot{}, err
 	}
 	return m.replica.snapshot(m), nil

@@ -48,6 +48,7 @@ type membership struct {
 	out    bool   // was taken out of the room; guarded by replica.mu
 	prev   uint64 // the version it was told last; guarded by replica.mu
 	lines  uint64 // the version of the lines that it was told last; guarded by replica.mu
+	mute   mute   // guarded by replica.mu
 
 	// Guarded by replica.mu, for [Config.MultiLogin]:
 	entered  time.Time                  // when this stay began
@@ -191,7 +192,7 @@ func (r *replica) admit(ctx context.Context, m *membership, since uint64) (s sig
 		}
 	}
 	m.active, m.prev = true, r.entry.Version
-	return r.entry.State.View(m.user, r.entry.Version, r.entry.Members), missed, nil
+	return r.view(m), missed, nil
 }
 
 // snapshot is what a member may see now; its events continue from there.
@@ -199,7 +200,14 @@ func (r *replica) snapshot(m *membership) signaling.Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.active, m.prev = !m.out && !r.over, r.entry.Version
-	return r.entry.State.View(m.user, r.entry.Version, r.entry.Members)
+	return r.view(m)
+}
+
+// view is what a member may see of the newest entry; r.mu is held.
+func (r *replica) view(m *membership) signaling.Snapshot {
+	s := r.entry.State.View(m.user, r.entry.Version, r.entry.Members)
+	s.MutedUntil = m.mute.until
+	return s
 }
 
 func (r *replica) list() []home.Member {
@@ -230,6 +238,7 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 	d := delivery{room: r.key.Room, entry: e, complete: complete, encoded: map[encodedKey][]byte{}}
 	var expelled []*membership
 	for m := range r.members {
+		m.mute.follow(e, complete, m.user.UserID)
 		if m.active {
 			d.to(m)
 		}
