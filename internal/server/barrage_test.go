@@ -281,6 +281,40 @@ func TestSlowMemberMissesChatOnly(t *testing.T) {
 	})
 }
 
+// What a node passes on: each message once, and none behind the ones that were said after it.
+func TestNewsOfTheChat(t *testing.T) {
+	var s barrages
+	news := func(sequence uint64, id, sender string) bool {
+		return s.news(&signaling.Barrage{Sequence: sequence, MessageID: id, Sender: signaling.UserInfo{UserID: signaling.UserID(sender)}})
+	}
+	require.True(t, news(1<<32|1, "a", "ann"))
+	require.True(t, news(1<<32|2, "a", "bob"))
+	require.False(t, news(1<<32|2, "b", "bob"), "the bus brought it twice")
+	require.False(t, news(2<<32|1, "a", "ann"), "again by the next home")
+	require.False(t, news(1<<32|3, "c", "ann"), "the former home does not know that it is none")
+	require.EqualValues(t, 2<<32|1, s.last)
+	for i := range uint64(3 * seenBarrages) {
+		require.True(t, news(2<<32|(2+i), fmt.Sprint(i), "ann"))
+		require.Len(t, s.seen, len(s.ring))
+	}
+	require.Len(t, s.ring, seenBarrages)
+	require.False(t, news(3<<32, fmt.Sprint(2*seenBarrages), "ann"), "the oldest that is known")
+	require.True(t, news(3<<32|1, fmt.Sprint(2*seenBarrages-1), "ann"))
+}
+
+// An answer does not wait for ever for a message that the bus has lost.
+func TestAnswerToALostMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &replica{}
+		start := time.Now()
+		r.awaitBarrage(t.Context(), 1)
+		require.Equal(t, barrageWait, time.Since(start))
+		r.over = true
+		r.awaitBarrage(t.Context(), 1)
+		require.Equal(t, barrageWait, time.Since(start))
+	})
+}
+
 // counted returns what a counter of the first node says.
 func (w *world) counted(name string) int {
 	w.t.Helper()
