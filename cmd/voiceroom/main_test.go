@@ -23,6 +23,7 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/audio/opus"
+	"github.com/openvoiceroom/openvoiceroom/internal/race"
 	"github.com/openvoiceroom/openvoiceroom/internal/speech"
 )
 
@@ -92,6 +93,9 @@ func needsOpus(t *testing.T) {
 }
 
 func TestDemoPrintsOneJSONObject(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	needsOpus(t)
 	dir := t.TempDir()
 	own := filepath.Join(dir, "own.wav")
@@ -154,6 +158,9 @@ func writeWAV(t *testing.T, name string, samples []int16, rate, channels int) {
 
 // Without --once the server stays up after the scenario, until Ctrl-C.
 func TestDemoTellsWhatItDoesAndStaysUp(t *testing.T) {
+	if race.Enabled {
+		t.Skip(race.Reason)
+	}
 	needsOpus(t)
 	short := filepath.Join(t.TempDir(), "short.wav") // the scenario lasts as long as its speech
 	writeWAV(t, short, speech.Host()[:4*audio.SampleRate], audio.SampleRate, 1)
