@@ -1,11 +1,9 @@
 package home
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"hash/fnv"
 	"slices"
 	"time"
 
@@ -318,20 +316,15 @@ func (n *Node) isDead(ctx context.Context, id store.NodeID) bool {
 func (n *Node) heir(key store.Key, gone store.NodeID) store.NodeID {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	best := n.cfg.ID
-	for id, alive := range n.alive {
-		if alive && id != gone && cmp.Or(cmp.Compare(weight(id, key), weight(best, key)), cmp.Compare(id, best)) > 0 {
-			best = id
+	app := [4]byte{byte(key.App), byte(key.App >> 8), byte(key.App >> 16), byte(key.App >> 24)}
+	return store.Pick(string(key.Room)+"\x00"+string(app[:]), func(yield func(store.NodeID) bool) {
+		if !yield(n.cfg.ID) {
+			return
 		}
-	}
-	return best
-}
-
-func weight(id store.NodeID, key store.Key) uint64 {
-	h := fnv.New64a()
-	for _, s := range []string{string(id), "\x00", string(key.Room), "\x00"} {
-		h.Write([]byte(s)) // a hash.Hash never fails
-	}
-	h.Write([]byte{byte(key.App), byte(key.App >> 8), byte(key.App >> 16), byte(key.App >> 24)})
-	return h.Sum64()
+		for id, alive := range n.alive {
+			if alive && id != gone && !yield(id) {
+				return
+			}
+		}
+	})
 }

@@ -179,7 +179,7 @@ func (l *line) settings(ctx context.Context, command string) (Settings, error) {
 	if set.wants(command) {
 		return set, nil
 	}
-	set, _, err := s.read(ctx, l.key.App)
+	set, err := s.read(ctx, l.key.App)
 	if err == nil {
 		s.adopt(l.key.App, set)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/record"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -237,34 +238,17 @@ func (s *Service) Replay(ctx context.Context, app signaling.AppID, from, to stri
 
 // order stores what is to be delivered again, and tells the node that does it.
 func (s *Service) order(ctx context.Context, key store.Key, sp span) error {
-	for range changeTries {
-		v, err := s.get(ctx, replaysKey(key))
-		if err != nil {
-			return err
-		}
-		var spans []span
-		if v.Rev != 0 {
-			if err := json.Unmarshal(v.Data, &spans); err != nil {
-				return err
-			}
-		}
-		if len(spans) >= maxSpans {
+	_, err := record.Update(ctx, s.cfg.Store, replaysKey(key), func(spans *[]span, _ uint64) error {
+		if len(*spans) >= maxSpans {
 			return signaling.Errorf(signaling.ErrTooFrequent.Code, "%d replays of this room are waiting; wait until they are done", maxSpans)
 		}
-		data, err := json.Marshal(append(spans, sp))
-		if err != nil {
-			return err
-		}
-		_, err = s.put(ctx, replaysKey(key), data, v.Rev)
-		if errors.Is(err, store.ErrConflict) {
-			continue
-		}
-		if err == nil {
-			s.wake(key, true)
-		}
-		return err
+		*spans = append(*spans, sp)
+		return nil
+	})
+	if err == nil {
+		s.wake(key, true)
 	}
-	return signaling.Errorf(signaling.ErrTooFrequent.Code, "others are ordering replays of this room; try again")
+	return err
 }
 
 func unknownDelivery() error {

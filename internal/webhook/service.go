@@ -1,10 +1,8 @@
 package webhook
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"hash/fnv"
 	"log/slog"
 	"maps"
 	"net"
@@ -156,7 +154,7 @@ func (s *Service) adopt(app signaling.AppID, set Settings) {
 
 func (s *Service) readAll(ctx context.Context) error {
 	for _, app := range s.cfg.Apps {
-		set, _, err := s.read(ctx, app)
+		set, err := s.read(ctx, app)
 		if err != nil {
 			return err
 		}
@@ -236,19 +234,16 @@ func (s *Service) divide() {
 // owner picks the node that delivers an app's callbacks (rendezvous hashing); s.mu is held. This node counts in any
 // case: Watch may not have told of it yet.
 func (s *Service) owner(app signaling.AppID) store.NodeID {
-	best := s.cfg.Node
-	for id := range s.alive {
-		if cmp.Or(cmp.Compare(weight(id, app), weight(best, app)), cmp.Compare(id, best)) > 0 {
-			best = id
+	return store.Pick("callbacks\x00"+strconv.FormatUint(uint64(app), 10), func(yield func(store.NodeID) bool) {
+		if !yield(s.cfg.Node) {
+			return
 		}
-	}
-	return best
-}
-
-func weight(id store.NodeID, app signaling.AppID) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(string(id) + "\x00callbacks\x00" + strconv.FormatUint(uint64(app), 10))) // a hash.Hash never fails
-	return h.Sum64()
+		for id := range s.alive {
+			if !yield(id) {
+				return
+			}
+		}
+	})
 }
 
 // topic is where an app's dispatcher hears of work.

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/record"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -43,55 +43,48 @@ func settingsKey(app signaling.AppID) store.ValueKey {
 	return store.ValueKey{Bucket: store.BucketApp, App: app, ID: "callbacks"}
 }
 
-// read returns an app's settings as the store has them now, and their revision.
-func (s *Service) read(ctx context.Context, app signaling.AppID) (set Settings, rev uint64, err error) {
-	v, err := s.get(ctx, settingsKey(app))
-	if err == nil && v.Rev != 0 {
-		err = json.Unmarshal(v.Data, &set)
-	}
+// read returns an app's settings as the store has them now.
+func (s *Service) read(ctx context.Context, app signaling.AppID) (Settings, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	set, _, err := record.Load[Settings](ctx, s.cfg.Store, settingsKey(app))
 	if err != nil {
-		return Settings{}, 0, fmt.Errorf("webhook: settings of app %d: %w", app, err)
+		return Settings{}, fmt.Errorf("webhook: settings of app %d: %w", app, err)
 	}
-	return set, v.Rev, nil
+	return set, nil
 }
 
-// changeTries is how often a change of settings begins anew because another came in between.
-const changeTries = 10
-
-// change stores what f makes of an app's settings.
+// change stores what f makes of an app's settings. Of an app without any, nothing is kept.
 func (s *Service) change(ctx context.Context, app signaling.AppID, f func(*Settings) error) error {
-	for range changeTries {
-		set, rev, err := s.read(ctx, app)
-		if err == nil {
-			err = f(&set)
-		}
-		if err != nil {
-			return err
-		}
-		key := settingsKey(app)
-		if set.URL == "" && set.Token == "" {
-			err = s.cfg.Store.Delete(ctx, key, rev)
-		} else {
-			var data []byte
-			if data, err = json.Marshal(set); err != nil {
-				return err
-			}
-			_, err = s.put(ctx, key, data, rev)
-		}
-		if errors.Is(err, store.ErrConflict) {
-			continue
-		}
-		if err == nil {
-			s.adopt(app, set) // the others hear of it by the store
+	empty := func(set Settings) bool { return set.URL == "" && set.Token == "" }
+	key := settingsKey(app)
+	set, err := record.Update(ctx, s.cfg.Store, key, func(set *Settings, rev uint64) error {
+		err := f(set)
+		if err == nil && rev == 0 && empty(*set) {
+			err = record.ErrKeep
 		}
 		return err
+	})
+	if err == nil && empty(set) {
+		err = record.Delete(ctx, s.cfg.Store, key, func(now Settings) error {
+			if !empty(now) {
+				return record.ErrKeep // somebody has set something meanwhile
+			}
+			return nil
+		})
+		if errors.Is(err, record.ErrKeep) {
+			return nil // the store tells
+		}
 	}
-	return signaling.Errorf(signaling.ErrServer.Code, "somebody else keeps changing these settings; try again")
+	if err == nil {
+		s.adopt(app, set) // the others hear of it by the store
+	}
+	return err
 }
 
 // Get returns what an app has set. Without a URL the error is 100301.
 func (s *Service) Get(ctx context.Context, app signaling.AppID) (Settings, error) {
-	set, _, err := s.read(ctx, app)
+	set, err := s.read(ctx, app)
 	if err == nil && set.URL == "" {
 		err = none()
 	}
