@@ -78,9 +78,13 @@ func TestBansHold(t *testing.T) {
 			t.Helper()
 			_, err := n.tryEnter(u, string(u)+"@again")
 			require.ErrorIs(t, err, signaling.ErrMemberBanned)
+			n.mu.Lock()
 			delete(n.members, string(u)+"@again")
+			n.mu.Unlock()
 		}
+		other.mu.Lock()
 		delete(other.members, "ann@1") // her node has heard it
+		other.mu.Unlock()
 		refused(other, "ann")
 		refused(home0, "ann")
 		refused(third, "zoe")
