@@ -141,6 +141,10 @@ func (g *gate) accept() {
 			}
 			continue
 		}
+		if !g.wait(c) { // here, so that the oldest is the one that came first
+			_ = c.Close()
+			return
+		}
 		g.wg.Go(func() { g.admit(c) })
 	}
 }
@@ -184,10 +188,6 @@ func (g *gate) arrived(c net.Conn, ufrag string) error {
 
 // admit reads the first check and hands the connection on.
 func (g *gate) admit(c net.Conn) {
-	if !g.wait(c) {
-		_ = c.Close()
-		return
-	}
 	first, ufrag, err := readFirst(c)
 	if arrived := g.arrived(c, ufrag); err == nil {
 		err = arrived
