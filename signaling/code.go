@@ -177,6 +177,7 @@ var (
 	ErrMetadataTooLarge      = sentinel(100502, "the room's metadata would be too large")
 	ErrMetadataKeyTooLarge   = sentinel(100504, "a key of the room's metadata is too long")
 	ErrMetadataNotFound      = sentinel(100503, "the room's metadata has none of these keys")
+	ErrGiftNotFound          = sentinel(102002, "the app has no such gift, or it is disabled; fetch the gift list again")
 	ErrLimit                 = sentinel(100013, "a limit of the server is reached")
 	ErrMalformedJSON         = sentinel(60003, "the message is not valid JSON-RPC 2.0")
 	ErrUserSigExpired        = sentinel(70001, "the UserSig has expired; get a new one")

@@ -1,0 +1,110 @@
+package gift
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/openvoiceroom/openvoiceroom/signaling"
+)
+
+// Text is what a gift or a category is called in a language. What is empty is that of the default language.
+type Text struct {
+	Name string `json:"name,omitempty"`
+	Desc string `json:"desc,omitempty"`
+}
+
+// Gift is a gift with its names in all languages; those of the GiftInfo are the default.
+type Gift struct {
+	signaling.GiftInfo
+	Disabled  bool            `json:"disabled,omitempty"` // neither listed nor sent, until it is enabled again
+	Languages map[string]Text `json:"languages,omitempty"`
+}
+
+// Category is a category with its names in all languages and the gifts in it, in their order.
+type Category struct {
+	CategoryID    string            `json:"categoryId"`
+	Name          string            `json:"name"`
+	Desc          string            `json:"desc,omitempty"`
+	ExtensionInfo map[string]string `json:"extensionInfo,omitempty"`
+	Languages     map[string]Text   `json:"languages,omitempty"`
+	GiftIDs       []string          `json:"giftIds,omitempty"`
+}
+
+// Catalogue is all gifts of an app. Gifts in no category can be sent, and are not listed.
+type Catalogue struct {
+	Language   string     `json:"language,omitempty"` // of the default names: a language tag, or empty
+	Gifts      []Gift     `json:"gifts,omitempty"`
+	Categories []Category `json:"categories,omitempty"` // in their order
+}
+
+//go:embed default.json
+var defaultJSON []byte
+
+// Default returns the catalogue that ships with the server.
+func Default() Catalogue {
+	c, err := Parse(defaultJSON)
+	if err != nil {
+		return Catalogue{} // a test parses it
+	}
+	return c
+}
+
+// Parse reads a catalogue, the JSON of [Catalogue], and checks it. The error is an *[signaling.Error] with 100002 that
+// names the field.
+func Parse(text []byte) (Catalogue, error) {
+	bad := func(format string, args ...any) (Catalogue, error) {
+		return Catalogue{}, signaling.Errorf(signaling.ErrBadRequest.Code, format, args...)
+	}
+	var c Catalogue
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.DisallowUnknownFields()
+	if err := in.Decode(&c); err != nil {
+		return bad("%s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return bad("there is something behind the catalogue")
+	}
+	return c, c.Check()
+}
+
+// gift returns the index of a gift, or -1.
+func (c *Catalogue) gift(id string) int {
+	return slices.IndexFunc(c.Gifts, func(g Gift) bool { return g.GiftID == id })
+}
+
+// category returns the index of a category, or -1.
+func (c *Catalogue) category(id string) int {
+	return slices.IndexFunc(c.Categories, func(g Category) bool { return g.CategoryID == id })
+}
+
+// clone returns a copy that shares nothing that is changed in place.
+func (c *Catalogue) clone() Catalogue {
+	out := Catalogue{Language: c.Language, Gifts: slices.Clone(c.Gifts), Categories: slices.Clone(c.Categories)}
+	for i := range out.Gifts {
+		g := &out.Gifts[i]
+		g.ExtensionInfo, g.Languages = maps.Clone(g.ExtensionInfo), maps.Clone(g.Languages)
+	}
+	for i := range out.Categories {
+		k := &out.Categories[i]
+		k.ExtensionInfo, k.Languages, k.GiftIDs = maps.Clone(k.ExtensionInfo), maps.Clone(k.Languages), slices.Clone(k.GiftIDs)
+	}
+	return out
+}
+
+// revision is a short name of the catalogue's content: the same on every node, whatever has been stored and deleted before.
+func (c *Catalogue) revision() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
