@@ -26,6 +26,8 @@ type (
 	FollowInfo        = signaling.FollowInfo
 	NetworkInfo       = signaling.NetworkInfo
 	Barrage           = signaling.Barrage
+	GiftInfo          = signaling.GiftInfo
+	GiftCategory      = signaling.GiftCategory
 	BarrageType       = signaling.BarrageType
 	NetworkQuality    = signaling.NetworkQuality
 	Code              = signaling.Code

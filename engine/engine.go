@@ -136,6 +136,7 @@ type Engine struct {
 	observers dispatch.Observers[Observer]
 	done      chan struct{} // closed when the login is over
 	naming    chan struct{} // full while SetSelfInfo runs: of two the later one counts
+	gifts     giftList
 	wg        sync.WaitGroup
 
 	mu     sync.Mutex // protects what follows; nothing is called while it is held

@@ -21,3 +21,19 @@ type GiftCategory struct {
 	ExtensionInfo map[string]string `json:"extensionInfo,omitempty"`
 	GiftList      []GiftInfo        `json:"giftList"`
 }
+
+// GiftListParams asks for the app's gifts.
+type GiftListParams struct {
+	Language string `json:"language,omitempty"` // a language tag, such as "en" or "zh-CN"; empty: the catalogue's default
+	Revision string `json:"revision,omitempty"` // of what the client has in this language; the gifts come only if they are others
+	Cursor   string `json:"cursor,omitempty"`   // the former page's next
+}
+
+// GiftListResult is one page. Its first category may go on that of the page before. A page of another revision than the
+// one before it is the first of a newer list.
+type GiftListResult struct {
+	Revision   string         `json:"revision"`
+	Unchanged  bool           `json:"unchanged,omitempty"` // the client has it all
+	Categories []GiftCategory `json:"categories,omitempty"`
+	Next       string         `json:"next,omitempty"` // for the next page's cursor; absent on the last
+}

@@ -67,6 +67,13 @@ var (
 		Inviter:     signaling.BattleUser{RoomID: room.RoomID, UserID: "denny", UserName: "Denny", AvatarURL: "https://example.org/denny.png", Score: 7},
 		InviteeList: []signaling.BattleUser{{RoomID: "other", UserID: "amy", UserName: "Amy", AvatarURL: "https://example.org/amy.png", Score: 3}},
 	}
+	giftCategory = signaling.GiftCategory{
+		CategoryID: "popular", Name: "Popular", Desc: "What many send", ExtensionInfo: map[string]string{"tab": "1"},
+		GiftList: []signaling.GiftInfo{{
+			GiftID: "rose", Name: "Rose", Desc: "A rose", IconURL: "https://example.org/rose.png", ResourceURL: "https://example.org/rose.svga",
+			Level: 1, Coins: 10, ExtensionInfo: map[string]string{"emoji": "🌹"},
+		}},
+	}
 	snapshot = signaling.Snapshot{
 		Battle:  &battle,
 		Version: 12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
@@ -103,6 +110,10 @@ func messages() []message {
 		{signaling.MethodGetRoom, "result", signaling.GetRoomResult{Room: room}},
 		{signaling.MethodListRooms, "call", signaling.ListRoomsParams{Cursor: "10-1767225600000-cg", Count: 20}},
 		{signaling.MethodListRooms, "result", signaling.ListRoomsResult{Rooms: []signaling.RoomInfo{room}, Next: "10-1767225600000-cg"}},
+		{signaling.MethodListGifts, "call", signaling.GiftListParams{Language: "zh-CN", Revision: "0123456789abcdef", Cursor: "0123456789abcdef-1-2"}},
+		{signaling.MethodListGifts, "result", signaling.GiftListResult{
+			Revision: "0123456789abcdef", Unchanged: true, Categories: []signaling.GiftCategory{giftCategory}, Next: "0123456789abcdef-1-2",
+		}},
 		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n", Since: 11}},
 		{signaling.MethodJoinRoom, "result", signaling.JoinResult{
 			Snapshot: snapshot, Answer: "v=0\r\n", Slots: slots,

@@ -53,6 +53,7 @@ const (
 	MethodFollowList     = "follow.list"         // FollowListParams -> FollowPage
 	MethodSendBarrage    = "barrage.send"        // SendBarrageParams -> SendBarrageResult
 	MethodBarrageHistory = "barrage.history"     // RoomParams -> BarrageHistory
+	MethodListGifts      = "gift.list"           // GiftListParams -> GiftListResult
 )
 
 // The notifications a server sends.

@@ -48,7 +48,7 @@ type cached struct {
 type known struct {
 	*catalogue
 	own     bool
-	at      time.Time
+	read    time.Time
 	changes uint64
 }
 
@@ -110,7 +110,7 @@ func (c *Catalogues) look(ctx context.Context, app signaling.AppID) (*known, err
 	if k := a.now.Load(); c.fresh(k) {
 		return k, nil
 	}
-	k := &known{at: time.Now(), changes: c.changes.Load()} // before the reading: what changes meanwhile is read again
+	k := &known{read: time.Now(), changes: c.changes.Load()} // before the reading: what changes meanwhile is read again
 	doc, rev, err := record.Load[stored](ctx, c.values, key(app))
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (c *Catalogues) look(ctx context.Context, app signaling.AppID) (*known, err
 }
 
 func (c *Catalogues) fresh(k *known) bool {
-	return k != nil && k.changes == c.changes.Load() && time.Since(k.at) < maxAge
+	return k != nil && k.changes == c.changes.Load() && time.Since(k.read) < maxAge
 }
 
 // Gift returns a gift that may be sent now, with its names in the catalogue's default language. The error is 102002 where

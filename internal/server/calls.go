@@ -65,6 +65,8 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 		return with(ctx, m, ses.sendBarrage)
 	case signaling.MethodBarrageHistory:
 		return with(ctx, m, ses.barrageHistory)
+	case signaling.MethodListGifts:
+		return with(ctx, m, ses.listGifts)
 	}
 	for _, handle := range []func(context.Context, signaling.Message) (any, bool, error){ses.manage, ses.sanction} {
 		if result, ok, err := handle(ctx, m); ok {

@@ -21,6 +21,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
 	"github.com/openvoiceroom/openvoiceroom/internal/follow"
+	"github.com/openvoiceroom/openvoiceroom/internal/gift"
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
@@ -50,6 +51,7 @@ type Config struct {
 	SeatLimit      int                                    // most seats of a room; default 20
 	MemberLimit    int                                    // most members of a room; default 100,000
 	BarrageHistory int                                    // messages of the chat that newcomers may read; default 50, less than 0 none
+	Gifts          *gift.Catalogue                        // of apps that have set none of their own; default [gift.Default]
 	Logger         *slog.Logger                           // nil: nothing is logged
 
 	outbox home.Outbox // what homes tell, instead of the callbacks: of tests
@@ -77,8 +79,10 @@ type Server struct {
 	media    *sfu.SFU
 	accounts *account.Accounts
 	follows  *follow.Follows
-	metrics  *metrics
-	rooms    *restRooms
+
+	catalogues *gift.Catalogues // what can be sent in each app's rooms
+	metrics    *metrics
+	rooms      *restRooms
 
 	roomCounts *roomCounts
 	handler    http.Handler
@@ -179,6 +183,10 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.metrics = newMetrics(s)
+	if s.catalogues, err = gift.New(gift.Config{Values: s.cfg.Store, Default: s.cfg.Gifts}); err != nil {
+		return err
+	}
+	s.stops = append(s.stops, s.catalogues.Close)
 	s.roomCounts = newRoomCounts(s.cfg.Store)
 	if err := s.startHooks(ctx); err != nil {
 		return err
