@@ -88,7 +88,7 @@ func (h *home) barrage(req request) reply {
 	case req.Recent:
 		return reply{Barrages: slices.Clone(h.chat.recent)}
 	case h.sanctions.unknown: // nobody knows who is muted
-		h.tell(call{answer: func(reply) {}}) // reads them
+		h.tell(call{read: true, answer: func(reply) {}})
 		return reply{Moved: true}
 	}
 	return h.say(*req.Barrage, now)

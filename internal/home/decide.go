@@ -75,10 +75,10 @@ func (h *home) decide(batch []call) (t *turn, rest []call) {
 	return t, rest
 }
 
-// miscounted reports whether the newest entry tells another number of members than are here: a new home learns of
-// them in silence, for they have come in long ago.
+// miscounted reports whether the newest entry tells another number of members than are here, or another thing about since
+// when nobody is: a new home learns of them in silence, for they have come in long ago.
 func (h *home) miscounted(t *turn) bool {
-	return t.state.Exists() && len(h.present) != h.entry.Members
+	return t.state.Exists() && (len(h.present) != h.entry.Members || t.state.Life != h.entry.State.Life)
 }
 
 func latest(a, b time.Time) time.Time {

@@ -26,9 +26,6 @@ type Roster struct {
 // Heartbeat says that the client of one of this node's members is away, or back, as m.Away has it. It does not wait:
 // what is said of a session later counts.
 func (n *Node) Heartbeat(key store.Key, m Member) {
-	if !n.wants(key.App) {
-		return
-	}
 	m.Node = n.cfg.ID
 	req := request{Key: key, Heartbeat: &m, Seq: n.seq.Add(1)}
 	n.spawn(func() { n.insist(req) })

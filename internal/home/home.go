@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -81,8 +82,12 @@ type mark struct {
 type call struct {
 	request
 	verify bool // is the room still this node's?
+	read   bool // the room's bans and mutes, if they are unknown
 	answer func(reply)
 }
+
+// asks reports whether the call wants more than a look at the time and the nodes.
+func (c call) asks() bool { return c.From != "" || c.read }
 
 // dismisses reports whether the call may end the room.
 func (c call) dismisses() bool {
@@ -189,6 +194,9 @@ func (h *home) untilNext(now time.Time) time.Duration {
 	if t, ok := h.entry.State.NextDeadline(); ok {
 		earlier(t)
 	}
+	if t, ok := h.lapses(now); ok {
+		earlier(t)
+	}
 	for _, t := range h.away {
 		earlier(t)
 	}
@@ -211,7 +219,7 @@ func (h *home) turn(ctx context.Context, batch []call) bool {
 		return !replaced
 	}
 	// Of rooms that nobody is in and nobody asks for they are not read: a node that starts may have thousands of these.
-	if (len(batch) > 0 || len(h.present) > 0) && !h.loadSanctions(ctx) {
+	if (slices.ContainsFunc(batch, call.asks) || len(h.present) > 0) && !h.loadSanctions(ctx) {
 		for _, c := range batch {
 			c.answer(reply{Moved: true}) // they ask again
 		}

@@ -36,6 +36,8 @@ type cluster struct {
 	nodes   []*node
 	unheard atomic.Pointer[store.NodeID] // the others hear at once that nobody answers for this one
 	outbox  *ledger                      // what the app is told; nil: nothing
+
+	rules atomic.Pointer[room.LifeRules] // nil: the documents' defaults
 }
 
 // node is a server without its clients: it remembers whom it has, and what its follower of the room was told.
@@ -88,6 +90,7 @@ func (c *cluster) add() *node {
 	var err error
 	cfg := home.Config{
 		Store: deafStore{n.store, n}, ID: id, Info: []byte("ws://" + id), Grace: grace, Members: n.list,
+		Rules:  c.lifeRules,
 		Logger: slog.New(slog.NewTextHandler(c.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if c.outbox != nil {
@@ -98,6 +101,13 @@ func (c *cluster) add() *node {
 	c.nodes = append(c.nodes, n)
 	synctest.Wait()
 	return n
+}
+
+func (c *cluster) lifeRules(signaling.AppID) room.LifeRules {
+	if r := c.rules.Load(); r != nil {
+		return *r
+	}
+	return room.LifeRules{Empty: room.DefaultEmpty}
 }
 
 func (n *node) list(store.Key) []home.Member {

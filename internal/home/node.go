@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -29,6 +30,10 @@ type Config struct {
 	// Members returns whom this node has in a room: those included for whom Enter is about to be called, and those
 	// left out for whom Exit is. It is called from any goroutine and must not call back.
 	Members func(store.Key) []Member
+
+	// Rules say when an app's rooms end by themselves; nil: when they have been empty for half an hour. It is asked in
+	// rooms' turns, so it must not block. [Node.RulesChanged] tells of a change.
+	Rules func(signaling.AppID) room.LifeRules
 
 	Outbox Outbox          // what apps' servers are told; nil: nothing
 	Told   func(store.Key) // is called after a room's outbox has got an entry, and must not block; may be nil

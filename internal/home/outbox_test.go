@@ -345,6 +345,7 @@ func TestLog_isTrimmedAsFarAsItIsTold(t *testing.T) {
 // TestOutboxMark_endsByAge: what was told before is not told again.
 func TestOutbox_whoseEntriesHaveEnded_tellsNothingAgain(t *testing.T) {
 	bubbleWith(t, 1, &ledger{}, func(t *testing.T, c *cluster) {
+		c.rules.Store(&room.LifeRules{Empty: 2 * store.OutboxAge})
 		a := c.nodes[0]
 		a.create(signaling.FreeToTake)
 		a.enter("ann")

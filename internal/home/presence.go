@@ -214,10 +214,16 @@ func (h *home) rename(u signaling.UserID, info room.SetInfo) {
 
 // leave is a user's own wish, from whichever session: all of them are out of the room.
 func (h *home) leave(t *turn, c call, cmd room.Command) {
+	_, here := h.present[cmd.By.UserID]
+	owner := here && t.state.RoleOf(cmd.By.UserID) == signaling.RoomOwner
+	cmd.Action = room.Leave{OwnerMay: h.rules().OwnerLeft > 0}
 	out, err := h.apply(t, cmd)
 	if err != nil {
 		t.add(c, func(Entry) reply { return refusal(err) })
 		return
+	}
+	if owner {
+		t.state, t.changed = t.state.LeftByOwner(t.now), true // on the disk before the answer, as it decides when the room ends
 	}
 	h.expel(t, cmd.By, c)
 	t.add(c, func(e Entry) reply { out.Version = e.Version; return reply{Outcome: out} })
@@ -320,6 +326,7 @@ func (h *home) overdue(t *turn) {
 			h.depart(t, signaling.UserInfo{UserID: u})
 		}
 	}
+	h.lapse(t)
 }
 
 // tellPresence adds to the last event if it is of the same kind: a crowd that comes in is one event. Nobody is told

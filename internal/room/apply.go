@@ -34,7 +34,7 @@ type decision struct {
 
 func (d *decision) do(a Action) error {
 	switch a.(type) {
-	case Dismiss, Expire: // the server's own commands, too
+	case Dismiss, Expire, Lapse: // the server's own commands, too
 	default:
 		if d.by.UserID == "" {
 			return signaling.ErrBadRequest
@@ -93,7 +93,7 @@ func (d *decision) do(a Action) error {
 	case SetInfo:
 		return d.setInfo(a)
 	case Leave:
-		if d.by.Role == signaling.RoomOwner {
+		if d.by.Role == signaling.RoomOwner && !a.OwnerMay {
 			return signaling.ErrOwnerCannotLeave
 		}
 		d.depart(signaling.BySelf)
@@ -109,6 +109,8 @@ func (d *decision) do(a Action) error {
 		return d.showBattle(a)
 	case Dismiss:
 		return d.dismiss(a)
+	case Lapse:
+		return d.lapse(a)
 	case Expire:
 		d.expire()
 		return nil

@@ -139,6 +139,8 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		{"change the own name", room.SetInfo{UserName: "x", News: true}, "0 0 0 0 0"},
 		{"be expelled by the server", room.Expel{Reason: signaling.KickedForTooManyRooms}, "0 0 0 0 0"},
 		{"leave the room", room.Leave{}, "-2102 0 0 0 0"},
+		{"leave the room where owners may", room.Leave{OwnerMay: true}, "0 0 0 0 0"},
+		{"end the room as overdue", room.Lapse{Rules: room.LifeRules{Empty: time.Nanosecond}}, "100006 100006 100006 100006 100006"},
 		{"dismiss the room", room.Dismiss{}, "0 -2300 -2300 -2300 -2300"},
 		{"create it again", room.Create{Info: signaling.RoomInfo{RoomID: "r"}, SeatLimit: 20}, "100010 100003 100003 100003 100003"},
 	}

@@ -166,8 +166,11 @@ type SetInfo struct {
 	News      bool   `json:"news,omitempty"` // the others know something else: the room's home says so
 }
 
-// Leave goes out of the room by one's own will. The owner may not.
-type Leave struct{}
+// Leave goes out of the room by one's own will. The owner may not, unless the room's home says so: where the app has rooms
+// end some time after that.
+type Leave struct {
+	OwnerMay bool `json:"ownerMay,omitempty"`
+}
 
 // Depart is what the room does when somebody is gone: the seat is free, their requests end. Unlike Leave it happens
 // to owners too; the room stays theirs.
@@ -303,6 +306,8 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[Dismiss](c, w.Data)
 	case "showBattle":
 		return decodeAction[ShowBattle](c, w.Data)
+	case "lapse":
+		return decodeAction[Lapse](c, w.Data)
 	case "expire":
 		return decodeAction[Expire](c, w.Data)
 	}

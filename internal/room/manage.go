@@ -199,6 +199,7 @@ func (d *decision) changeRole(a ChangeRole) error {
 		former := d.state.Info.OwnerID
 		d.state.Admins = without
 		d.state.Info.OwnerID, d.state.Info.OwnerName = a.User, a.UserName
+		d.state.Life.OwnerHere, d.state.Life.OwnerLeft, d.state.Life.OwnerLost = true, 0, 0
 		heir = a.UserName
 		d.tell(nil, signaling.RoleChanged{UserID: former, Role: signaling.GeneralUser})
 	case signaling.Administrator:

@@ -219,6 +219,8 @@ func (w *world) invariants() {
 	require.LessOrEqual(w.t, len(s.Admins), room.MaxAdmins)
 	require.LessOrEqual(w.t, len(s.Metadata), room.MaxMetadataKeys)
 	require.NotContains(w.t, s.Admins, s.Info.OwnerID, "one role each")
+	l := s.Life
+	require.False(w.t, l.OwnerHere && (l.OwnerLeft != 0 || l.OwnerLost != 0) || l.OwnerLeft != 0 && l.OwnerLost != 0, "the owner is here, has left, or is lost: %+v", l)
 }
 
 func (w *world) expireAll() {
@@ -235,7 +237,12 @@ func (w *world) expireAll() {
 // action makes a command of four small numbers.
 func (w *world) action(kind, a, b int) room.Action {
 	whom := people[b%len(people)]
-	switch kind % 30 {
+	switch kind % 32 {
+	case 30:
+		w.state = w.state.Attended(a%2 == 0, b%2 == 0, w.now)
+		return room.Lapse{Rules: room.LifeRules{Empty: time.Hour, OwnerLeft: time.Hour, OwnerLost: time.Duration(a%5) * time.Hour}}
+	case 31:
+		return room.Leave{OwnerMay: a%2 == 0}
 	case 28:
 		return room.Ban{Users: []signaling.UserID{whom}, Duration: time.Duration(a%3) * time.Second, Present: people[a%7 : 7]}
 	case 29:
@@ -303,7 +310,7 @@ func TestRules_holdForRandomCommands(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"command": func(t *rapid.T) {
 				who := rapid.SampledFrom(people).Draw(t, "who")
-				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 29).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
+				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 31).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
 				c.App = rapid.IntRange(0, 4).Draw(t, "app") == 0
 				w.decide(c)
 			},
