@@ -68,6 +68,17 @@ func (o options) check() error {
 	if o.RoomLimit < 0 {
 		bad("--room-limit %d: 0 or more", o.RoomLimit)
 	}
+	if d := o.DismissEmpty; d < 10*time.Minute || d > 24*time.Hour {
+		bad("--dismiss-empty %v: 10m to 24h", d)
+	}
+	for _, d := range []struct {
+		flag  string
+		after time.Duration
+	}{{"--dismiss-owner-left", o.DismissOwnerLeft}, {"--dismiss-owner-lost", o.DismissOwnerLost}} {
+		if d.after != 0 && (d.after < 2*time.Minute || d.after > 12*time.Hour) {
+			bad("%s %v: 2m to 12h, or 0 (never)", d.flag, d.after)
+		}
+	}
 	if o.WebhookRetry < time.Second || o.WebhookRetry > store.OutboxAge {
 		bad("--webhook-retry %v: 1s to %v", o.WebhookRetry, store.OutboxAge)
 	}

@@ -40,6 +40,10 @@ type options struct {
 
 	RoomLimit int `group:"limits" default:"0" placeholder:"N" help:"Most rooms of an app; 0 is no limit (default ${default}). An app that wants to hear of it is called back at 70 %."`
 
+	DismissEmpty     time.Duration `group:"limits" default:"30m" placeholder:"TIME" help:"End a room when it has been empty for so long after it had members (default ${default}, 10m to 24h). An app may set it otherwise (set_auto_dismiss). The same on all nodes, as the next two."`
+	DismissOwnerLeft time.Duration `group:"limits" default:"0s" placeholder:"TIME" help:"End a room whose owner has left it for so long; then owners may leave (default ${default}: never, and they may not; 2m to 12h). Likewise."`
+	DismissOwnerLost time.Duration `group:"limits" default:"0s" placeholder:"TIME" help:"End a room whose owner has had no connection for so long (default ${default}: never; 2m to 12h). Likewise."`
+
 	WebhookRetry time.Duration `group:"callbacks" default:"24h" placeholder:"TIME" help:"How long a callback to an app's server is tried again (default ${default}, at most 168h)."`
 	WebhookAllow []string      `group:"callbacks" placeholder:"CIDR" help:"Network (10.1.0.0/16) that callbacks may go to although it is loopback, private or reserved: whoever administers an app can make this server send there. Repeatable."`
 

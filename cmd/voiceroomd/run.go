@@ -52,6 +52,7 @@ func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys m
 		Apps: apps, PublicKeys: keys, AppAdmins: admins, Store: st, UDP: at.udp, TCP: at.tcp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
 		Grace: o.Grace, MultiLogin: o.MultiLogin, SeatLimit: o.SeatLimit, MemberLimit: o.MemberLimit, Logger: log,
 		BarrageHistory: o.barrageHistory(),
+		AutoDismiss:    server.AutoDismiss{Empty: o.DismissEmpty, OwnerLeft: o.DismissOwnerLeft, OwnerLost: o.DismissOwnerLost},
 		RoomLimit:      o.RoomLimit, Callbacks: server.Callbacks{Retry: o.WebhookRetry, Allow: allow},
 	})
 	if err != nil {

@@ -84,6 +84,8 @@ type Config struct {
 	Callbacks Callbacks
 	Logger    *slog.Logger
 
+	AutoDismiss AutoDismiss
+
 	// Observe is told of every call. command is "service/command" of a known one, or "unknown".
 	Observe func(command string, code signaling.Code, took time.Duration)
 }

@@ -45,6 +45,9 @@ var commands = map[string]command{
 	"voiceroom_console/delete_profile_field":  handle(10, (*API).deleteProfileField),
 	"voiceroom_console/get_profile_fields":    handle(10, (*API).getProfileFields),
 
+	"voiceroom_console/get_auto_dismiss": handle(10, (*API).getAutoDismiss),
+	"voiceroom_console/set_auto_dismiss": handle(10, (*API).setAutoDismiss),
+
 	"live_config/get_callback":             handle(200, (*API).getCallback),
 	"live_config/set_callback":             handle(200, (*API).setCallback),
 	"live_config/update_callback":          handle(200, (*API).updateCallback),

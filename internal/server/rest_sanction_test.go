@@ -70,7 +70,7 @@ func TestRESTSanctionCommands(t *testing.T) {
 
 // A ban, seen by everybody: the members, the banned one, another node, a node after kills of all the others.
 func TestRESTBans(t *testing.T) {
-	inWorldOf(t, 3, func(t *testing.T, w *world) {
+	inWorldWith(t, 3, func(c *Config) { c.AutoDismiss.Empty = 2 * time.Hour }, func(t *testing.T, w *world) {
 		const live = "live_engine_http_srv/"
 		call := func(node int, command, body, want string) {
 			t.Helper()

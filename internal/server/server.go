@@ -23,6 +23,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/internal/follow"
 	"github.com/openvoiceroom/openvoiceroom/internal/gift"
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/internal/webhook"
@@ -57,7 +58,11 @@ type Config struct {
 	outbox home.Outbox // what homes tell, instead of the callbacks: of tests
 
 	RoomLimit int // most rooms of an app; 0: as many as they like
-	Callbacks Callbacks
+
+	// AutoDismiss says when rooms end by themselves whose app has set nothing; the same on all nodes. Empty defaults to half
+	// an hour.
+	AutoDismiss AutoDismiss
+	Callbacks   Callbacks
 }
 
 // Callbacks are how apps' servers are called back.
@@ -85,6 +90,7 @@ type Server struct {
 	rooms      *restRooms
 
 	roomCounts *roomCounts
+	dismissals *dismissRules
 	handler    http.Handler
 	upgrader   websocket.Upgrader
 
@@ -113,6 +119,9 @@ type userKey struct {
 
 // New starts a server: it joins the other nodes and takes over rooms that have none. ctx bounds the start only.
 func New(ctx context.Context, cfg Config) (*Server, error) {
+	if cfg.AutoDismiss.Empty == 0 {
+		cfg.AutoDismiss.Empty = room.DefaultEmpty
+	}
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
@@ -167,6 +176,9 @@ func (c Config) validate() error {
 	if c.Store == nil {
 		errs = append(errs, errors.New("server: no store"))
 	}
+	if err := c.AutoDismiss.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("server: %w", err))
+	}
 	if c.UDP == nil {
 		errs = append(errs, errors.New("server: no UDP socket for media"))
 	}
@@ -195,14 +207,18 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if outbox == nil {
 		outbox = s.hooks
 	}
+	if s.dismissals, err = s.newDismissRules(ctx); err != nil {
+		return err
+	}
 	s.node, err = home.Start(ctx, home.Config{
 		Store: s.cfg.Store, ID: s.id, Info: []byte(s.cfg.URL), Grace: s.cfg.Grace,
 		SeatLimit: s.cfg.SeatLimit, MemberLimit: s.cfg.MemberLimit, History: s.cfg.BarrageHistory, Logger: s.log, Members: s.members,
-		Outbox: outbox, Told: s.hooks.Told,
+		Outbox: outbox, Told: s.hooks.Told, Rules: s.dismissals.of,
 	})
 	if err != nil {
 		return err
 	}
+	s.spawn(s.dismissals.follow)
 	if err := s.hooks.Serve(); err != nil {
 		return err
 	}
@@ -229,6 +245,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	mux.Handle(adminapi.Path, adminapi.New(adminapi.Config{
 		Apps: s.cfg.Apps, Rooms: s.rooms, Logger: s.log, Observe: s.metrics.rested,
 		Accounts: s.accounts, Users: restUsers{s}, Battles: battles, Callbacks: restCallbacks{s.hooks},
+		AutoDismiss: s.dismissals,
 	}))
 	s.handler = mux
 	return nil
