@@ -5,7 +5,7 @@
 // to the node that decides, and a room's events and media to everybody who has members of it. Nodes tell that they
 // are alive by beating.
 //
-// What the apps' servers are to be told of a room is a second log, the outbox. What belongs to no room's log (accounts,
+// What the apps' servers are to be told of a room is a second log, the outbox; who has done what to it a third. What belongs to no room's log (accounts,
 // settings, who is banned) is a value, which is changed by compare-and-set.
 //
 // Two implementations pass one contract suite ([github.com/openvoiceroom/openvoiceroom/internal/store/storetest]):

@@ -167,6 +167,10 @@ type Store interface {
 	// [OutboxAge], the newest one too.
 	Outbox() Log
 
+	// Audit is a third log of each room: who has done what to it. Its entries end by themselves after [AuditAge], the newest
+	// one too, and when there are [AuditEntries] newer ones.
+	Audit() Log
+
 	// HeartbeatTTL is how long a beat counts.
 	HeartbeatTTL() time.Duration
 

@@ -63,3 +63,9 @@ type Values interface {
 
 // OutboxAge is how long the outbox keeps an entry, whether it has been told or not.
 const OutboxAge = 7 * 24 * time.Hour
+
+// AuditAge is how long the audit log keeps an entry, also of a room that is over, and AuditEntries how many of a room.
+const (
+	AuditAge     = 30 * 24 * time.Hour
+	AuditEntries = 1000
+)

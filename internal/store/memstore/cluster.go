@@ -28,6 +28,7 @@ type Cluster struct {
 	rev      uint64 // one counter for all rooms, as in a stream: nobody may count on steps of one
 	logs     logs
 	outbox   logs
+	audit    logs
 	values   map[store.ValueKey]store.Value
 	subs     map[store.Topic][]*mailbox[[]byte]
 	serves   map[store.Topic]*servers
@@ -57,6 +58,7 @@ func New() *Cluster {
 	c := &Cluster{
 		logs:     logs{entries: make(map[store.Key][]store.Entry)},
 		outbox:   logs{entries: make(map[store.Key][]store.Entry), maxAge: store.OutboxAge},
+		audit:    logs{entries: make(map[store.Key][]store.Entry), maxAge: store.AuditAge, most: store.AuditEntries},
 		values:   make(map[store.ValueKey]store.Value),
 		subs:     make(map[store.Topic][]*mailbox[[]byte]),
 		serves:   make(map[store.Topic]*servers),
@@ -64,7 +66,7 @@ func New() *Cluster {
 		watchers: make(map[*mailbox[change]]struct{}),
 		curious:  make(map[*mailbox[struct{}]]store.Bucket),
 	}
-	c.logs.cluster, c.outbox.cluster = c, c
+	c.logs.cluster, c.outbox.cluster, c.audit.cluster = c, c, c
 	return c
 }
 
@@ -80,6 +82,13 @@ func (c *Cluster) FailNextOutboxAppend(f Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.outbox.faults = append(c.outbox.faults, f)
+}
+
+// FailNextAuditAppend is FailNextAppend for the audit log.
+func (c *Cluster) FailNextAuditAppend(f Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.audit.faults = append(c.audit.faults, f)
 }
 
 // topic keeps the fields that name a topic of its kind, so that equal addresses are equal keys.

@@ -14,10 +14,11 @@ type journal struct {
 	logs *logs
 }
 
-// logs are all rooms' logs of one kind: the rooms' own, or the outbox.
+// logs are all rooms' logs of one kind: the rooms' own, the outbox, or the audit log.
 type logs struct {
 	cluster *Cluster      // whose lock guards what follows
 	maxAge  time.Duration // 0: entries do not end by age
+	most    int           // entries of a room; 0: as many as there are
 	entries map[store.Key][]store.Entry
 	faults  []Fault
 }
@@ -55,7 +56,11 @@ func (l *logs) append(key store.Key, data []byte, last uint64) (uint64, error) {
 		return 0, ErrInjected
 	}
 	c.rev++
-	l.entries[key] = append(log, store.Entry{Data: slices.Clone(data), Rev: c.rev, Time: time.Now()})
+	log = append(log, store.Entry{Data: slices.Clone(data), Rev: c.rev, Time: time.Now()})
+	if l.most > 0 && len(log) > l.most {
+		log = log[len(log)-l.most:]
+	}
+	l.entries[key] = log
 	if fault == After {
 		return 0, ErrInjected
 	}

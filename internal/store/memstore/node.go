@@ -39,6 +39,9 @@ func (c *Cluster) Node() *Node {
 // Outbox implements [store.Store].
 func (n *Node) Outbox() store.Log { return &journal{node: n, logs: &n.cluster.outbox} }
 
+// Audit implements [store.Store].
+func (n *Node) Audit() store.Log { return &journal{node: n, logs: &n.cluster.audit} }
+
 // HeartbeatTTL is [store.HeartbeatTTL].
 func (n *Node) HeartbeatTTL() time.Duration { return store.HeartbeatTTL }
 

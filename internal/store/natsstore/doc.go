@@ -5,7 +5,7 @@
 //
 // All rooms' logs are one stream, <prefix>_log, with one subject per room; the fence of
 // [store.Log] is JetStream's expected last sequence per subject. The outbox is another such stream, <prefix>_out, whose
-// messages end after [store.OutboxAge]; values are <prefix>_val, which keeps one message of each subject. Heartbeats are
+// messages end after [store.OutboxAge], and the audit log a third, <prefix>_aud; values are <prefix>_val, which keeps one message of each subject. Heartbeats are
 // <prefix>_beats, in memory. The bus is core NATS. Every id in a subject has gone through [store.Token].
 //
 // The embedded server writes every entry to the disk before it acknowledges it (sync always). Whether an existing

@@ -28,6 +28,7 @@ type Store struct {
 
 	*journal // the rooms' logs
 	outbox   *journal
+	audit    *journal
 	values   jetstream.Stream
 
 	closing   atomic.Bool
@@ -152,7 +153,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		into  **journal
 		names logSubjects
 		cfg   jetstream.StreamConfig
-	}{{&s.journal, s.sub.logs(), s.logConfig()}, {&s.outbox, s.sub.outbox(), s.outboxConfig()}} {
+	}{{&s.journal, s.sub.logs(), s.logConfig()}, {&s.outbox, s.sub.outbox(), s.outboxConfig()}, {&s.audit, s.sub.audit(), s.auditConfig()}} {
 		stream, err := s.ensurePatiently(ctx, j.cfg)
 		if err != nil {
 			return err
@@ -170,6 +171,9 @@ func (s *Store) prepare(ctx context.Context) error {
 
 // Outbox implements [store.Store].
 func (s *Store) Outbox() store.Log { return s.outbox }
+
+// Audit implements [store.Store].
+func (s *Store) Audit() store.Log { return s.audit }
 
 // checkBus asks itself a question: permissions that are missing do not show otherwise.
 func (s *Store) checkBus(ctx context.Context) error {

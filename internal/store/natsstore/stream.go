@@ -36,6 +36,15 @@ func (s *Store) outboxConfig() jetstream.StreamConfig {
 	return c
 }
 
+// auditConfig is that of the logs, but that entries end by their age and number.
+func (s *Store) auditConfig() jetstream.StreamConfig {
+	c := s.logConfig()
+	c.Name, c.Subjects = s.sub.audit().stream(), []string{s.sub.audit().all()}
+	c.Description = "OpenVoiceRoom: who has done what to rooms, one subject per room"
+	c.MaxAge, c.MaxMsgsPerSubject = store.AuditAge, store.AuditEntries
+	return c
+}
+
 func (s *Store) valuesConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              s.sub.valuesStream(),

@@ -14,6 +14,7 @@ type subjects struct{ prefix string }
 
 func (s subjects) logs() logSubjects   { return logSubjects{s.prefix, "log"} }
 func (s subjects) outbox() logSubjects { return logSubjects{s.prefix, "out"} }
+func (s subjects) audit() logSubjects  { return logSubjects{s.prefix, "aud"} }
 
 func (s subjects) beatsStream() string { return s.prefix + "_beats" }
 func (s subjects) beats() string       { return s.prefix + ".beat.*" }
