@@ -36,7 +36,7 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	}
 	e := Entry{
 		Version: h.entry.Version + 1, Epoch: h.entry.Epoch, Home: h.node.cfg.ID, At: now.UnixMilli(),
-		Done: t.done, Events: t.events, State: t.state, Members: len(h.present), Tell: h.wanted(),
+		Done: t.done, Events: t.events, Acts: t.acts, Acted: acted(h.entry, h.rev), State: t.state, Members: len(h.present), Tell: h.wanted(),
 	}
 	if e.Tell && (h.rosterDue || !h.entry.Tell) {
 		e.Roster, h.rosterDue = h.roster(), false
@@ -52,7 +52,7 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	h.entry = e
 	h.sum()
 	h.appends++
-	h.copier.feed(h.rev, e)
+	h.copiers.feed(h.rev, e)
 	for _, d := range t.done {
 		h.remember(d, now)
 	}

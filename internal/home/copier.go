@@ -18,24 +18,26 @@ const (
 	copyPause    = 50 * time.Millisecond
 	copyMaxPause = 10 * time.Second
 	copyPage     = 256 // entries that are read at once
-
-	// copyAge is how old an entry may be that is copied. The outbox may be empty because its newest entry has ended by
-	// age: what is older than that has been told. And nobody would try for long to deliver what is so old.
-	copyAge = store.OutboxAge - time.Hour
 )
 
-// copier copies what an app's server is to be told from a room's log into the room's outbox, each entry once and in the
-// log's order. The outbox's newest entry says how far that has got, and an append names the entry behind which it goes:
-// of two homes, of which one does not know yet that it is none any more, either may copy, and they cannot copy twice.
-// Nobody waits for it but the log, which is trimmed no further than it has got. A nil copier has nothing to do.
+// copyMargin is how much younger than what a copy keeps an entry has to be that is copied. The copy may be empty because its
+// newest entry has ended by age: what is older than that has been copied.
+const copyMargin = time.Hour
+
+// copier copies what is to be kept of a room's log into another of its logs, each entry once and in the log's order: into
+// the outbox, which the app's server is told of, or into the audit log. The copy's newest entry says how far that has got,
+// and an append names the entry behind which it goes: of two homes, of which one does not know yet that it is none any
+// more, either may copy, and they cannot copy twice. Nobody waits for it but the log, which is trimmed no further than it
+// has got.
 type copier struct {
 	node *Node
 	key  store.Key
+	to   digest
 	log  *slog.Logger
 	ctx  context.Context // of the home
 	work errand
 
-	last  uint64 // the outbox's newest revision, where known is true
+	last  uint64 // the copy's newest revision, where known is true
 	known bool
 
 	mu     sync.Mutex // protects what follows
@@ -52,17 +54,28 @@ type queued struct {
 	e   Entry
 }
 
+// digest says what is copied, and where to.
+type digest struct {
+	name   string
+	log    store.Log
+	age    time.Duration // how old an entry may be that is copied
+	wanted func() bool
+	has    func(*Entry) bool                // is there something to copy?
+	record func(rev uint64, e Entry) []byte // what to copy, as JSON; nil: nothing after all
+	copied func()                           // an entry has been copied
+}
+
 // newCopier makes a copier for a room whose entries above front it will be fed with.
-func (n *Node) newCopier(ctx context.Context, key store.Key, front uint64) *copier {
-	if n.cfg.Outbox == nil {
-		return nil
+func (n *Node) newCopier(ctx context.Context, key store.Key, to digest, front uint64) *copier {
+	return &copier{
+		node: n, key: key, to: to, log: n.log.With("app", key.App, "room", key.Room, "copy", to.name), ctx: ctx,
+		front: front, newest: front, gap: front > 0,
 	}
-	return &copier{node: n, key: key, log: n.log.With("app", key.App, "room", key.Room), ctx: ctx, front: front, gap: true}
 }
 
 // feed hands over an entry that is in the log now.
 func (c *copier) feed(rev uint64, e Entry) {
-	if c == nil || !e.Tell {
+	if !c.to.has(&e) {
 		return
 	}
 	c.mu.Lock()
@@ -76,7 +89,7 @@ func (c *copier) feed(rev uint64, e Entry) {
 
 // covers reports whether the log's entries below a revision are needed no more. If not, it sees to it.
 func (c *copier) covers(rev uint64) bool {
-	if c == nil || !c.node.wants(c.key.App) {
+	if !c.to.wanted() {
 		return true
 	}
 	c.mu.Lock()
@@ -102,7 +115,7 @@ func (c *copier) run() {
 			pause, tries = copyPause, 0
 		}
 		if tries == 5 { // it is no moment's trouble
-			c.log.Warn("cannot write the room's outbox; its log waits", "error", err)
+			c.log.Warn("cannot copy from the room's log; it waits", "error", err)
 		}
 		select {
 		case <-c.ctx.Done():
@@ -113,18 +126,9 @@ func (c *copier) run() {
 	}
 }
 
-// finish copies what there is up to a revision, for a room that has no home any more.
-func (c *copier) finish(ctx context.Context, newest uint64) error {
-	if c == nil {
-		return nil
-	}
-	c.newest = newest
-	return c.copyAll(ctx)
-}
-
 // copyAll copies what there is. After an error it can be called again.
 func (c *copier) copyAll(ctx context.Context) error {
-	if !c.node.wants(c.key.App) {
+	if !c.to.wanted() {
 		c.skip()
 		return nil
 	}
@@ -183,9 +187,9 @@ func (c *copier) fill(ctx context.Context, newest uint64) error {
 		for _, raw := range list {
 			e, err := decodeEntry(raw.Data)
 			if err != nil {
-				c.log.Error("entry not told", "rev", raw.Rev, "error", err)
+				c.log.Error("entry not copied", "rev", raw.Rev, "error", err)
 			}
-			if err != nil || !e.Tell || time.Since(raw.Time) > copyAge {
+			if err != nil || !c.to.has(&e) || time.Since(raw.Time) > c.to.age {
 				c.advance(raw.Rev)
 				continue
 			}
@@ -233,12 +237,12 @@ func (c *copier) advance(rev uint64) {
 	c.done = max(c.done, rev)
 }
 
-// look reads how far the outbox has got.
+// look reads how far the copy has got.
 func (c *copier) look(ctx context.Context) error {
 	c.known = false
 	try, cancel := context.WithTimeout(ctx, copyTry)
 	defer cancel()
-	e, err := c.node.store.Outbox().Last(try, c.key)
+	e, err := c.to.log.Last(try, c.key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		c.last, c.known = 0, true
@@ -248,7 +252,7 @@ func (c *copier) look(ctx context.Context) error {
 	}
 	var t Told
 	if err := json.Unmarshal(e.Data, &t); err != nil {
-		return fmt.Errorf("home: unreadable outbox entry: %w", err)
+		return fmt.Errorf("home: unreadable entry of a copy: %w", err)
 	}
 	c.last, c.known = e.Rev, true
 	c.advance(t.Rev)
@@ -260,12 +264,12 @@ func (c *copier) tell(ctx context.Context, rev uint64, e Entry) error {
 	if rev <= c.copied() {
 		return nil
 	}
-	if data := c.node.cfg.Outbox.Record(c.key, rev, e); data != nil {
+	if data := c.to.record(rev, e); data != nil {
 		b, err := json.Marshal(Told{Rev: rev, Data: data})
 		if err == nil {
 			err = c.append(ctx, rev, b)
 		} else {
-			c.log.Error("entry not told: no JSON", "rev", rev, "error", err)
+			c.log.Error("entry not copied: no JSON", "rev", rev, "error", err)
 			err = nil
 		}
 		if err != nil {
@@ -276,20 +280,20 @@ func (c *copier) tell(ctx context.Context, rev uint64, e Entry) error {
 	return nil
 }
 
-// append puts b behind the outbox's newest entry. When that is another by now, or the outcome is unknown, the outbox
+// append puts b behind the copy's newest entry. When that is another by now, or the outcome is unknown, the copy
 // says whether this very entry is there, by whomever.
 func (c *copier) append(ctx context.Context, rev uint64, b []byte) error {
 	for {
 		try, cancel := context.WithTimeout(ctx, copyTry)
-		at, err := c.node.store.Outbox().Append(try, c.key, b, c.last)
+		at, err := c.to.log.Append(try, c.key, b, c.last)
 		cancel()
 		switch {
 		case err == nil:
 			c.last = at
-			c.nudge()
+			c.to.copied()
 			return nil
 		case errors.Is(err, store.ErrTooLarge):
-			c.log.Error("entry not told: too large", "rev", rev, "bytes", len(b))
+			c.log.Error("entry not copied: too large", "rev", rev, "bytes", len(b))
 			return nil
 		}
 		before := c.last
@@ -297,17 +301,11 @@ func (c *copier) append(ctx context.Context, rev uint64, b []byte) error {
 			return err
 		}
 		if c.copied() >= rev {
-			c.nudge()
+			c.to.copied()
 			return nil
 		}
 		if c.last == before {
 			return err
 		}
-	}
-}
-
-func (c *copier) nudge() {
-	if c.node.cfg.Told != nil {
-		c.node.cfg.Told(c.key)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
+	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -22,8 +23,8 @@ func (all) Record(store.Key, uint64, Entry) []byte { return []byte("0") }
 // TestCopier_keepsNoMoreThanItsQueue: nothing takes what it is fed with here.
 func TestCopier_keepsNoMoreThanItsQueue(t *testing.T) {
 	n := &Node{cfg: Config{Outbox: all{}}.withDefaults(), stopping: true}
-	n.log = n.cfg.Logger
-	c := n.newCopier(t.Context(), store.Key{App: 1, Room: "r"}, 0)
+	n.log, n.store = n.cfg.Logger, memstore.New().Node()
+	c := n.newCopiers(t.Context(), store.Key{App: 1, Room: "r"}, 0, 0)[1]
 	for i := range 10 * copyQueue {
 		c.feed(uint64(i+1), Entry{Tell: i%2 == 0})
 	}

@@ -12,6 +12,9 @@ import (
 // entry.
 const turnBytes = 48 << 10
 
+// turnActs is how many acts an entry has, about: the audit log keeps a number of entries.
+const turnActs = 16
+
 // turn is one batch being decided: the state after it, what to append, and the answers that wait for the append.
 type turn struct {
 	now     time.Time
@@ -20,13 +23,14 @@ type turn struct {
 	flush   bool // append now, whatever it is: there is more to decide
 	asked   bool // somebody waits for an answer, which must be the room's home's
 	events  []room.Event
-	size    int // of the events, about
+	acts    []signaling.Act // for the audit log
+	size    int             // of the events and the acts, about
 	done    []Done
 	calls   []call
 	answers []func(e Entry) reply
 }
 
-func (t *turn) full() bool { return t.size >= turnBytes }
+func (t *turn) full() bool { return t.size >= turnBytes || len(t.acts) >= turnActs }
 
 func (t *turn) add(c call, f func(Entry) reply) {
 	t.calls, t.answers = append(t.calls, c), append(t.answers, f)
@@ -106,6 +110,9 @@ func (h *home) one(t *turn, c call) {
 		page := h.list(t, *c.List)
 		t.add(c, func(Entry) reply { return reply{Page: &page} })
 		return
+	case c.Audit != nil:
+		h.audit(t, c, *c.Audit)
+		return
 	case c.Sanctions != nil:
 		r := h.listSanctions(t, *c.Sanctions)
 		t.add(c, func(e Entry) reply { r.Outcome.Version = e.Version; return r })
@@ -159,7 +166,7 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 		h.leave(t, c, cmd)
 		return
 	}
-	cmd.Action = h.vouch(cmd.By, cmd.Action)
+	cmd.Action = h.vouch(cmd.By, cmd.Action, t.now)
 	if h.sanction(t, c, cmd) {
 		return
 	}
@@ -180,7 +187,7 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 }
 
 // vouch completes a command with what only the home knows: whether a member is here, and what the others know of them.
-func (h *home) vouch(by signaling.UserInfo, a room.Action) room.Action {
+func (h *home) vouch(by signaling.UserInfo, a room.Action, now time.Time) room.Action {
 	here := func(u signaling.UserID) (signaling.UserInfo, bool) {
 		p, present := h.present[u]
 		_, away := h.away[u]
@@ -204,6 +211,9 @@ func (h *home) vouch(by signaling.UserInfo, a room.Action) room.Action {
 	case room.Ban:
 		a.Present = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(a.Users))), func(u signaling.UserID) bool { _, present := h.present[u]; return !present })
 		return a
+	case room.Unban:
+		a.Banned = slices.DeleteFunc(slices.Clone(a.Users), func(u signaling.UserID) bool { b, banned := h.sanctions.bans[u]; return !banned || !b.holds(now) })
+		return a
 	case room.Mute:
 		a.Muted = slices.DeleteFunc(slices.Clone(a.Users), func(u signaling.UserID) bool { _, muted := h.sanctions.mutes[u]; return !muted })
 		return a
@@ -221,6 +231,7 @@ func (h *home) apply(t *turn, cmd room.Command) (Outcome, error) {
 		return Outcome{}, err
 	}
 	out := Outcome{Version: h.entry.Version}
+	acts := cmd.Acts(t.state, next, t.now)
 	if take, isTake := cmd.Action.(room.TakeSeat); isTake {
 		seat, seated := next.SeatOf(cmd.By.UserID)
 		out.Index, out.Pending = seat, !seated
@@ -228,9 +239,13 @@ func (h *home) apply(t *turn, cmd room.Command) (Outcome, error) {
 			out.Index = take.Index
 		}
 	}
-	if len(events) > 0 {
+	if len(events)+len(acts) > 0 {
 		out.Version = h.entry.Version + 1
 		t.state, t.changed = next, true
+		t.acts = append(t.acts, acts...)
+		for _, a := range acts {
+			t.size += size(a)
+		}
 		if h.wanted() {
 			because(events, cmd)
 		}

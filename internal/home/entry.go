@@ -22,6 +22,10 @@ type Entry struct {
 	State   room.State   `json:"state"`   // after the events
 	Members int          `json:"members"` // how many are present
 
+	// Acts are for the room's audit log; Acted is the revision of the newest entry before this one that has some.
+	Acts  []signaling.Act `json:"acts,omitempty"`
+	Acted uint64          `json:"acted,omitempty"`
+
 	// Tell says that the app wanted to be told when this was decided: only then do events have causes, and only such an
 	// entry goes into the room's outbox.
 	Tell   bool    `json:"tell,omitempty"`
@@ -91,6 +95,7 @@ type request struct {
 	Info      bool               `json:"info,omitempty"` // the room as anybody may see it
 	Look      bool               `json:"look,omitempty"` // that, and what its members see without asking
 	Sanctions *sanctionQuery     `json:"sanctions,omitempty"`
+	Audit     *auditQuery        `json:"audit,omitempty"`   // what its audit log has to hold
 	Reread    bool               `json:"reread,omitempty"`  // the room's bans and mutes
 	Barrage   *signaling.Barrage `json:"barrage,omitempty"` // to be said
 	Recent    bool               `json:"recent,omitempty"`  // what has been said lately
@@ -125,6 +130,9 @@ type reply struct {
 	Meta   map[string]string    `json:"meta,omitempty"`   // of a Look
 
 	Barrages []signaling.Barrage `json:"barrages,omitempty"` // of a Barrage, that one, or a Recent
+
+	Behind  bool  `json:"behind,omitempty"`  // of an Audit: the log has not got everything yet
+	Created int64 `json:"created,omitempty"` // of an Audit: the room's CreateTime
 
 	Summaries  []signaling.RoomInfo `json:"summaries,omitempty"`  // of a Summary
 	Sanctioned []Sanctioned         `json:"sanctioned,omitempty"` // of Sanctions

@@ -59,7 +59,7 @@ type home struct {
 	marks    []mark // places in the log, oldest first
 	removeAt time.Time
 
-	copier  *copier
+	copiers copiers
 	lost    bool   // it ended because an append failed
 	backlog []call // did not fit into the last turn
 	calls   chan call
@@ -275,7 +275,7 @@ func (h *home) after(ctx context.Context) bool {
 	if now.Before(h.removeAt) {
 		return true
 	}
-	if !h.copier.covers(h.rev + 1) {
+	if !h.copiers.covers(h.rev + 1) {
 		h.removeAt = now.Add(time.Second) // its end has not been told
 		return true
 	}
@@ -318,7 +318,7 @@ func (h *home) prune(ctx context.Context, now time.Time) {
 		}
 	}
 	i = 0
-	for i < len(h.marks) && h.marks[i].at.Before(old) && h.copier.covers(h.marks[i].rev) {
+	for i < len(h.marks) && h.marks[i].at.Before(old) && h.copiers.covers(h.marks[i].rev) {
 		i++
 	}
 	if i > 0 {

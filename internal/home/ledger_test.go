@@ -61,6 +61,16 @@ func (l *ledger) keep(raw []store.Entry) {
 	}
 }
 
+// everything is all entries in their order.
+func (l *ledger) everything() (list []home.Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, rev := range slices.Sorted(maps.Keys(l.truth)) {
+		list = append(list, l.truth[rev])
+	}
+	return list
+}
+
 func (c *cluster) keep() {
 	n := c.store.Node()
 	defer n.Close()

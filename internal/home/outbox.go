@@ -42,3 +42,18 @@ func because(events []room.Event, cmd room.Command) {
 		events[i].Cause = cause
 	}
 }
+
+// outboxOf is the digest of a room's log that its app is told of. Nobody would try for long to deliver what is very old.
+func (n *Node) outboxOf(key store.Key) digest {
+	return digest{
+		name: "outbox", log: n.store.Outbox(), age: store.OutboxAge - copyMargin,
+		wanted: func() bool { return n.wants(key.App) },
+		has:    func(e *Entry) bool { return e.Tell },
+		record: func(rev uint64, e Entry) []byte { return n.cfg.Outbox.Record(key, rev, e) },
+		copied: func() {
+			if n.cfg.Told != nil {
+				n.cfg.Told(key)
+			}
+		},
+	}
+}

@@ -360,7 +360,7 @@ func coalesce(list []room.Event, e signaling.Event) []room.Event {
 }
 
 // size is about what an event takes in an entry.
-func size(e room.Event) int {
+func size(e any) int {
 	b, err := json.Marshal(e)
 	if err != nil {
 		return 0 // the entry's encoding will say so

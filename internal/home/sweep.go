@@ -132,7 +132,7 @@ func (n *Node) removeEnded(ctx context.Context, key store.Key) (again bool) {
 	case last.Rev == 0 || e.State.Exists():
 		return false // somebody has created it anew
 	}
-	err = n.newCopier(ctx, key, last.Rev).finish(ctx, last.Rev)
+	err = n.newCopiers(ctx, key, last.Rev, acted(e, last.Rev)).finish(ctx)
 	if err == nil && time.Since(last.Time) < lingerDismissed {
 		return true // somebody may still repeat the dismissal
 	}

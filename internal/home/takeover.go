@@ -68,7 +68,7 @@ func (n *Node) create(ctx context.Context, key store.Key, cmd room.Command) (Ent
 	}
 	e := Entry{
 		Version: old.Version + 1, Epoch: old.Epoch + 1, Home: n.cfg.ID, At: now.UnixMilli(), Events: events, State: state,
-		Tell: n.wants(key.App),
+		Tell: n.wants(key.App), Acted: acted(old, last.Rev),
 	}
 	if e.Tell {
 		because(events, cmd)
@@ -148,7 +148,7 @@ func (n *Node) begin(ctx context.Context, key store.Key, e Entry, last uint64, p
 	}
 	h := n.newHome(key, e, last)
 	hctx, cancel := context.WithCancel(n.ctx)
-	h.cancel, h.copier = cancel, n.newCopier(hctx, key, last)
+	h.cancel, h.copiers = cancel, n.newCopiers(hctx, key, last, e.Acted)
 	if err := h.append(ctx, data); err != nil {
 		cancel()
 		n.sweepSoon() // the entry may be in the log all the same
@@ -168,7 +168,8 @@ func (n *Node) begin(ctx context.Context, key store.Key, e Entry, last uint64, p
 	delete(n.whereIs, key)
 	n.mu.Unlock()
 	n.publish(key, e, data) // before the home's own entries
-	h.copier.feed(h.rev, e)
+	h.copiers.begin()
+	h.copiers.feed(h.rev, e)
 	n.wg.Go(func() { defer cancel(); h.run(hctx) })
 	return nil
 }
@@ -251,7 +252,7 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 	now := time.Now()
 	e := old
 	e.Version, e.Epoch, e.Home, e.At = old.Version+1, old.Epoch+1, n.cfg.ID, now.UnixMilli()
-	e.Done, e.Events, e.Roster, e.Tell = nil, nil, nil, n.wants(key.App)
+	e.Done, e.Events, e.Acts, e.Acted, e.Roster, e.Tell = nil, nil, nil, acted(old, last.Rev), nil, n.wants(key.App)
 	since := now.Add(-rememberDone)
 	if e.Tell {
 		since = time.Time{} // who was here is in all of it

@@ -133,7 +133,8 @@ type Ban struct {
 
 // Unban lets users enter again. Who is not banned does not matter.
 type Unban struct {
-	Users []signaling.UserID `json:"users"` // at most [MaxSanctioned]
+	Users  []signaling.UserID `json:"users"`            // at most [MaxSanctioned]
+	Banned []signaling.UserID `json:"banned,omitempty"` // the room's home says which of them are
 }
 
 // Mute keeps users from chatting; a Duration of 0 ends that. The room's home keeps whom.

@@ -7,7 +7,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// What managers do to seats, members and the room. The owner is never a target.
+// What managers do to seats, members and the room. The owner is never a target, and administrators not each other's.
 
 func (d *decision) needManager() error {
 	if !d.by.Role.Manages() && !d.app {
@@ -19,10 +19,16 @@ func (d *decision) needManager() error {
 // owns reports whether the owner's rights are there.
 func (d *decision) owns() bool { return d.app || d.by.Role == signaling.RoomOwner }
 
-// protectOwner refuses what an administrator must not do to the owner.
-func (d *decision) protectOwner(u signaling.UserID) error {
-	if u == d.state.Info.OwnerID && u != d.by.UserID && !d.app {
+// protect refuses what an administrator must not do to the owner, nor to another administrator: two who quarrel could
+// empty the office.
+func (d *decision) protect(u signaling.UserID) error {
+	switch {
+	case d.app || u == d.by.UserID || d.by.Role != signaling.Administrator:
+		return nil
+	case u == d.state.Info.OwnerID:
 		return signaling.Errorf(signaling.ErrNoPermission.Code, "not permitted: %s is the owner of the room", u)
+	case d.state.RoleOf(u) == signaling.Administrator:
+		return signaling.Errorf(signaling.ErrNoPermission.Code, "not permitted: %s is an administrator too; only the owner may", u)
 	}
 	return nil
 }
@@ -69,7 +75,7 @@ func (d *decision) kickOffSeat(a KickOffSeat) error {
 	if a.User == d.by.UserID && !d.app {
 		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "use LeaveSeat to leave one's own seat")
 	}
-	if err := d.protectOwner(a.User); err != nil {
+	if err := d.protect(a.User); err != nil {
 		return err
 	}
 	if !utf8.ValidString(a.Data) || len(a.Data) > MaxKickData {
@@ -136,7 +142,7 @@ func (d *decision) lockSeat(a LockSeat) error {
 		// Locking an occupied seat evicts, except who locks the seat they sit on. The app's lock leaves nobody there
 		// (documents: lock_seat), also not who sits on a locked seat by right.
 		if a.Lock.Seat && seat.UserID != "" && (d.app || !seat.Locked && seat.UserID != d.by.UserID) {
-			if err := d.protectOwner(seat.UserID); err != nil {
+			if err := d.protect(seat.UserID); err != nil {
 				return err
 			}
 			d.evict(a.Index, "")
@@ -248,7 +254,7 @@ func (d *decision) kickOut(a KickOut) error {
 	if a.User == d.by.UserID && !d.app {
 		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "use LeaveVoiceRoom to leave oneself")
 	}
-	if err := d.protectOwner(a.User); err != nil {
+	if err := d.protect(a.User); err != nil {
 		return err
 	}
 	if !a.Present {

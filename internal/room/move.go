@@ -21,8 +21,8 @@ func (d *decision) moveSeat(a MoveSeat) error {
 	return nil
 }
 
-// moveUser moves another. The owner is moved by nobody else, neither as the one who is meant nor as the one who sits
-// in the way, and nobody is moved onto a locked seat who could not take it: a swap is two such moves.
+// moveUser moves another. The owner is moved by nobody else, and an administrator by no other, neither as the one who is
+// meant nor as the one who sits in the way, and nobody is moved onto a locked seat who could not take it: a swap is two such moves.
 func (d *decision) moveUser(a MoveUser) error {
 	if a.Policy < signaling.AbortWhenOccupied || a.Policy > signaling.SwapPosition {
 		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "policy is %d: use 0 (abort when occupied), 1 (force replace) or 2 (swap position)", a.Policy)
@@ -40,7 +40,7 @@ func (d *decision) moveUser(a MoveUser) error {
 	if err := d.checkSeat(a.Index); err != nil {
 		return err
 	}
-	if err := d.protectOwner(a.User); err != nil || from == a.Index {
+	if err := d.protect(a.User); err != nil || from == a.Index {
 		return err
 	}
 	occupant := d.state.Seats[a.Index].UserID
@@ -48,7 +48,7 @@ func (d *decision) moveUser(a MoveUser) error {
 		if a.Policy == signaling.AbortWhenOccupied {
 			return signaling.ErrSeatOccupied
 		}
-		if err := d.protectOwner(occupant); err != nil {
+		if err := d.protect(occupant); err != nil {
 			return err
 		}
 	}

@@ -95,11 +95,8 @@ func (d *decision) maySanction(users []signaling.UserID) error {
 		if u == d.by.UserID && !d.app {
 			return signaling.Errorf(signaling.ErrInvalidParameter.Code, "nobody bans or mutes themselves")
 		}
-		if err := d.protectOwner(u); err != nil {
+		if err := d.protect(u); err != nil {
 			return err
-		}
-		if !d.app && d.by.Role == signaling.Administrator && d.state.RoleOf(u) == signaling.Administrator {
-			return signaling.Errorf(signaling.ErrNoPermission.Code, "only the owner bans or mutes an administrator")
 		}
 	}
 	return nil
