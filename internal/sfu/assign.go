@@ -15,16 +15,22 @@ const (
 	swapEvery = 500 * time.Millisecond // and a discussion does not cut everybody to pieces
 )
 
+// source names a speaker for the members of one room.
+type source struct {
+	room signaling.RoomID // a connected room, "" for the members' own
+	user signaling.UserID // "": nobody
+}
+
 // heardUser is a speaker as the assignment sees one.
 type heardUser struct {
-	user     signaling.UserID
+	source
 	loudness int // dBov * levelScale, higher is louder
 }
 
 // seating is who is heard on which slot of one member.
 type seating struct {
-	slots    []signaling.UserID // "": free
-	louder   map[signaling.UserID]time.Time
+	slots    []source // the zero source: free
+	louder   map[source]time.Time
 	lastSwap time.Time
 }
 
@@ -35,23 +41,23 @@ type seating struct {
 func assign(old seating, speakers []heardUser, now time.Time) (s seating, changed, waiting bool) {
 	s = seating{slots: slices.Clone(old.slots), lastSwap: old.lastSwap}
 	for i, u := range s.slots {
-		if u != "" && indexOf(speakers, u) < 0 {
-			s.slots[i] = ""
+		if u != (source{}) && indexOf(speakers, u) < 0 {
+			s.slots[i] = source{}
 		}
 	}
 	queue := make([]heardUser, 0, len(speakers))
 	for _, sp := range speakers {
-		if !slices.Contains(s.slots, sp.user) {
+		if !slices.Contains(s.slots, sp.source) {
 			queue = append(queue, sp)
 		}
 	}
-	if free := count(s.slots, ""); len(queue) > free {
+	if free := s.free(); len(queue) > free {
 		// Stable: among equally loud ones the seat decides.
 		slices.SortStableFunc(queue, func(a, b heardUser) int { return cmp.Compare(b.loudness, a.loudness) })
 	}
 	for i, u := range s.slots {
-		if u == "" && len(queue) > 0 {
-			s.slots[i], queue = queue[0].user, queue[1:]
+		if u == (source{}) && len(queue) > 0 {
+			s.slots[i], queue = queue[0].source, queue[1:]
 		}
 	}
 	if len(queue) > 0 && len(s.slots) > 0 {
@@ -69,17 +75,17 @@ func (s *seating) swap(old seating, queue, speakers []heardUser, now time.Time) 
 			quietest, least = i, l
 		}
 	}
-	s.louder = make(map[signaling.UserID]time.Time)
+	s.louder = make(map[source]time.Time)
 	best := -1
 	for i, w := range queue {
 		if w.loudness < least+louderBy {
 			continue
 		}
-		since, ok := old.louder[w.user]
+		since, ok := old.louder[w.source]
 		if !ok {
 			since = now
 		}
-		s.louder[w.user] = since
+		s.louder[w.source] = since
 		if now.Sub(since) >= louderFor && (best < 0 || w.loudness > queue[best].loudness) {
 			best = i
 		}
@@ -87,19 +93,18 @@ func (s *seating) swap(old seating, queue, speakers []heardUser, now time.Time) 
 	if best < 0 || now.Sub(s.lastSwap) < swapEvery {
 		return
 	}
-	s.slots[quietest] = queue[best].user
+	s.slots[quietest] = queue[best].source
 	s.lastSwap = now
-	delete(s.louder, queue[best].user)
+	delete(s.louder, queue[best].source)
 }
 
-func indexOf(speakers []heardUser, u signaling.UserID) int {
-	return slices.IndexFunc(speakers, func(s heardUser) bool { return s.user == u })
+func indexOf(speakers []heardUser, u source) int {
+	return slices.IndexFunc(speakers, func(s heardUser) bool { return s.source == u })
 }
 
-func count(users []signaling.UserID, u signaling.UserID) int {
-	n := 0
-	for _, v := range users {
-		if v == u {
+func (s *seating) free() (n int) {
+	for _, u := range s.slots {
+		if u == (source{}) {
 			n++
 		}
 	}

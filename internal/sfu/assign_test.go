@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,23 +12,26 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// seats reads "a-20 b-30" as speakers with their levels in dBov.
-func seats(text string) []heardUser {
+// seats reads "a-20 B/b-30" as speakers with their levels in dBov, the second one in room B.
+func seats(t *testing.T, text string) []heardUser {
 	var out []heardUser
 	for f := range strings.FieldsSeq(text) {
-		l := 0
-		for _, c := range f[2:] {
-			l = l*10 + int(c-'0')
-		}
-		out = append(out, heardUser{signaling.UserID(f[:1]), -l * levelScale})
+		who, level, _ := strings.Cut(f, "-")
+		l, err := strconv.Atoi(level)
+		require.NoError(t, err)
+		out = append(out, heardUser{slotsOf(who)[0], -l * levelScale})
 	}
 	return out
 }
 
-func slotsOf(text string) []signaling.UserID {
-	var out []signaling.UserID
+func slotsOf(text string) []source {
+	var out []source
 	for f := range strings.FieldsSeq(text) {
-		out = append(out, signaling.UserID(strings.Trim(f, "_")))
+		room, user, foreign := strings.Cut(strings.Trim(f, "_"), "/")
+		if !foreign {
+			room, user = "", room
+		}
+		out = append(out, source{signaling.RoomID(room), signaling.UserID(user)})
 	}
 	return out
 }
@@ -50,9 +54,12 @@ func TestAssign(t *testing.T) {
 		{"too many and equal: the seats", "_ _", "a-127 b-127 c-127", "a b", true},
 		{"one free, two wait: the louder", "a _", "a-50 b-50 c-20", "a c", true},
 		{"no slots", "", "a-10", "", false},
+		{"another room's come behind", "_ _", "a-50 B/b-50 C/c-50", "a B/b", true},
+		{"another room's are louder", "_ _", "a-50 b-60 B/b-20", "B/b a", true},
+		{"one moves into another room", "b", "B/b-20", "B/b", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, changed, waiting := assign(seating{slots: slotsOf(tc.slots)}, seats(tc.speakers), time.Unix(0, 0))
+			got, changed, waiting := assign(seating{slots: slotsOf(tc.slots)}, seats(t, tc.speakers), time.Unix(0, 0))
 			assert.Equal(t, slotsOf(tc.want), got.slots)
 			assert.Equal(t, tc.slots != tc.want, changed)
 			assert.Equal(t, tc.waiting, waiting)
@@ -86,6 +93,9 @@ func TestAssignSwaps(t *testing.T) {
 		{"two challengers in turn do not hold each other up", "a", []step{
 			{0, "a-60 b-20 c-30", "a"}, {200, "a-60 b-30 c-20", "a"}, {300, "a-60 b-20 c-30", "b"},
 		}},
+		{"another room's are equal", "a B/b", []step{
+			{0, "a-20 B/b-40 C/c-34", "a B/b"}, {200, "a-20 B/b-40 C/c-34", "a B/b"}, {300, "a-20 B/b-40 C/c-34", "a C/c"},
+		}},
 		{"no way back without 6 dB", "a", []step{
 			{0, "a-40 b-30", "a"}, {300, "a-40 b-30", "b"}, {2000, "a-26 b-30", "b"}, {4000, "a-26 b-30", "b"},
 		}},
@@ -93,7 +103,7 @@ func TestAssignSwaps(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := seating{slots: slotsOf(tc.slots)}
 			for _, st := range tc.steps {
-				s, _, _ = assign(s, seats(st.speakers), time.Unix(1000, 0).Add(time.Duration(st.at)*time.Millisecond))
+				s, _, _ = assign(s, seats(t, st.speakers), time.Unix(1000, 0).Add(time.Duration(st.at)*time.Millisecond))
 				require.Equal(t, slotsOf(st.want), s.slots, "after %d ms", st.at)
 			}
 		})
@@ -101,7 +111,7 @@ func TestAssignSwaps(t *testing.T) {
 }
 
 func TestSpeakerLevel(t *testing.T) {
-	s := newSpeaker("a")
+	s := newSpeaker(nil, "a")
 	now := time.Unix(1000, 0)
 	assert.Equal(t, -127*levelScale, s.loudness(now), "silent at first")
 	for range 50 {

@@ -28,6 +28,7 @@ const (
 // Slot says who is heard on an m-line.
 type Slot struct {
 	MID  string           // of the client's offer
+	Room signaling.RoomID // the connected room in which User speaks, "" for the member's own
 	User signaling.UserID // "": nobody
 }
 
@@ -116,7 +117,7 @@ func (p *Peer) addSlots(api *webrtc.API) error {
 		}
 		p.slots = append(p.slots, s)
 	}
-	p.seating.slots = make([]signaling.UserID, len(p.slots))
+	p.seating.slots = make([]source, len(p.slots))
 	return nil
 }
 
@@ -294,11 +295,12 @@ func (p *Peer) read(t *webrtc.TrackRemote, levelID, redPT uint8) {
 }
 
 // occupy puts the seating's users onto the slots. The room's lock is held.
-func (p *Peer) occupy(speakers map[signaling.UserID]*speaker) {
+func (p *Peer) occupy(speakers map[source]*speaker) {
 	list := make([]Slot, len(p.slots))
 	for i, s := range p.slots {
-		list[i] = Slot{s.mid, p.seating.slots[i]}
-		s.occupant.Store(speakers[p.seating.slots[i]])
+		from := p.seating.slots[i]
+		list[i] = Slot{s.mid, from.room, from.user}
+		s.occupant.Store(speakers[from])
 	}
 	if old := p.current.Load(); !slices.Equal(old.slots, list) {
 		p.current.Store(&slotList{old.version + 1, list})

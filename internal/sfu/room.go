@@ -3,6 +3,7 @@ package sfu
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ const levelTick = 100 * time.Millisecond
 
 // RoomConfig configures one room's media. The zero value works.
 type RoomConfig struct {
+	// ID names the room to the members of those that are connected with it ([Room.Hear]).
+	ID signaling.RoomID
 	// Relay gets the packets of the room's local speakers for the other nodes, which hand them to [Room.FromRelay]. It must
 	// not block and must not keep batch, and is not called concurrently. Nil: there are no other nodes.
 	Relay func(batch []byte)
@@ -27,6 +30,7 @@ type RoomConfig struct {
 
 // Room forwards between the members of one room.
 type Room struct {
+	id      signaling.RoomID
 	sfu     *SFU
 	log     *slog.Logger
 	forward *forwarder
@@ -34,11 +38,14 @@ type Room struct {
 
 	onReport func()
 
-	mu       sync.Mutex // guards the following; not taken on the packet path
+	connections
+
+	mu       sync.Mutex // guards the following; not taken on the packet path, nor while another room's is held
 	closed   bool
 	peers    map[*Peer]struct{}
 	newest   map[signaling.UserID]*Peer // the connection whose packets count
 	speakers []*speaker                 // in the order of the seats
+	placed   []*speaker                 // those who are heard here, of other rooms too
 	timer    *time.Timer                // runs while somebody waits for a slot
 	armed    bool
 }
@@ -46,7 +53,7 @@ type Room struct {
 // NewRoom makes a room without members and speakers. Close it, or the SFU.
 func (s *SFU) NewRoom(cfg RoomConfig) *Room {
 	r := &Room{
-		sfu: s, log: s.log, forward: newForwarder(&s.count), onReport: cfg.OnReport,
+		id: cfg.ID, sfu: s, log: s.log, forward: newForwarder(&s.count), onReport: cfg.OnReport,
 		peers: map[*Peer]struct{}{}, newest: map[signaling.UserID]*Peer{},
 	}
 	if cfg.Logger != nil {
@@ -97,12 +104,18 @@ func (r *Room) SetSpeakers(users []signaling.UserID) {
 		taken[u] = true
 		s := known[u]
 		if s == nil {
-			s = newSpeaker(u)
+			s = newSpeaker(r, u)
 		}
 		speakers = append(speakers, s)
 	}
+	if r.closed || slices.Equal(speakers, r.speakers) {
+		r.mu.Unlock()
+		return
+	}
 	r.speakers = speakers
+	r.audible.Store(&speakers)
 	r.unlockAndTell(r.reseat(time.Now(), false))
+	r.tellHearers()
 }
 
 // FromRelay takes a message that another node's Relay got. What cannot be read is counted and dropped.
@@ -122,11 +135,18 @@ func (r *Room) Close() {
 		peers = append(peers, p)
 	}
 	r.speakers = nil
+	r.audible.Store(nil)
 	r.forward.routes.Store(&routes{})
+	for _, s := range r.placed {
+		s.place(r, nil)
+	}
+	r.placed = nil
 	if r.timer != nil {
 		r.timer.Stop()
 	}
 	r.mu.Unlock()
+	r.Hear(nil)
+	r.tellHearers()
 	if r.relay != nil {
 		r.relay.close()
 	}
@@ -140,7 +160,7 @@ func (r *Room) Close() {
 
 // ingest takes one packet from a peer's connection.
 func (r *Room) ingest(p *Peer, pkt *packet, now time.Time) {
-	route, ok := r.forward.permitted(p.user)
+	from, ok := r.forward.permitted(p.user)
 	if !ok {
 		r.sfu.count.drop(dropNotSpeaker)
 		return
@@ -150,8 +170,8 @@ func (r *Room) ingest(p *Peer, pkt *packet, now time.Time) {
 		return
 	}
 	r.sfu.count.in.Add(1)
-	route.speaker.local.Store(now.UnixNano())
-	r.forward.forward(route, pkt, now)
+	from.local.Store(now.UnixNano())
+	r.forward.forward(from, pkt, now)
 	if r.relay != nil {
 		r.relay.add(p.user, pkt, now)
 	}
@@ -160,17 +180,17 @@ func (r *Room) ingest(p *Peer, pkt *packet, now time.Time) {
 // ingestRelayed takes one packet from another node. What the user sends to this node goes first: two numberings at once
 // would restart each other with every packet.
 func (r *Room) ingestRelayed(user []byte, pkt *packet, now time.Time) {
-	route, ok := r.forward.permittedBytes(user)
+	from, ok := r.forward.permittedBytes(user)
 	if !ok {
 		r.sfu.count.drop(dropNotSpeaker)
 		return
 	}
-	if now.UnixNano()-route.speaker.local.Load() < localFreshNs {
+	if now.UnixNano()-from.local.Load() < localFreshNs {
 		r.sfu.count.drop(dropSuperseded)
 		return
 	}
 	r.sfu.count.relayIn.Add(1)
-	r.forward.forward(route, pkt, now)
+	r.forward.forward(from, pkt, now)
 }
 
 // add makes p a member.
@@ -224,11 +244,12 @@ func (r *Room) reseat(now time.Time, levels bool) []*Peer {
 	if r.closed {
 		return nil
 	}
-	all := make([]heardUser, len(r.speakers))
-	byUser := make(map[signaling.UserID]*speaker, len(r.speakers))
-	for i, s := range r.speakers {
-		all[i] = heardUser{s.user, s.loudness(now)}
-		byUser[s.user] = s
+	speakers := r.everybody()
+	all := make([]heardUser, len(speakers))
+	bySource := make(map[source]*speaker, len(speakers))
+	for i, s := range speakers {
+		all[i] = heardUser{r.source(s), s.loudness(now)}
+		bySource[all[i].source] = s
 	}
 	others := make([]heardUser, 0, len(all))
 	var changed []*Peer
@@ -247,13 +268,13 @@ func (r *Room) reseat(now time.Time, levels bool) []*Peer {
 		p.seating, p.waiting = s, waiting
 		anyWaiting = anyWaiting || waiting
 		// Also without a move: a user who was struck off and put back in one call is another speaker.
-		p.occupy(byUser)
+		p.occupy(bySource)
 		if moved {
 			changed = append(changed, p)
 		}
 	}
 	if !levels || len(changed) > 0 {
-		r.publish(byUser)
+		r.publish(speakers)
 	}
 	if anyWaiting && !r.armed {
 		r.armed = true
@@ -266,10 +287,10 @@ func (r *Room) reseat(now time.Time, levels bool) []*Peer {
 	return changed
 }
 
-// publish replaces the routes. The slots' occupants are set already, so a packet that still takes an old route finds the
-// slot not its own.
-func (r *Room) publish(byUser map[signaling.UserID]*speaker) {
-	slots := make(map[*speaker][]*slot, len(byUser))
+// publish replaces the routes, and where the speakers are heard in this room. The slots' occupants are set already, so a
+// packet that still takes an old way finds the slot not its own. The lock is held.
+func (r *Room) publish(speakers []*speaker) {
+	slots := make(map[*speaker][]*slot, len(speakers))
 	for p := range r.peers {
 		for _, s := range p.slots {
 			if sp := s.occupant.Load(); sp != nil {
@@ -277,9 +298,21 @@ func (r *Room) publish(byUser map[signaling.UserID]*speaker) {
 			}
 		}
 	}
-	next := make(routes, len(byUser))
-	for u, sp := range byUser {
-		next[u] = route{sp, slots[sp]}
+	for _, s := range r.placed {
+		if len(slots[s]) == 0 || !slices.Contains(speakers, s) {
+			s.place(r, nil)
+		}
+	}
+	r.placed = r.placed[:0]
+	for _, s := range speakers {
+		if len(slots[s]) > 0 {
+			s.place(r, slots[s])
+			r.placed = append(r.placed, s)
+		}
+	}
+	next := make(routes, len(r.speakers))
+	for _, s := range r.speakers {
+		next[s.user] = s
 	}
 	r.forward.routes.Store(&next)
 }

@@ -164,13 +164,15 @@ func (p *Peer) report(up *uplink, ssrc uint32, now time.Time) {
 // worstListener returns the greatest loss among those who hear this member and whom only the speaker's own redundancy can
 // help.
 func (p *Peer) worstListener() (worst uint32) {
-	r, ok := p.room.forward.permitted(p.user)
+	from, ok := p.room.forward.permitted(p.user)
 	if !ok {
 		return 0
 	}
-	for _, s := range r.slots {
-		if !s.takesCopies.Load() {
-			worst = max(worst, s.down.loss.Load())
+	for _, place := range from.places() {
+		for _, s := range place.slots {
+			if !s.takesCopies.Load() {
+				worst = max(worst, s.down.loss.Load())
+			}
 		}
 	}
 	return worst

@@ -56,7 +56,7 @@ func boundSlot(w webrtc.TrackLocalWriter, levelID uint8) *slot {
 func TestSlotRewrites(t *testing.T) {
 	out := &sink{keep: true}
 	s := boundSlot(out, 5)
-	anna, bert := newSpeaker("anna"), newSpeaker("bert")
+	anna, bert := newSpeaker(nil, "anna"), newSpeaker(nil, "bert")
 	now := time.Unix(1000, 0)
 	s.occupant.Store(anna)
 	send := func(from *speaker, p packet) bool {
@@ -107,7 +107,7 @@ func TestSlotUnderNonsense(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	out := &sink{keep: true}
 	s := boundSlot(out, 0)
-	speakers := []*speaker{newSpeaker("a"), newSpeaker("b"), newSpeaker("c")}
+	speakers := []*speaker{newSpeaker(nil, "a"), newSpeaker(nil, "b"), newSpeaker(nil, "c")}
 	now := time.Unix(1000, 0)
 	for range 200_000 {
 		from := speakers[rng.IntN(len(speakers))]
@@ -135,7 +135,7 @@ func TestSlotUnderNonsense(t *testing.T) {
 func TestSlotInLongTalk(t *testing.T) {
 	out := &sink{}
 	s := boundSlot(out, 0)
-	anna := newSpeaker("anna")
+	anna := newSpeaker(nil, "anna")
 	s.occupant.Store(anna)
 	s.copies.Store(uint32(redundancy.One))
 	now := time.Unix(1000, 0)
@@ -156,15 +156,17 @@ func TestSlotCopies(t *testing.T) {
 	out, plain := &sink{keep: true}, &sink{keep: true}
 	s, other := boundSlot(out, 0), boundSlot(plain, 0)
 	other.redPT = 0
-	anna, bert := newSpeaker("anna"), newSpeaker("bert")
+	anna, bert := newSpeaker(nil, "anna"), newSpeaker(nil, "bert")
 	f := newForwarder(&counters{})
 	now := time.Unix(1000, 0)
+	anna.place(nil, []*slot{s, other})
+	bert.place(nil, []*slot{s, other})
 	send := func(from *speaker, seq int) {
 		now = now.Add(20 * time.Millisecond)
 		for _, s := range []*slot{s, other} {
 			s.occupant.Store(from)
 		}
-		f.forward(route{from, []*slot{s, other}}, &packet{stream: 1, seq: uint16(seq), ts: uint32(seq) * 960, payload: []byte{byte(seq)}}, now)
+		f.forward(from, &packet{stream: 1, seq: uint16(seq), ts: uint32(seq) * 960, payload: []byte{byte(seq)}}, now)
 	}
 	level := func(l redundancy.Level) { s.copies.Store(uint32(l)); other.copies.Store(uint32(l)) }
 	for seq := range 4 {
@@ -214,7 +216,7 @@ func TestSlotCopies(t *testing.T) {
 
 func TestSlotBeforeConnection(t *testing.T) {
 	s := newSlot("slot0", "1")
-	anna := newSpeaker("anna")
+	anna := newSpeaker(nil, "anna")
 	s.occupant.Store(anna)
 	p := &packet{seq: 1, payload: []byte{1}}
 	why, ok := s.write(anna, p, time.Unix(1, 0))
@@ -232,17 +234,23 @@ func TestSlotBeforeConnection(t *testing.T) {
 }
 
 // room of n receivers that hear one speaker, without pion.
-func fakeRoom(n int) (*forwarder, route) {
+func fakeRoom(n int) (*forwarder, *speaker) {
 	f := newForwarder(&counters{})
-	sp := newSpeaker("anna")
-	r := route{speaker: sp}
+	sp := newSpeaker(&Room{}, "anna")
+	hear(sp, sp.room, n)
+	f.routes.Store(&routes{"anna": sp})
+	return f, sp
+}
+
+// hear lets n more receivers in a room hear a speaker.
+func hear(sp *speaker, in *Room, n int) {
+	var slots []*slot
 	for range n {
 		s := boundSlot(&sink{}, 1)
 		s.occupant.Store(sp)
-		r.slots = append(r.slots, s)
+		slots = append(slots, s)
 	}
-	f.routes.Store(&routes{"anna": r})
-	return f, r
+	sp.place(in, slots)
 }
 
 // rawPacket is a publisher's packet of 80 bytes with an audio level under id 3.
@@ -255,9 +263,12 @@ func rawPacket(t testing.TB) []byte {
 }
 
 func TestForwardAllocatesNothing(t *testing.T) {
-	f, r := fakeRoom(50)
-	for i, s := range r.slots { // some on bad lines
-		s.copies.Store(uint32(redundancy.Level(i % 5)))
+	f, sp := fakeRoom(30)
+	hear(sp, &Room{}, 20) // in a connected room
+	for _, place := range sp.places() {
+		for i, s := range place.slots { // some on bad lines
+			s.copies.Store(uint32(redundancy.Level(i % 5)))
+		}
 	}
 	raw := rawPacket(t)
 	var (
@@ -299,8 +310,8 @@ func BenchmarkForward(b *testing.B) {
 }
 
 func benchmarkForward(b *testing.B, n int, level redundancy.Level) {
-	f, route := fakeRoom(n)
-	for _, s := range route.slots {
+	f, sp := fakeRoom(n)
+	for _, s := range sp.places()[0].slots {
 		s.copies.Store(uint32(level))
 	}
 	p := packet{payload: make([]byte, 80), hasLevel: true, level: 20}
@@ -317,12 +328,12 @@ func benchmarkForward(b *testing.B, n int, level redundancy.Level) {
 }
 
 func BenchmarkSlotWrite(b *testing.B) {
-	_, r := fakeRoom(1)
+	_, sp := fakeRoom(1)
 	p := packet{payload: make([]byte, 80), hasLevel: true, level: 20}
 	now := time.Unix(1000, 0)
 	b.ReportAllocs()
 	for b.Loop() {
 		p.seq++
-		r.slots[0].write(r.speaker, &p, now)
+		sp.places()[0].slots[0].write(sp, &p, now)
 	}
 }
