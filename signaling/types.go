@@ -248,9 +248,11 @@ type Request struct {
 	Deadline  int64       `json:"deadline,omitempty"` // Unix milliseconds; 0: it waits for ever
 }
 
-// Slot says who is heard on one of the m-lines that the join negotiated. An empty UserID means nobody.
+// Slot says who is heard on one of the m-lines that the join negotiated. An empty UserID means nobody. RoomID is the
+// connected room in which that user speaks, empty for the member's own.
 type Slot struct {
 	MID    string `json:"mid"`
+	RoomID RoomID `json:"roomId,omitempty"`
 	UserID UserID `json:"userId,omitempty"`
 }
 

@@ -83,7 +83,7 @@ func (m *membership) retellSlots() {
 func toSlots(list []sfu.Slot) []signaling.Slot {
 	out := make([]signaling.Slot, len(list))
 	for i, s := range list {
-		out[i] = signaling.Slot{MID: s.MID, UserID: s.User}
+		out[i] = signaling.Slot{MID: s.MID, RoomID: s.Room, UserID: s.User}
 	}
 	return out
 }

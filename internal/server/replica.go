@@ -14,7 +14,7 @@ import (
 )
 
 // replica is a room as this node sees it: its newest entry, the members who are connected here, and their media. It
-// lives from the first member's arrival here to the last one's departure.
+// lives from the first member's arrival here to the last one's departure, or longer while members of a connected room hear it.
 type replica struct {
 	srv   *Server
 	key   store.Key
@@ -22,8 +22,11 @@ type replica struct {
 	await func(context.Context, uint64) error // until a version has been delivered
 	stops []func()
 
+	closeOnce sync.Once
+
 	network  network
 	barrages barrages
+	hearing  hearing
 
 	refs  int           // guarded by srv.mu
 	ready chan struct{} // closed when it is open, or err is set
@@ -58,8 +61,22 @@ type membership struct {
 	tellSlots bool
 }
 
-// acquire returns the open replica of a room; release it once for each acquire.
+// acquire returns the open replica of a room for a member; release it once for each acquire.
 func (s *Server) acquire(ctx context.Context, key store.Key) (*replica, error) {
+	r, err := s.hold(ctx, key)
+	if err == nil {
+		r.uses(1)
+	}
+	return r, err
+}
+
+func (s *Server) release(r *replica) {
+	r.uses(-1)
+	s.unhold(r)
+}
+
+// hold returns the open replica of a room; unhold it once for each hold.
+func (s *Server) hold(ctx context.Context, key store.Key) (*replica, error) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -70,6 +87,7 @@ func (s *Server) acquire(ctx context.Context, key store.Key) (*replica, error) {
 	if first {
 		r = &replica{srv: s, key: key, ready: make(chan struct{}), members: map[*membership]struct{}{}}
 		r.network.replica, r.network.others = r, map[store.NodeID]*lines{}
+		r.hearing.wake = make(chan struct{}, 1)
 		s.replicas[key] = r
 	}
 	r.refs++
@@ -82,13 +100,13 @@ func (s *Server) acquire(ctx context.Context, key store.Key) (*replica, error) {
 	}
 	<-r.ready
 	if r.err != nil {
-		s.release(r)
+		s.unhold(r)
 		return nil, r.err
 	}
 	return r, nil
 }
 
-func (s *Server) release(r *replica) {
+func (s *Server) unhold(r *replica) {
 	s.mu.Lock()
 	r.refs--
 	last := r.refs == 0
@@ -126,7 +144,7 @@ func (s *Server) closeReplicas() {
 }
 
 func (r *replica) open(ctx context.Context) error {
-	r.media = r.srv.media.NewRoom(sfu.RoomConfig{Relay: r.relay(), OnReport: r.network.arm, Logger: r.srv.log})
+	r.media = r.srv.media.NewRoom(sfu.RoomConfig{ID: r.key.Room, Relay: r.relay(), OnReport: r.network.arm, Logger: r.srv.log})
 	stopMedia, err := r.srv.cfg.Store.Subscribe(store.Topic{Kind: store.KindMedia, App: r.key.App, Room: r.key.Room}, r.relayed)
 	if err != nil {
 		return &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
@@ -150,11 +168,13 @@ func (r *replica) open(ctx context.Context) error {
 }
 
 func (r *replica) close() {
-	for _, stop := range r.stops {
-		stop()
-	}
-	r.network.close()
-	r.media.Close()
+	r.closeOnce.Do(func() {
+		for _, stop := range r.stops {
+			stop()
+		}
+		r.network.close()
+		r.media.Close()
+	})
 }
 
 // add makes a membership known before the home is asked, so that a node that announces its members never leaves out
@@ -253,6 +273,7 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 	}
 	if r.media != nil {
 		r.media.SetSpeakers(e.State.Speakers())
+		r.connect(standing{created: e.State.Info.CreateTime, over: over, connected: r.srv.connectedRooms(e.State)})
 	}
 	if over {
 		r.srv.retire(r)
