@@ -136,8 +136,8 @@ func TestPathsAreReal(t *testing.T) {
 				require.Zero(t, after.FEC+after.Concealed)
 			}
 			volumes := map[UserID]int{}
-			for u, e := range c.media.line.Load().heard {
-				volumes[u] = e.meter.take()
+			for w, e := range c.media.line.Load().heard {
+				volumes[w.user] = e.meter.take()
 			}
 			require.Len(t, volumes, slots)
 			for u, v := range volumes {

@@ -12,13 +12,13 @@ import (
 type ear struct {
 	buffer *audio.JitterBuffer
 	meter  meter
-	user   atomic.Pointer[UserID] // who is heard; nil: nobody, or nobody has said yet
-	ssrc   atomic.Uint32          // of the newest packet
-	active atomic.Bool            // a packet has come: before that there is nothing to decode
-	asked  []uint16               // scratch of the goroutine that receives
+	from   atomic.Pointer[who] // who is heard; nil: nobody, or nobody has said yet
+	ssrc   atomic.Uint32       // of the newest packet
+	active atomic.Bool         // a packet has come: before that there is nothing to decode
+	asked  []uint16            // scratch of the goroutine that receives
 
 	// Guarded by the line's lock:
-	owner UserID // who is heard, or was last
+	owner who    // who is heard, or was last
 	seen  sample // at the last look
 
 	// Of the player's goroutine:
@@ -26,12 +26,18 @@ type ear struct {
 	frame   audio.Frame
 }
 
-// speaker returns who is heard, "" when that is not known.
-func (e *ear) speaker() UserID {
-	if u := e.user.Load(); u != nil {
-		return *u
+// who is a speaker as this room's members tell them apart. The server lets nobody hear one user from two rooms at once.
+type who struct {
+	room RoomID // a connected room, "" for this one
+	user UserID
+}
+
+// speaker returns who is heard; without a user when that is not known.
+func (e *ear) speaker() who {
+	if w := e.from.Load(); w != nil {
+		return *w
 	}
-	return ""
+	return who{}
 }
 
 // next decodes 20 ms; nil is silence. With a frame there may be an error: then it is made up.

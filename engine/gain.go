@@ -71,8 +71,9 @@ func (r *Room) SetPlayoutVolume(volume int) error {
 	return nil
 }
 
-// SetUserVolume sets how loud one user of this room is played here, 0 to [MaxVolume] per cent. Nobody is told. It may be
-// set before the user is heard, and ends with the room.
+// SetUserVolume sets how loud one user is played in this room, 0 to [MaxVolume] per cent, also when the user speaks in a
+// connected room: the same id is the same person. Nobody is told. It may be set before the user is heard, and ends with
+// the room.
 func (r *Room) SetUserVolume(u UserID, volume int) error {
 	if err := checkVolume("SetUserVolume", volume); err != nil {
 		return err
@@ -83,8 +84,8 @@ func (r *Room) SetUserVolume(u UserID, volume int) error {
 	return nil
 }
 
-// MuteRemoteAudioStream stops one user of this room from being played here, or plays the user again, as loud as before
-// (documents, muteRemoteAudioStream). Nobody is told. It ends with the room.
+// MuteRemoteAudioStream stops one user from being played in this room, or plays the user again, as loud as before
+// (documents, muteRemoteAudioStream), also when the user speaks in a connected room. Nobody is told. It ends with the room.
 func (r *Room) MuteRemoteAudioStream(u UserID, mute bool) {
 	if r.media != nil {
 		update(&r.media.gains.muted, u, 0, mute)

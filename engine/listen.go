@@ -12,13 +12,14 @@ import (
 
 // Packet is 20 ms of what somebody says, encoded: as it came from the network, or as it goes there.
 type Packet struct {
+	RoomID    RoomID // the connected room in which User speaks, "" for this one
 	User      UserID
 	Timestamp uint32 // at 48 kHz; of one user it goes on by 960 a packet, until another Stream begins
 	Stream    uint32 // what Timestamp counts in; another number means that it cannot be compared with those before
 	Payload   []byte // valid until the function returns
 }
 
-// TapPackets has f called with every packet of this room, one's own included, until remove is called. Packets come as they
+// TapPackets has f called with every packet that is heard in this room, one's own included, until remove is called. Packets come as they
 // come: out of order, and twice where copies repair losses. f is called by those who receive and send, several at once, and
 // must return soon: it may keep nothing but copies. Nothing is decoded for it, so it works without a codec.
 func (r *Room) TapPackets(f func(Packet)) (remove func()) {
@@ -59,12 +60,13 @@ func (t *taps) change(next func([]*func(Packet)) []*func(Packet)) {
 }
 
 // show calls the functions. Without any it costs one load.
-func (t *taps) show(user func() UserID, stream, ts uint32, payload []byte) {
+func (t *taps) show(speaker func() who, stream, ts uint32, payload []byte) {
 	list := t.list.Load()
 	if list == nil {
 		return
 	}
-	p := Packet{User: user(), Timestamp: ts, Stream: stream, Payload: payload}
+	w := speaker()
+	p := Packet{RoomID: w.room, User: w.user, Timestamp: ts, Stream: stream, Payload: payload}
 	if p.User == "" {
 		return
 	}
@@ -73,7 +75,7 @@ func (t *taps) show(user func() UserID, stream, ts uint32, payload []byte) {
 	}
 }
 
-// Listen returns what one user of this room says as a stream that holds as much sound as capacity, in the speaker's
+// Listen returns what one user says whom this room lets be heard, of a connected room too, as a stream that holds as much sound as capacity, in the speaker's
 // channels: a frame every 20 ms, silent ones included, from the moment when it is started until the room is over, stop is
 // called or the speaker fails; then it ends with io.EOF. Volumes and mutes do not change it. It needs a Config.Speaker, which sets the pace:
 // audio.NewNullSink is one for bots ([ErrInvalidParameter] without).

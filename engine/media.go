@@ -48,7 +48,7 @@ type line struct {
 	taps *taps
 
 	mu    sync.Mutex // protects what follows
-	heard map[UserID]*ear
+	heard map[who]*ear
 	told  bool // a notification has said who is heard: newer than the answer to the join, even if it came before
 }
 
@@ -65,11 +65,11 @@ func newMedia(r *Room) (*media, error) {
 }
 
 // self is this user, for taps.
-func (m *media) self() UserID { return m.room.eng.cfg.UserID }
+func (m *media) self() who { return who{user: m.room.eng.cfg.UserID} }
 
 // newLine makes an offer for a connection.
 func (m *media) newLine() (*line, error) {
-	l := &line{heard: map[UserID]*ear{}, taps: &m.taps}
+	l := &line{heard: map[who]*ear{}, taps: &m.taps}
 	var buffer audio.JitterConfig
 	if c, ok := m.room.eng.cfg.Codec.(interface{ HasFEC(packet []byte) bool }); ok {
 		buffer.HasFEC = c.HasFEC
@@ -223,16 +223,17 @@ func (l *line) setSlots(list []signaling.Slot, notified bool) {
 	}
 	l.told = notified
 	clear(l.heard)
-	users := make([]*UserID, len(l.ears))
+	speakers := make([]*who, len(l.ears))
 	for _, s := range list {
 		if i, known := mids[s.MID]; known && s.UserID != "" && i < len(l.ears) {
-			l.heard[s.UserID] = l.ears[i]
-			users[i] = &s.UserID
-			l.occupied(i, s.UserID)
+			w := who{s.RoomID, s.UserID}
+			l.heard[w] = l.ears[i]
+			speakers[i] = &w
+			l.occupied(i, w)
 		}
 	}
 	for i, e := range l.ears {
-		e.user.Store(users[i])
+		e.from.Store(speakers[i])
 	}
 }
 
@@ -260,7 +261,7 @@ func (r *Room) Connected(ctx context.Context) error {
 	}
 }
 
-// AudioStats returns what has been received from a user who is heard now; ok is false for others.
+// AudioStats returns what has been received from a user who is heard now, of a connected room too; ok is false for others.
 func (r *Room) AudioStats(u UserID) (stats audio.JitterStats, ok bool) {
 	if r.media == nil {
 		return stats, false
@@ -268,8 +269,10 @@ func (r *Room) AudioStats(u UserID) (stats audio.JitterStats, ok bool) {
 	l := r.media.line.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e := l.heard[u]; e != nil {
-		return e.buffer.Stats(), true
+	for w, e := range l.heard {
+		if w.user == u {
+			return e.buffer.Stats(), true
+		}
 	}
 	return stats, false
 }

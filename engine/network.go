@@ -174,7 +174,7 @@ func (m *media) hear(l *line, now time.Time) (heard []heardRow, jitter time.Dura
 		}
 		was := e.seen
 		e.seen = s
-		if e.owner == "" || s.stats.Received == was.stats.Received && s.stats.Lost == was.stats.Lost {
+		if e.owner.user == "" || s.stats.Received == was.stats.Received && s.stats.Lost == was.stats.Lost {
 			continue
 		}
 		if s.stats.Received > was.stats.Received {
@@ -183,7 +183,7 @@ func (m *media) hear(l *line, now time.Time) (heard []heardRow, jitter time.Dura
 				jitter = s.stats.Jitter
 			}
 		}
-		heard = append(heard, heardRow{e.owner, newHeard(was, s)})
+		heard = append(heard, heardRow{e.owner.user, newHeard(was, s)})
 	}
 	if speaking < 2 {
 		jitter = netquality.Unknown // of one speaker it cannot be said whose line is irregular
@@ -199,9 +199,9 @@ func (l *line) sample(slot int) (s sample) {
 }
 
 // occupied notes who is heard on a slot from now on; the line's lock is held.
-func (l *line) occupied(slot int, u UserID) {
-	if e := l.ears[slot]; e.owner != u {
-		e.owner = u
+func (l *line) occupied(slot int, w who) {
+	if e := l.ears[slot]; e.owner != w {
+		e.owner = w
 		e.seen = l.sample(slot) // what came before was another's
 		e.buffer.Restart()
 	}

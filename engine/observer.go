@@ -45,6 +45,9 @@ type RoomObserver struct {
 	// OnUserVoiceVolumeChanged: how loud those on the seats are, oneself included, from 0 to 100. It is called every
 	// [VolumeInterval] while anybody is loud, and once more when nobody is. Who is above [Speaking] speaks.
 	OnUserVoiceVolumeChanged func(volumes map[UserID]int)
+	// OnConnectedUserVoiceVolumeChanged: how loud those are who are heard here from connected rooms, by room, from 0 to
+	// 100; as often as OnUserVoiceVolumeChanged, while one of them is loud and once more when none is.
+	OnConnectedUserVoiceVolumeChanged func(volumes map[RoomID]map[UserID]int)
 
 	// OnUserNetworkQualityChanged: how good the lines to the server are, this user's first and then those on the seats of
 	// whom something is known. It is called every [NetworkInterval] while anybody is heard or this user is, and when

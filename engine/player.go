@@ -172,7 +172,7 @@ func (o *output) add(m *media, now time.Time) {
 		if f == nil {
 			continue
 		}
-		user := e.speaker()
+		user := e.speaker().user
 		m.listeners.feed(user, f)
 		o.failed("received audio cannot be mixed", o.mixer.Add(f, m.gains.of(user)))
 	}

@@ -51,28 +51,54 @@ var powers = func() (p [128]float64) {
 	return p
 }()
 
-// reportVolumes tells how loud those on the seats are, until the room is over.
+// reportVolumes tells how loud those on the seats are, and those of connected rooms, until the room is over.
 func (m *media) reportVolumes() {
 	tick := time.NewTicker(VolumeInterval)
 	defer tick.Stop()
-	silent := true
+	silent, silentThere := true, true
 	for {
 		select {
 		case <-tick.C:
 		case <-m.room.done:
 			return
 		}
-		volumes, loud := m.volumes()
-		if silent && !loud {
-			continue // nothing new
+		if volumes, loud := m.volumes(); loud || !silent { // else there is nothing new
+			silent = !loud
+			m.room.post("OnUserVoiceVolumeChanged", func(o *RoomObserver) {
+				if o.OnUserVoiceVolumeChanged != nil {
+					o.OnUserVoiceVolumeChanged(volumes)
+				}
+			})
 		}
-		silent = !loud
-		m.room.post("OnUserVoiceVolumeChanged", func(o *RoomObserver) {
-			if o.OnUserVoiceVolumeChanged != nil {
-				o.OnUserVoiceVolumeChanged(volumes)
-			}
-		})
+		if volumes, loud := m.connectedVolumes(); loud || !silentThere {
+			silentThere = !loud
+			m.room.post("OnConnectedUserVoiceVolumeChanged", func(o *RoomObserver) {
+				if o.OnConnectedUserVoiceVolumeChanged != nil {
+					o.OnConnectedUserVoiceVolumeChanged(volumes)
+				}
+			})
+		}
 	}
+}
+
+// connectedVolumes reads the meters of those who are heard from connected rooms; loud is false when all are 0.
+func (m *media) connectedVolumes() (volumes map[RoomID]map[UserID]int, loud bool) {
+	l := m.line.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	volumes = map[RoomID]map[UserID]int{}
+	for w, ear := range l.heard {
+		if w.room == "" {
+			continue
+		}
+		if volumes[w.room] == nil {
+			volumes[w.room] = map[UserID]int{}
+		}
+		volume := ear.meter.take()
+		volumes[w.room][w.user] = volume
+		loud = loud || volume > 0
+	}
+	return volumes, loud
 }
 
 // volumes reads the meters of those on the seats; loud is false when all are 0.
@@ -91,7 +117,7 @@ func (m *media) volumes() (volumes map[UserID]int, loud bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for u := range volumes {
-		switch ear := l.heard[u]; {
+		switch ear := l.heard[who{user: u}]; {
 		case u == self:
 			volumes[u] = own
 		case ear != nil:

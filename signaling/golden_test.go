@@ -79,7 +79,7 @@ var (
 		Version: 12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
 		Metadata: map[string]string{"theme": "jazz"}, MutedUntil: 1767225660000,
 	}
-	slots = []signaling.Slot{{MID: "1", UserID: "denny"}}
+	slots = []signaling.Slot{{MID: "1", RoomID: "other", UserID: "amy"}}
 )
 
 func messages() []message {

@@ -157,10 +157,14 @@ func (r *Recorder) run() {
 // now returns the number of the present frame.
 func (r *Recorder) now() int64 { return frames(time.Since(r.begun)) }
 
-// packet takes what is heard of a user to the seat on which the user sits.
+// packet takes what is heard of a user to the seat on which the user sits. Connected rooms are not part of a recording:
+// they have seats of their own.
 func (r *Recorder) packet(p engine.Packet) {
 	if audio.PacketDuration(p.Payload) != audio.FrameDuration {
 		return // no Opus, or none that calls use
+	}
+	if p.RoomID != "" {
+		return // of a connected room, though the user may sit here as well
 	}
 	now := r.now()
 	r.mu.Lock()
