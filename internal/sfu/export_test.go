@@ -14,3 +14,8 @@ func (p *Peer) DownLoss() (share, burst float64) {
 func RelayPacket(b []byte, user signaling.UserID, seq uint16, payload []byte) []byte {
 	return appendRelay(b[:0], user, &packet{stream: 1, seq: seq, ts: uint32(seq) * 960, payload: payload})
 }
+
+// AddToRelay adds a packet with a level in -dBov to a relay message.
+func AddToRelay(b []byte, user signaling.UserID, seq uint16, level uint8, payload []byte) []byte {
+	return appendRelay(b, user, &packet{stream: 1, seq: seq, ts: uint32(seq) * 960, hasLevel: true, level: level, payload: payload})
+}
