@@ -124,6 +124,7 @@ func (r *Room) roleChanged(ev signaling.RoleChanged) {
 	case Administrator:
 		r.view.Admins = append(r.view.Admins, ev.UserID)
 	}
+	r.audienceRole(ev)
 	r.post("OnUserRoleChanged", func(o *RoomObserver) {
 		if o.OnUserRoleChanged != nil {
 			o.OnUserRoleChanged(r.id, ev.UserID, ev.Role)

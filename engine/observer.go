@@ -29,11 +29,15 @@ type RoomObserver struct {
 	// seat shows it already: OnSeatListChanged comes first.
 	OnUserInfoChanged func(room RoomID, user UserInfo)
 
-	// OnRemoteUserEnterRoom and OnRemoteUserLeaveRoom are not called for oneself.
+	// OnRemoteUserEnterRoom and OnRemoteUserLeaveRoom are not called for oneself. In a room of more than 200 members they are
+	// called once a second at most, and then for the 20 newest.
 	OnRemoteUserEnterRoom func(room RoomID, user UserInfo)
 	OnRemoteUserLeaveRoom func(room RoomID, user UserInfo)
 	// OnRoomUserCountChanged counts everybody, the owner included.
 	OnRoomUserCountChanged func(room RoomID, count int)
+	// OnAudienceListChanged gives what [Room.AudienceList] and [Room.AudienceCount] return from now on. It is called once
+	// [Room.FetchAudienceList] has been.
+	OnAudienceListChanged func(room RoomID, list []UserInfo, count int)
 
 	// OnSeatListChanged gives the whole list and who sat down or got up. A change of locks has neither.
 	OnSeatListChanged func(seats []SeatInfo, seated, left []UserInfo)

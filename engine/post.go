@@ -23,6 +23,11 @@ func (r *Room) PostSeats(name string, f func(seats []SeatInfo)) {
 func (r *Room) Later(f func(ctx context.Context)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.later(f)
+}
+
+// later is Later with r.mu held.
+func (r *Room) later(f func(ctx context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.spawn(func() {
 		defer cancel()

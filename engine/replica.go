@@ -149,6 +149,7 @@ func (r *Room) whyOut() signaling.KickedOutOfRoom {
 func (r *Room) missed(old signaling.Snapshot) {
 	r.infoChanged(old.Room)
 	r.metadataDiffers(old.Metadata)
+	r.audienceMissed()
 	if r.view.MutedUntil != old.MutedUntil {
 		r.muteTold(r.view.Self.UserID, r.view.MutedUntil)
 	}
@@ -232,8 +233,10 @@ func (r *Room) apply(e signaling.RoomEvents) {
 			r.requestEnded(ev)
 		case signaling.UsersEntered:
 			r.view.Room.ViewCount = ev.ViewCount
+			r.audienceEntered(ev)
 			r.countChanged(ev.Count, ev.Users, func(o *RoomObserver) func(RoomID, UserInfo) { return o.OnRemoteUserEnterRoom })
 		case signaling.UsersLeft:
+			r.audienceLeft(ev)
 			r.countChanged(ev.Count, ev.Users, func(o *RoomObserver) func(RoomID, UserInfo) { return o.OnRemoteUserLeaveRoom })
 		case signaling.KickedOffSeat:
 			r.post("OnKickedOffSeat", func(o *RoomObserver) {

@@ -35,6 +35,7 @@ type Room struct {
 	ended     []endedRequest // of this user, not waited for yet; the newest last
 	waiting   map[string]awaited
 	chat      barrages
+	audience  audience
 	cause     error // why the room is over
 	over      bool
 	done      chan struct{} // closed when the room is over
@@ -293,7 +294,7 @@ func (r *Room) finishLocked(cause error) bool {
 		return false
 	}
 	r.over, r.cause = true, cause
-	r.chat = barrages{}
+	r.chat, r.audience = barrages{}, audience{}
 	code := signaling.CodeOf(cause)
 	if cause == nil {
 		code = ErrNotInRoom.Code

@@ -59,6 +59,7 @@ func (r *Room) userInfoChanged(u UserInfo) {
 			from.UserName, from.AvatarURL = u.UserName, u.AvatarURL
 		}
 	}
+	r.audienceRenamed(u)
 	r.post("OnUserInfoChanged", func(o *RoomObserver) {
 		if o.OnUserInfoChanged != nil {
 			o.OnUserInfoChanged(r.id, u)

@@ -8,17 +8,21 @@ import (
 // Event is one fact about a room, past tense. The concrete types are in this file.
 type Event interface{ eventType() string }
 
-// UsersEntered says who came in, how many are there now (the owner included), and how often somebody has entered.
+// UsersEntered says who came in, how many are there now (the owner included), and how often somebody has entered. In a
+// large room it names the newest of them only.
 type UsersEntered struct {
 	Users     []UserInfo `json:"users"`
 	Count     int        `json:"count"`
 	ViewCount int64      `json:"viewCount,omitempty"`
+	More      int        `json:"more,omitempty"` // who came in, too, and is not named
 }
 
-// UsersLeft says who went, and how many are there now (the owner included).
+// UsersLeft says who went, and how many are there now (the owner included). In a large room it names those of them only who
+// had come in last.
 type UsersLeft struct {
 	Users []UserInfo `json:"users"`
 	Count int        `json:"count"`
+	More  int        `json:"more,omitempty"` // who went, too, and is not named
 }
 
 // SeatsChanged carries the seats that changed, whole, and who sat down or got up with it.

@@ -131,6 +131,8 @@ func messages() []message {
 		{signaling.MethodLeaveSeat, "result", done},
 		{signaling.MethodListMembers, "call", signaling.ListParams{RoomID: room.RoomID, After: "denny", Keyword: "vin", Limit: 20}},
 		{signaling.MethodListMembers, "result", signaling.ListResult{Members: []signaling.UserInfo{guest}, Next: "vince", Total: 2}},
+		{signaling.MethodListAudience, "call", params},
+		{signaling.MethodListAudience, "result", signaling.AudienceList{Users: []signaling.UserInfo{guest}, Total: 1, Count: 2}},
 		{signaling.MethodMoveSeat, "call", signaling.MoveSeatParams{CommandID: "c-1", RoomID: room.RoomID, Index: 2}},
 		{signaling.MethodMoveSeat, "result", done},
 		{signaling.MethodMoveUser, "call", signaling.MoveUserParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince", Index: 2, Policy: signaling.SwapPosition}},
@@ -206,8 +208,8 @@ func messages() []message {
 func events() signaling.EventList {
 	users := []signaling.UserInfo{guest}
 	return signaling.EventList{
-		signaling.UsersEntered{Users: users, Count: 2, ViewCount: 10},
-		signaling.UsersLeft{Users: users, Count: 1},
+		signaling.UsersEntered{Users: users, Count: 2, ViewCount: 10, More: 1},
+		signaling.UsersLeft{Users: users, Count: 1, More: 1},
 		signaling.SeatsChanged{Seats: []signaling.SeatInfo{seat}, Seated: users, Left: []signaling.UserInfo{owner}},
 		signaling.RequestReceived{Request: request},
 		signaling.SendMessageDisabledChanged{Users: []signaling.UserID{"vince"}, Disabled: true, Until: 1767225660000},

@@ -35,6 +35,7 @@ const (
 	MethodListMuted      = "room.muted"          // SanctionListParams -> SanctionListResult
 	MethodListBanned     = "room.banned"         // SanctionListParams -> SanctionListResult
 	MethodListMembers    = "member.list"         // ListParams -> ListResult
+	MethodListAudience   = "audience.list"       // RoomParams -> AudienceList
 	MethodTakeSeat       = "seat.take"           // TakeSeatParams -> TakeSeatResult
 	MethodLeaveSeat      = "seat.leave"          // RoomParams -> Done
 	MethodMoveSeat       = "seat.move"           // MoveSeatParams -> Done

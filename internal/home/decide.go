@@ -66,15 +66,21 @@ func (h *home) decide(batch []call) (t *turn, rest []call) {
 		}
 	}
 	h.overdue(t)
+	if len(h.crowd.changed) > 0 && !t.now.Before(h.crowd.due) {
+		h.settle(t)
+		t.flush = true
+	}
 	switch {
 	case len(t.events) > 0:
 		if soon := t.now.Add(presenceDelay); h.flushAt.IsZero() || h.flushAt.After(soon) {
 			h.flushAt = soon
 		}
-	case !h.miscounted(t):
+	case !h.miscounted(t) || len(h.crowd.changed) > 0: // the digest counts them
 		h.flushAt = time.Time{}
 	case h.flushAt.IsZero():
 		h.flushAt = latest(t.now.Add(presenceDelay), h.gatherUntil)
+	case !t.now.Before(h.flushAt) && len(h.present) > crowdFrom: // the former home's last digest was not told
+		h.note(t, []room.Event{{For: room.ForMembers, Event: signaling.UsersEntered{Users: []signaling.UserInfo{}, Count: len(h.present), ViewCount: h.views}}})
 	}
 	return t, rest
 }
@@ -112,6 +118,10 @@ func (h *home) one(t *turn, c call) {
 		return
 	case c.Audit != nil:
 		h.audit(t, c, *c.Audit)
+		return
+	case c.Audience:
+		r := h.audience(t)
+		t.add(c, func(Entry) reply { return r })
 		return
 	case c.Sanctions != nil:
 		r := h.listSanctions(t, *c.Sanctions)
@@ -248,6 +258,9 @@ func (h *home) apply(t *turn, cmd room.Command) (Outcome, error) {
 		}
 		if h.wanted() {
 			because(events, cmd)
+		}
+		if slices.ContainsFunc(events, func(e room.Event) bool { return e.To == nil }) {
+			h.settle(t)
 		}
 		t.events = append(t.events, events...)
 		for _, e := range events {

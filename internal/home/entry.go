@@ -57,7 +57,8 @@ type Member struct {
 	User    signaling.UserInfo `json:"user"`
 	Session string             `json:"session"` // of one login: a later login is another session
 	Node    store.NodeID       `json:"node"`
-	Away    bool               `json:"away,omitempty"` // its client is: the node waits for it
+	Away    bool               `json:"away,omitempty"`  // its client is: the node waits for it
+	Since   int64              `json:"since,omitempty"` // when it came in, by its node's clock, Unix milliseconds
 }
 
 func decodeEntry(b []byte) (Entry, error) {
@@ -92,6 +93,7 @@ type request struct {
 	Announce  *announcement      `json:"announce,omitempty"`
 	Heartbeat *Member            `json:"heartbeat,omitempty"` // its client is away, or back
 	List      *Query             `json:"list,omitempty"`
+	Audience  bool               `json:"audience,omitempty"`
 	Info      bool               `json:"info,omitempty"` // the room as anybody may see it
 	Look      bool               `json:"look,omitempty"` // that, and what its members see without asking
 	Sanctions *sanctionQuery     `json:"sanctions,omitempty"`
@@ -121,9 +123,12 @@ type reply struct {
 	Entry   *Entry              `json:"entry,omitempty"` // of an Enter: without events
 	Page    *Page               `json:"page,omitempty"`  // of a List
 	Room    *signaling.RoomInfo `json:"room,omitempty"`  // of an Info or a Look
-	Code    signaling.Code      `json:"code,omitempty"`
-	Message string              `json:"message,omitempty"`
-	Moved   bool                `json:"moved,omitempty"` // not decided here; look again where the home is
+
+	Audience *signaling.AudienceList `json:"audience,omitempty"`
+
+	Code    signaling.Code `json:"code,omitempty"`
+	Message string         `json:"message,omitempty"`
+	Moved   bool           `json:"moved,omitempty"` // not decided here; look again where the home is
 
 	Admins []signaling.UserID   `json:"admins,omitempty"` // of a Look
 	Seats  []signaling.SeatInfo `json:"seats,omitempty"`  // of a Look

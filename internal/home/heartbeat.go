@@ -187,6 +187,9 @@ func takeCensus(list []store.Entry, created int64) census {
 }
 
 func (c census) hear(ev room.Event) {
+	if ev.For == room.ForMembers {
+		return // a digest
+	}
 	switch e := ev.Event.(type) {
 	case signaling.UsersEntered:
 		for _, u := range e.Users {

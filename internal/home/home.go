@@ -36,6 +36,7 @@ type home struct {
 
 	views       int64 // how often somebody has entered; in the log with the next entry
 	present     map[signaling.UserID]presence
+	arrivals    []arrival                      // of all who are present, the newest last
 	nodes       map[store.NodeID]int           // sessions on each node
 	down        map[store.NodeID]bool          // those of them that are dead
 	away        map[signaling.UserID]time.Time // bound to the room, but on no living node; departs then
@@ -47,6 +48,7 @@ type home struct {
 	pending     []room.Event // presence that is not in the log yet
 	pendingSize int
 	flushAt     time.Time // when it has to be; zero: nothing pending
+	crowd       crowd
 
 	sanctions sanctions
 	chat      chat
@@ -187,6 +189,7 @@ func (h *home) untilNext(now time.Time) time.Duration {
 		}
 	}
 	earlier(h.flushAt)
+	earlier(h.crowd.due)
 	earlier(h.removeAt)
 	earlier(h.pruneAt)
 	earlier(h.sanctions.muteEnds)

@@ -13,7 +13,8 @@ import (
 // presence is one user who is in the room, by one session or, while a login replaces another, by several.
 type presence struct {
 	user     signaling.UserInfo
-	told     bool // the others know: false for one who was announced before their Enter arrived
+	order    int64 // grows from one who comes in to the next: Unix nanoseconds, about
+	told     bool  // the others know: false for one who was announced before their Enter arrived
 	sessions []session
 }
 
@@ -58,7 +59,7 @@ func (h *home) enter(t *turn, c call, m Member) {
 		h.present[m.User.UserID] = p
 	}
 	delete(h.farewells, m.Session)
-	h.arrive(t, m, c.Seq, true)
+	h.arrive(t, m, c.Seq, false)
 	h.nameOwner(t, m.User)
 	if until := h.mutedUntil(m.User.UserID, t.now); until != 0 {
 		h.note(t, []room.Event{{To: []signaling.UserID{m.User.UserID}, Event: signaling.SendMessageDisabledChanged{Users: []signaling.UserID{m.User.UserID}, Disabled: true, Until: until}}})
@@ -97,13 +98,15 @@ func (h *home) memberLimit(s room.State) int {
 
 // arrive makes a session present. A user whom a new home had not known, or who was away, never left for the others:
 // they are told only of one who was not here at all.
-func (h *home) arrive(t *turn, m Member, seq uint64, tell bool) {
+func (h *home) arrive(t *turn, m Member, seq uint64, announced bool) {
+	tell := !announced || h.complete // then the log has to know everybody who is here
 	u := m.User
 	u.Role = t.state.RoleOf(u.UserID)
 	p, here := h.present[u.UserID]
 	_, wasAway := h.away[u.UserID]
 	if !here {
-		p.user, p.told = u, wasAway
+		p.user, p.told, p.order = u, wasAway, h.order(t.now, m, announced)
+		h.lineUp(arrival{p.order, u.UserID})
 	}
 	news := tell && !p.told
 	p.told = p.told || tell
@@ -128,7 +131,8 @@ func (h *home) arrive(t *turn, m Member, seq uint64, tell bool) {
 	if news {
 		h.views++
 		t.state.Info.ViewCount = h.views
-		t.tellPresence(signaling.UsersEntered{Users: []signaling.UserInfo{u}, Count: len(h.present), ViewCount: h.views})
+		p.user = u
+		h.tellPresence(t, p, true)
 	}
 	h.review(t, u.UserID)
 }
@@ -261,12 +265,14 @@ func (h *home) gone(t *turn, u signaling.UserInfo) {
 			h.uncount(s.node)
 		}
 		delete(h.present, u.UserID)
+		h.lineOut(arrival{p.order, u.UserID})
 	}
 	if !here && !wasAway {
 		return // nobody knew of them
 	}
-	u.Role = t.state.RoleOf(u.UserID)
-	t.tellPresence(signaling.UsersLeft{Users: []signaling.UserInfo{u}, Count: len(h.present)})
+	p.user = u
+	p.user.Role = t.state.RoleOf(u.UserID)
+	h.tellPresence(t, p, false)
 }
 
 // announced takes a node's word for whom it has, in the part of the alphabet that the announcement covers.
@@ -278,7 +284,7 @@ func (h *home) announced(t *turn, a announcement, seq uint64) {
 	for _, m := range a.Members {
 		has[m.Session] = true
 		if _, ended := h.farewells[m.Session]; !ended {
-			h.arrive(t, m, seq, h.complete) // then the log has to know everybody who is here
+			h.arrive(t, m, seq, true)
 		}
 	}
 	for u, p := range h.present {
@@ -307,11 +313,13 @@ func (h *home) overdue(t *turn) {
 			h.log.Error("expiry refused", "error", err)
 		}
 	}
+	departed := 0
 	for u, until := range h.away {
-		if t.full() {
+		if t.full() || departed == departLimit {
 			return // the rest in the next turn, which begins at once
 		}
 		if !t.now.Before(until) {
+			departed++
 			h.depart(t, signaling.UserInfo{UserID: u})
 		}
 	}
@@ -327,36 +335,6 @@ func (h *home) overdue(t *turn) {
 		}
 	}
 	h.lapse(t)
-}
-
-// tellPresence adds to the last event if it is of the same kind: a crowd that comes in is one event. Nobody is told
-// anything after a room's end.
-func (t *turn) tellPresence(e signaling.Event) {
-	if !t.state.Exists() {
-		return
-	}
-	t.size += size(room.Event{Event: e})
-	t.events = coalesce(t.events, e)
-}
-
-func coalesce(list []room.Event, e signaling.Event) []room.Event {
-	if len(list) > 0 {
-		last := &list[len(list)-1]
-		switch e := e.(type) {
-		case signaling.UsersEntered:
-			if l, same := last.Event.(signaling.UsersEntered); same {
-				e.Users = append(slices.Clip(l.Users), e.Users...)
-				last.Event = e
-				return list
-			}
-		case signaling.UsersLeft:
-			if l, same := last.Event.(signaling.UsersLeft); same {
-				last.Event = signaling.UsersLeft{Users: append(slices.Clip(l.Users), e.Users...), Count: e.Count}
-				return list
-			}
-		}
-	}
-	return append(list, room.Event{Event: e})
 }
 
 // size is about what an event takes in an entry.

@@ -16,11 +16,14 @@ import (
 
 // desk is a home without its goroutine and store: it decides what it is given, in the order in which it is given.
 type desk struct {
-	t *testing.T
+	t testing.TB
 	*home
+
+	turn *turn  // the last one
+	last uint64 // of what node "a" has said
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t testing.TB) *desk {
 	n := &Node{cfg: Config{ID: "a"}.withDefaults(), alive: map[store.NodeID]bool{"a": true, "b": true}}
 	n.log = n.cfg.Logger
 	s, _, err := room.Apply(room.State{}, room.Command{
@@ -28,7 +31,7 @@ func newDesk(t *testing.T) *desk {
 		Action: room.Create{Info: signaling.RoomInfo{RoomID: "r", SeatMode: signaling.FreeToTake}, SeatLimit: 20},
 	}, time.Now())
 	require.NoError(t, err)
-	return &desk{t, n.newHome(store.Key{App: 1, Room: "r"}, Entry{Version: 1, State: s}, 1)}
+	return &desk{t: t, home: n.newHome(store.Key{App: 1, Room: "r"}, Entry{Version: 1, State: s}, 1)}
 }
 
 // ask decides one request and commits it; each has one answer.
@@ -38,6 +41,7 @@ func (d *desk) ask(req request) (reply, []room.Event) {
 	var got reply
 	turn, rest := d.decide([]call{{request: req, answer: func(r reply) { got = r; answers++ }}})
 	require.Empty(d.t, rest)
+	d.turn = turn
 	d.entry.State = turn.state
 	turn.answerAll(d.entry)
 	require.Equal(d.t, 1, answers)

@@ -326,9 +326,20 @@ func decodeAction[A Action](c *Command, data json.RawMessage) error {
 	return nil
 }
 
+// Reader says who is told of an event: in a large room the members get less than the app's server.
+type Reader int
+
+// The readers of events.
+const (
+	ForAll     Reader = iota // members and the app's server
+	ForMembers               // a digest of what the app's server is told one by one
+	ForApp                   // what the members have in a digest
+)
+
 // Event is something that happened, and whom it concerns: everybody in the room when To is nil. Heartbeat or Event is set;
 // clients are told of Event alone.
 type Event struct {
+	For       Reader
 	To        []signaling.UserID
 	Event     signaling.Event
 	Heartbeat *Heartbeat
@@ -336,6 +347,7 @@ type Event struct {
 }
 
 type wireEvent struct {
+	For       Reader             `json:"for,omitempty"`
 	To        []signaling.UserID `json:"to,omitempty"`
 	Event     json.RawMessage    `json:"event,omitempty"`
 	Heartbeat *Heartbeat         `json:"heartbeat,omitempty"`
@@ -344,7 +356,7 @@ type wireEvent struct {
 
 // MarshalJSON implements [json.Marshaler]; events are in the room's log.
 func (e Event) MarshalJSON() ([]byte, error) {
-	w := wireEvent{To: e.To, Heartbeat: e.Heartbeat, Cause: e.Cause}
+	w := wireEvent{For: e.For, To: e.To, Heartbeat: e.Heartbeat, Cause: e.Cause}
 	if e.Event != nil {
 		var err error
 		if w.Event, err = signaling.MarshalEvent(e.Event); err != nil {
@@ -360,7 +372,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
-	*e = Event{To: w.To, Heartbeat: w.Heartbeat, Cause: w.Cause}
+	*e = Event{For: w.For, To: w.To, Heartbeat: w.Heartbeat, Cause: w.Cause}
 	if len(w.Event) == 0 {
 		return nil
 	}

@@ -36,13 +36,23 @@ func (h *history) add(e home.Entry, complete bool) {
 	if !complete {
 		h.list, h.events = nil, 0
 	}
-	h.list = append(h.list, past{e.Version, e.Events})
-	h.events += len(e.Events)
+	events := forMembers(e.Events)
+	h.list = append(h.list, past{e.Version, events})
+	h.events += len(events)
 	for len(h.list) > maxPast || h.events > maxPastEvents && len(h.list) > 1 {
 		h.events -= len(h.list[0].events)
 		h.list[0].events = nil // the array keeps its place until it grows
 		h.list = h.list[1:]
 	}
+}
+
+// forMembers leaves out what members are never told: of a crowd the app's server hears each name.
+func forMembers(list []room.Event) []room.Event {
+	app := func(e room.Event) bool { return e.For == room.ForApp }
+	if !slices.ContainsFunc(list, app) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), app)
 }
 
 // reaches reports whether everything after a version is here.
@@ -128,6 +138,7 @@ func (r *replica) fill(ctx context.Context, first home.Entry) {
 		return
 	}
 	for _, e := range slices.Backward(list) {
+		e.Events = forMembers(e.Events)
 		switch begin := r.past.list[0].version; {
 		case e.Version >= begin:
 		case e.Version != begin-1 || e.State.Info.CreateTime != first.State.Info.CreateTime,

@@ -57,6 +57,8 @@ func (ses *session) manage(ctx context.Context, m signaling.Message) (result any
 		})
 	case signaling.MethodListMembers:
 		result, err = with(ctx, m, ses.listMembers)
+	case signaling.MethodListAudience:
+		result, err = with(ctx, m, ses.listAudience)
 	case signaling.MethodKickOut:
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.UserParams) (signaling.Done, error) {
 			return ses.do(ctx, p.RoomID, p.CommandID, room.KickOut{User: p.UserID})

@@ -118,6 +118,7 @@ var methods = map[string]bool{
 	signaling.MethodFollow: true, signaling.MethodUnfollow: true, signaling.MethodCheckFollow: true,
 	signaling.MethodFollowInfo: true, signaling.MethodFollowList: true,
 	signaling.MethodChangeRole: true, signaling.MethodKickOut: true, signaling.MethodListMembers: true,
+	signaling.MethodListAudience: true,
 }
 
 func (m *metrics) called(method string, err error, took time.Duration) {

@@ -315,7 +315,7 @@ func (d *delivery) to(m *membership) {
 	var seen signaling.EventList
 	for _, e := range d.entry.Events {
 		switch {
-		case e.Event == nil:
+		case e.Event == nil, e.For == room.ForApp:
 		case e.To == nil:
 			seen = append(seen, e.Event)
 		case slices.Contains(e.To, m.user.UserID):

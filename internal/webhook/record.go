@@ -109,6 +109,9 @@ func (r *recorder) all() {
 			r.heartbeat(*e.Heartbeat)
 			continue
 		}
+		if e.For == room.ForMembers {
+			continue // the app is told of each
+		}
 		switch ev := e.Event.(type) {
 		case signaling.UsersEntered:
 			r.members("Online", "Enter", ids(ev.Users))
