@@ -18,6 +18,7 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/battle"
+	"github.com/openvoiceroom/openvoiceroom/internal/gift"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -81,6 +82,7 @@ type Config struct {
 	Accounts  *account.Accounts // who there is, and who of them administers an app
 	Users     Users
 	Battles   *battle.Battles
+	Gifts     *gift.Catalogues
 	Callbacks Callbacks
 	Logger    *slog.Logger
 

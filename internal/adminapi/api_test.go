@@ -22,6 +22,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
 	"github.com/openvoiceroom/openvoiceroom/internal/battle"
+	"github.com/openvoiceroom/openvoiceroom/internal/gift"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -111,6 +112,19 @@ func battles(t testing.TB) *battle.Battles {
 	return b
 }
 
+func gifts(t testing.TB) *gift.Catalogues {
+	t.Helper()
+	node := memstore.New().Node()
+	g, err := gift.New(gift.Config{Values: node})
+	require.NoError(t, err)
+	require.NoError(t, g.Set(t.Context(), app, gift.Default()))
+	t.Cleanup(func() {
+		g.Close()
+		require.NoError(t, node.Close())
+	})
+	return g
+}
+
 type noRooms struct{}
 
 func (noRooms) Room(context.Context, signaling.AppID, signaling.RoomID) (battle.Room, error) {
@@ -150,6 +164,10 @@ type answer struct {
 	ErrorDisplay                              *string
 	FailAccounts, ResultItem, UserProfileItem json.RawMessage
 	FailAccount                               json.RawMessage `json:"Fail_Account"`
+
+	// And of those about gifts.
+	GiftInfo, GiftCategoryInfo, CategoryInfo, Relation json.RawMessage
+	InvalidGiftIDList                                  []string `json:"InvalidGiftIdList"`
 }
 
 // call posts a body and checks what holds for every answer.
@@ -213,7 +231,7 @@ func TestCallsEnd(t *testing.T) {
 // Commands go out in the name of whoever called, as the app's.
 func TestCommandsAreTheApps(t *testing.T) {
 	r := &rooms{}
-	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t), Callbacks: callbacks{}})
+	api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t), Gifts: gifts(t), Callbacks: callbacks{}})
 	require.Zero(t, call(t, api, "/v4/live_engine_http_srv/destroy_room", query(t), `{"RoomId":"r"}`).ErrorCode)
 	require.Zero(t, call(t, api, "/v4/live_engine_http_srv/create_room", query(t), `{"RoomInfo":{"RoomId":"r","RoomType":"Live","Owner_Account":"ann"}}`).ErrorCode)
 	require.Len(t, r.done, 2)
@@ -289,6 +307,14 @@ var bodies = map[string]string{
 	"set_battle_score":      `{"BattleId":"b","OpType":1,"ScoreList":[{"RoomId":"r","Score":1}]}`,
 	"get_battle_info":       `{"RoomId":"r"}`,
 	"declare_profile_field": `{"Keyword":"Test","Type":"String"}`,
+
+	"add_gift":                    `{"GiftId":"rose","IconUrl":"/a.png","ResourceUrl":"","Coins":1,"Level":1,"ExtensionInfo":"{\"k\":\"v\"}","DefaultName":"n","DefaultDesc":""}`,
+	"edit_gift":                   `{"GiftId":"rose","Coins":2,"IsEnabled":false}`,
+	"set_gift_language":           `{"GiftId":"rose","Language":"de","Name":"Rose"}`,
+	"add_gift_category":           `{"CategoryId":"grand","DefaultName":"n","ExtensionInfo":""}`,
+	"set_gift_category_language":  `{"CategoryId":"grand","Language":"de","CategoryName":"n"}`,
+	"add_gift_category_relations": `{"CategoryId":"grand","GiftIdList":["rose","none"]}`,
+	"set_gift_catalogue":          `{"Language":"en","GiftList":[{"GiftId":"a","Coins":1,"DefaultName":"n","LanguageList":[{"Language":"de","Name":"n"}]}],"CategoryList":[{"CategoryId":"k","DefaultName":"n","GiftIdList":["a"]}]}`,
 }
 
 // FuzzCall: whatever comes, there is one answer of the documents' form, and nothing is done for who has not shown a
@@ -309,7 +335,7 @@ func FuzzCall(f *testing.F) {
 	f.Fuzz(func(t *testing.T, command byte, raw, body string) {
 		r := &rooms{}
 		// An API of its own: rates would make the outcome depend on what came before.
-		api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t), Callbacks: callbacks{}})
+		api := adminapi.New(adminapi.Config{Apps: map[signaling.AppID]string{app: secret}, Rooms: r, Accounts: accounts(t), Users: nobody{}, Battles: battles(t), Gifts: gifts(t), Callbacks: callbacks{}})
 		letIn := raw == ""
 		if letIn {
 			raw = query(t)
@@ -322,7 +348,7 @@ func FuzzCall(f *testing.F) {
 		}
 		require.Condition(t, func() bool { // what is wrong with a body is known, and is not ours
 			switch a.ErrorCode {
-			case 0, 40001, 40002, 40003, 40009, 40601, 40605, 40610, 60003, 60008, 60015, 70402, 100002, 100004, 100006, 100013, 100015, 100411:
+			case 0, 40001, 40002, 40003, 40009, 40601, 40605, 40610, 60003, 60008, 60015, 70402, 100002, 100004, 100006, 100013, 100015, 100411, 102002:
 				return true
 			}
 			return false

@@ -14,6 +14,7 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/battle"
+	"github.com/openvoiceroom/openvoiceroom/internal/gift"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -82,6 +83,18 @@ func TestBattlesAreDocumented(t *testing.T) {
 		assert.Contains(t, text, limit)
 	}
 	assert.Equal(t, "1h0m0s", battle.Kept.String(), "more than an hour ago")
+}
+
+func TestGiftsAreDocumented(t *testing.T) {
+	for _, limit := range []string{
+		fmt.Sprintf("100013 there are %d |", gift.MaxGifts), fmt.Sprintf("100013 there are %d |", gift.MaxCategories), fmt.Sprintf("(up to %d bytes)", gift.MaxID),
+		fmt.Sprintf("Names have up to %d bytes and descriptions %d", gift.MaxName, gift.MaxDesc), fmt.Sprintf("`ResourceUrl` %d, `ExtensionInfo` %d:", gift.MaxURL, gift.MaxExtension),
+		fmt.Sprintf("%d for each at most", gift.MaxLanguages), fmt.Sprintf("%d KiB at most", gift.MaxBytes>>10), "`Level` (0 to 1,000,000)", "`Coins` (0 to 1,000,000,000)",
+	} {
+		assert.Contains(t, section(t, "`live_engine_http_srv`"), limit)
+	}
+	assert.Equal(t, []int{1_000_000, 1_000_000_000}, []int{gift.MaxLevel, gift.MaxCoins})
+	assert.Contains(t, rest(t), fmt.Sprintf("| body of `set_gift_catalogue` | %d KiB |", maxCatalogueBody>>10))
 }
 
 func TestCodesAndLimitsAreDocumented(t *testing.T) {

@@ -75,14 +75,28 @@ func Parse(text []byte) (Catalogue, error) {
 	return c, c.Check()
 }
 
-// gift returns the index of a gift, or -1.
-func (c *Catalogue) gift(id string) int {
-	return slices.IndexFunc(c.Gifts, func(g Gift) bool { return g.GiftID == id })
+// Gift returns a gift of the catalogue, to be changed in place, or nil.
+func (c *Catalogue) Gift(id string) *Gift {
+	if i := slices.IndexFunc(c.Gifts, func(g Gift) bool { return g.GiftID == id }); i >= 0 {
+		return &c.Gifts[i]
+	}
+	return nil
 }
 
-// category returns the index of a category, or -1.
-func (c *Catalogue) category(id string) int {
-	return slices.IndexFunc(c.Categories, func(g Category) bool { return g.CategoryID == id })
+// Category returns a category of the catalogue, to be changed in place, or nil.
+func (c *Catalogue) Category(id string) *Category {
+	if i := slices.IndexFunc(c.Categories, func(g Category) bool { return g.CategoryID == id }); i >= 0 {
+		return &c.Categories[i]
+	}
+	return nil
+}
+
+// Remove takes a gift out, also out of its categories. One that is not there is no error.
+func (c *Catalogue) Remove(id string) {
+	c.Gifts = slices.DeleteFunc(c.Gifts, func(g Gift) bool { return g.GiftID == id })
+	for i := range c.Categories {
+		c.Categories[i].GiftIDs = slices.DeleteFunc(c.Categories[i].GiftIDs, func(g string) bool { return g == id })
+	}
 }
 
 // clone returns a copy that shares nothing that is changed in place.

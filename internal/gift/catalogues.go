@@ -143,11 +143,14 @@ func (c *Catalogues) Gift(ctx context.Context, app signaling.AppID, giftID strin
 	return g.GiftInfo, nil
 }
 
+// Standard returns the catalogue of apps without one of their own.
+func (c *Catalogues) Standard() Catalogue { return c.standard.clone() }
+
 // Get returns an app's catalogue as it is stored now, and whether it is its own; else it is the server's.
 func (c *Catalogues) Get(ctx context.Context, app signaling.AppID) (cat Catalogue, own bool, err error) {
 	doc, rev, err := record.Load[stored](ctx, c.values, key(app))
 	if err == nil && rev == 0 {
-		return c.standard.clone(), false, nil
+		return c.Standard(), false, nil
 	}
 	return doc.Catalogue, true, err
 }
