@@ -85,6 +85,9 @@ func (o options) check() error {
 	if _, err := o.webhookAllow(); err != nil {
 		errs = append(errs, err)
 	}
+	if _, err := o.gifts(); err != nil {
+		errs = append(errs, err)
+	}
 	clustered := o.ClusterName != "" && o.ClusterNode != "" && o.ClusterListen != ""
 	if some := o.ClusterName + o.ClusterNode + o.ClusterListen + o.ClusterSecret; !clustered && (some != "" || len(o.ClusterRoute) > 0) {
 		bad("a cluster needs all of --cluster-name, --cluster-node and --cluster-listen")

@@ -66,6 +66,8 @@ func TestWrongFlagsAreExplainedBeforeServing(t *testing.T) {
 		"an admin of no app":           {[]string{app, "--app-admin=2:root"}, 2, `--app-admin "2:root": there is no --app 2`},
 		"an admin without name":        {[]string{app, "--app-admin=1:"}, 2, "ID:NAME is wanted"},
 		"an admin without app":         {[]string{app, "--app-admin=root"}, 2, "ID:NAME is wanted"},
+		"gifts that are not there":     {[]string{app, "--gifts=" + dir + "/none"}, 2, "--gifts " + dir + "/none: no such file"},
+		"gifts that are none":          {[]string{app, "--gifts=" + file}, 2, "an object with gifts and categories is wanted"},
 		"rooms below none":             {[]string{app, "--room-limit=-1"}, 2, "--room-limit -1"},
 		"rooms that are always ending": {[]string{app, "--dismiss-empty=9m"}, 2, "--dismiss-empty 9m0s: 10m to 24h"},
 		"rooms that never end":         {[]string{app, "--dismiss-empty=0"}, 2, "--dismiss-empty"},

@@ -30,6 +30,7 @@ type options struct {
 
 	AppPublicKey []string `group:"apps" placeholder:"ID:FILE" help:"Public key (PEM, ECDSA on P-256) of an app that is given with its secret too: its UserSigs of version 1 (ECDSA-SHA256, before July 2019) are taken as well. Repeatable."`
 	AppAdmin     []string `group:"apps" placeholder:"ID:NAME" help:"User id that may use the REST API of an app, besides administrator, who always may. Repeatable, 10 for an app at most."`
+	Gifts        string   `group:"apps" placeholder:"FILE" help:"File (YAML or JSON) with the gifts of apps that have set none of their own by the REST API; without it there are a few that ship. The same on all nodes."`
 
 	SeatLimit   int           `group:"limits" default:"20" placeholder:"N" help:"Most seats of a room (default ${default}, at most 50)."`
 	MemberLimit int           `group:"limits" default:"100000" placeholder:"N" help:"Most members of a room (default ${default})."`

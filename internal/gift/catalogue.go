@@ -67,6 +67,9 @@ func Parse(text []byte) (Catalogue, error) {
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.DisallowUnknownFields()
 	if err := in.Decode(&c); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+			return bad("%s cannot be a %s", strings.ReplaceAll(wrong.Field, "GiftInfo.", ""), wrong.Value)
+		}
 		return bad("%s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
