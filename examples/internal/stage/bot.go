@@ -26,6 +26,14 @@ type Bot func(ctx context.Context, grid *seatgrid.Grid, args []string) error
 
 // MainBot runs a bot in the room that the flags name, until it is done or Ctrl-C is pressed. cfg has its devices.
 func MainBot(cfg engine.Config, bot Bot, usage string) {
+	cfg.Codec = opus.Codec
+	mainBot(cfg, bot, usage)
+}
+
+// MainChatBot is MainBot for one that neither hears nor speaks: it has no media at all.
+func MainChatBot(bot Bot, usage string) { mainBot(engine.Config{}, bot, usage) }
+
+func mainBot(cfg engine.Config, bot Bot, usage string) {
 	url := flag.String("url", "ws://127.0.0.1:8080", "the server")
 	app := flag.Uint64("app", 1400000001, "the SDKAppID")
 	secret := flag.String("secret", "mysecret", "its secret; in production only your own server knows it, and mints the UserSigs")
@@ -38,7 +46,7 @@ func MainBot(cfg engine.Config, bot Bot, usage string) {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	cfg.URL, cfg.SDKAppID, cfg.UserID, cfg.Codec = *url, engine.AppID(*app), engine.UserID(*user), opus.Codec
+	cfg.URL, cfg.SDKAppID, cfg.UserID = *url, engine.AppID(*app), engine.UserID(*user)
 	cfg.TokenSource = func(context.Context) (string, error) {
 		return usersig.Mint(cfg.SDKAppID, *secret, cfg.UserID, time.Hour, time.Now())
 	}
