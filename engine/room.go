@@ -192,7 +192,8 @@ func (r *Room) AddObserver(o *RoomObserver) (remove func()) {
 	return r.observers.Add(o, r.events.Inside)
 }
 
-// Leave leaves the room. The owner cannot ([ErrOwnerCannotLeave]).
+// Leave leaves the room. The owner cannot ([ErrOwnerCannotLeave]), unless the server ends rooms of this app some time after
+// their owner has left.
 func (r *Room) Leave(ctx context.Context) error {
 	return r.exit(ctx, signaling.MethodLeaveRoom)
 }

@@ -35,7 +35,7 @@ const undoWait = 5 * time.Second
 
 // StartVoiceRoom creates a room, enters it and takes the first free seat: all of it or nothing. Only info.RoomID is
 // required; the mode is [ApplyToTake] and there are 10 seats unless info says otherwise. An owner whose room exists
-// already goes back into it, and stays in it when there is no seat, because owners cannot leave.
+// already goes back into it, whatever info says, and stays in it when there is no seat.
 func (g *Grid) StartVoiceRoom(ctx context.Context, info RoomInfo) (_ RoomInfo, err error) {
 	defer wrap("StartVoiceRoom", &err)
 	stay, err := g.reserve()
@@ -58,7 +58,7 @@ func (g *Grid) StartVoiceRoom(ctx context.Context, info RoomInfo) (_ RoomInfo, e
 		}
 		return RoomInfo{}, err
 	}
-	if _, err = g.take(ctx, r, AnySeat, 0); err != nil && !errors.Is(err, engine.ErrAlreadyOnSeat) {
+	if err = g.seatOwner(ctx, r); err != nil {
 		if created {
 			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
 			defer cancel()
@@ -78,9 +78,39 @@ func (g *Grid) StopVoiceRoom(ctx context.Context) (err error) {
 	return g.leave(func(r *engine.Room) error { return r.Dismiss(ctx) })
 }
 
-// JoinVoiceRoom enters somebody's room as audience. What is said there is heard from then on.
-func (g *Grid) JoinVoiceRoom(ctx context.Context, id RoomID) (_ RoomInfo, err error) {
+// JoinOptions are for JoinVoiceRoom. The zero value is right for most.
+type JoinOptions struct {
+	// OffSeats keeps an owner who comes back off the seats.
+	OffSeats bool
+}
+
+// seatOwner seats the owner, who has just come in: on the lowest free seat, also a locked one if there is no other.
+func (g *Grid) seatOwner(ctx context.Context, r *engine.Room) error {
+	if seated(r) {
+		return nil
+	}
+	_, err := g.take(ctx, r, AnySeat, 0)
+	if errors.Is(err, engine.ErrAllSeatsOccupied) {
+		for _, s := range r.Seats() {
+			if s.UserID == "" && errors.Is(err, engine.ErrAllSeatsOccupied) {
+				_, err = g.take(ctx, r, s.Index, 0)
+			}
+		}
+	}
+	if errors.Is(err, engine.ErrAlreadyOnSeat) {
+		return nil
+	}
+	return err
+}
+
+// JoinVoiceRoom enters somebody's room as audience. What is said there is heard from then on. An owner who comes back is
+// seated again (documents: keepOwnerOnSeat), so that StartMicrophone works at once; where no seat is free, or the room
+// has none, the owner is in the audience. Of several options the last counts.
+func (g *Grid) JoinVoiceRoom(ctx context.Context, id RoomID, options ...JoinOptions) (_ RoomInfo, err error) {
 	defer wrap("JoinVoiceRoom", &err)
+	var o JoinOptions
+	for _, o = range options {
+	}
 	stay, err := g.reserve()
 	if err != nil {
 		return RoomInfo{}, err
@@ -90,10 +120,18 @@ func (g *Grid) JoinVoiceRoom(ctx context.Context, id RoomID) (_ RoomInfo, err er
 	if err != nil {
 		return RoomInfo{}, err
 	}
-	return r.Info(), nil
+	if r.Self().Role == engine.RoomOwner && !o.OffSeats {
+		err = g.seatOwner(ctx, r)
+		if errors.Is(err, engine.ErrAllSeatsOccupied) || errors.Is(err, engine.ErrSeatOccupied) || errors.Is(err, signaling.ErrSeatsNotSupported) {
+			err = nil
+		}
+	}
+	return r.Info(), err
 }
 
-// LeaveVoiceRoom leaves the room; a seat becomes free with it. The owner cannot leave, only stop the room.
+// LeaveVoiceRoom leaves the room; a seat becomes free with it. The owner cannot leave ([engine.ErrOwnerCannotLeave]), only
+// stop the room, unless the server ends rooms of this app some time after that: then the room waits for the owner until
+// then, and JoinVoiceRoom or StartVoiceRoom bring the owner back.
 func (g *Grid) LeaveVoiceRoom(ctx context.Context) (err error) {
 	defer wrap("LeaveVoiceRoom", &err)
 	return g.leave(func(r *engine.Room) error { return r.Leave(ctx) })

@@ -51,10 +51,10 @@ func CreateRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID, p Cre
 }
 
 // EnterRoom enters somebody's room as audience. What is said there is heard from then on. An owner who comes back is
-// the owner again, off the seats.
-func EnterRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID) (*Room, error) {
+// the owner again, and seated, with the microphone closed. Of several options the last counts.
+func EnterRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID, options ...seatgrid.JoinOptions) (*Room, error) {
 	grid := seatgrid.New(eng)
-	if _, err := grid.JoinVoiceRoom(ctx, id); err != nil {
+	if _, err := grid.JoinVoiceRoom(ctx, id, options...); err != nil {
 		return nil, signaling.WithOp("EnterRoom", err)
 	}
 	return newRoom(grid), nil
@@ -65,7 +65,7 @@ func newRoom(grid *seatgrid.Grid) *Room {
 	return &Room{Grid: grid, Members: room.Members(), Music: room.Music(), room: room}
 }
 
-// Close ends the owner's room, and leaves anybody else's. A room that is over already is no error. It waits for
+// Close ends the owner's room, and leaves anybody else's (LeaveVoiceRoom leaves one's own, where that is permitted). A room that is over already is no error. It waits for
 // everything that the room has started; the login stays.
 func (r *Room) Close() error {
 	room := r.Room()

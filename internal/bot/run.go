@@ -177,7 +177,7 @@ func (b *bot) enterRoom(ctx context.Context) error {
 		}
 		b.owns = true
 	}
-	_, err := b.grid.JoinVoiceRoom(ctx, b.cfg.Room.RoomID)
+	_, err := b.grid.JoinVoiceRoom(ctx, b.cfg.Room.RoomID, seatgrid.JoinOptions{OffSeats: true})
 	if err != nil && created {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), byeWait)
 		defer cancel()
@@ -320,7 +320,7 @@ func (b *bot) leave(ctx context.Context) error {
 	case owner && b.owns:
 		return b.grid.StopVoiceRoom(ctx)
 	case owner:
-		return nil // owners cannot leave; the login's end takes them out
+		return nil // the login's end takes them out
 	}
 	err := b.grid.LeaveVoiceRoom(ctx)
 	if errors.Is(err, engine.ErrOwnerCannotLeave) {

@@ -29,14 +29,17 @@ const (
 
 // Config of a test server. The zero value is one node on a perfect network.
 type Config struct {
-	Nodes  int           // servers that share one store; 0 means 1
-	Loss   float64       // share of the media packets that are lost, 0 to 1
-	Delay  time.Duration // of the media, one way
-	Seed   uint64        // of the losses: the same seed loses alike
-	Codec  audio.Codec   // nil means audio.MuLaw
-	Grace  time.Duration // how long a seat waits for a user whose connection or node has gone; 0 means the server's default
-	Multi  bool          // users may log in several times
-	Logger *slog.Logger  // of servers and clients; nil discards
+	Nodes int           // servers that share one store; 0 means 1
+	Loss  float64       // share of the media packets that are lost, 0 to 1
+	Delay time.Duration // of the media, one way
+	Seed  uint64        // of the losses: the same seed loses alike
+	Codec audio.Codec   // nil means audio.MuLaw
+	Grace time.Duration // how long a seat waits for a user whose connection or node has gone; 0 means the server's default
+	Multi bool          // users may log in several times
+
+	OwnerLeft time.Duration // a room ends so long after its owner has left, 2 min at least; 0: never, and owners may not leave
+
+	Logger *slog.Logger // of servers and clients; nil discards
 }
 
 // Server is a voice room server inside a test.
@@ -118,6 +121,7 @@ func (s *Server) startNode(i int) (*node, error) {
 	n.server, err = server.New(context.Background(), server.Config{
 		Apps: map[signaling.AppID]string{App: Secret}, Store: n.store, UDP: udp, Net: host,
 		URL: "ws://" + n.addr, Grace: s.cfg.Grace, MultiLogin: s.cfg.Multi, Logger: s.cfg.Logger,
+		AutoDismiss: server.AutoDismiss{OwnerLeft: s.cfg.OwnerLeft},
 	})
 	if err != nil {
 		return nil, err
