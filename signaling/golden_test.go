@@ -168,6 +168,11 @@ func messages() []message {
 		{signaling.MethodListMuted, "result", sanctioned},
 		{signaling.MethodListBanned, "call", signaling.SanctionListParams{RoomID: room.RoomID, After: "denny", Limit: 20}},
 		{signaling.MethodListBanned, "result", sanctioned},
+		{signaling.MethodAudit, "call", signaling.AuditParams{RoomID: room.RoomID, Before: 1025, Limit: 20}},
+		{signaling.MethodAudit, "result", signaling.AuditPage{Acts: []signaling.Act{{
+			Sequence: 1024, Time: 1767225600000, Operator: "denny", ByApp: true, Kind: signaling.ActBan, Users: []signaling.UserID{"vince"}, Role: new(signaling.GeneralUser),
+			Index: new(signaling.SeatIndex(1)), Until: 1767225660000, Reason: "spam", Keys: []string{"theme"}, Changes: map[string]string{"name": "Tea"},
+		}}, Next: 1024}},
 		{signaling.MethodRespondRequest, "call", signaling.RespondParams{CommandID: "c-2", RoomID: room.RoomID, RequestID: "c-1", Agree: true}},
 		{signaling.MethodRespondRequest, "result", done},
 		{signaling.MethodCancelRequest, "call", signaling.CancelParams{CommandID: "c-2", RoomID: room.RoomID, RequestID: "c-1"}},

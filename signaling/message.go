@@ -34,6 +34,7 @@ const (
 	MethodUnban          = "room.unban"          // UnbanParams -> Done
 	MethodListMuted      = "room.muted"          // SanctionListParams -> SanctionListResult
 	MethodListBanned     = "room.banned"         // SanctionListParams -> SanctionListResult
+	MethodAudit          = "room.audit"          // AuditParams -> AuditPage
 	MethodListMembers    = "member.list"         // ListParams -> ListResult
 	MethodListAudience   = "audience.list"       // RoomParams -> AudienceList
 	MethodTakeSeat       = "seat.take"           // TakeSeatParams -> TakeSeatResult

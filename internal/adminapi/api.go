@@ -46,6 +46,9 @@ type Rooms interface {
 	Banned(ctx context.Context, app signaling.AppID, id signaling.RoomID, offset, limit int) (list []Sanctioned, more bool, err error)
 	// Muted returns those who may not chat, by their ids.
 	Muted(ctx context.Context, app signaling.AppID, id signaling.RoomID) ([]Sanctioned, error)
+	// Audit returns a page of who has done what to a room, the newest first, and whether there are older acts. Of a room that
+	// is over it is there for a while.
+	Audit(ctx context.Context, app signaling.AppID, id signaling.RoomID, q AuditQuery) (acts []signaling.Act, more bool, err error)
 	// List returns the public rooms of an app in the order of [roomlist.Public], as of about a second ago. Nobody changes it.
 	List(ctx context.Context, app signaling.AppID) ([]signaling.RoomInfo, error)
 	// Limits are what this server allows a room.

@@ -80,6 +80,13 @@ func (r *rooms) Muted(context.Context, signaling.AppID, signaling.RoomID) ([]adm
 	return nil, r.err
 }
 
+func (r *rooms) Audit(ctx context.Context, _ signaling.AppID, _ signaling.RoomID, q adminapi.AuditQuery) ([]signaling.Act, bool, error) {
+	if q.Limit < 1 {
+		return nil, false, errors.New("a page of nothing")
+	}
+	return nil, false, r.answer(ctx)
+}
+
 func (r *rooms) List(ctx context.Context, _ signaling.AppID) ([]signaling.RoomInfo, error) {
 	return nil, r.answer(ctx)
 }

@@ -66,6 +66,7 @@ var commands = map[string]command{
 
 	"voiceroom_console/get_auto_dismiss": handle(10, (*API).getAutoDismiss),
 	"voiceroom_console/set_auto_dismiss": handle(10, (*API).setAutoDismiss),
+	"voiceroom_console/get_audit_log":    handle(10, (*API).getAuditLog),
 
 	"live_config/get_callback":             handle(200, (*API).getCallback),
 	"live_config/set_callback":             handle(200, (*API).setCallback),

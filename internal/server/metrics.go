@@ -112,7 +112,7 @@ var methods = map[string]bool{
 	signaling.MethodSetSelfInfo: true, signaling.MethodRenew: true, signaling.MethodGetRoom: true,
 	signaling.MethodSendBarrage: true, signaling.MethodBarrageHistory: true, signaling.MethodListGifts: true,
 	signaling.MethodMoveUser: true, signaling.MethodListRooms: true, signaling.MethodMute: true, signaling.MethodBan: true,
-	signaling.MethodUnban: true, signaling.MethodListMuted: true, signaling.MethodListBanned: true,
+	signaling.MethodUnban: true, signaling.MethodListMuted: true, signaling.MethodListBanned: true, signaling.MethodAudit: true,
 	signaling.MethodKickOffSeat: true, signaling.MethodLockSeat: true, signaling.MethodUpdateRoom: true,
 	signaling.MethodSetMetadata: true, signaling.MethodDeleteMetadata: true,
 	signaling.MethodFollow: true, signaling.MethodUnfollow: true, signaling.MethodCheckFollow: true,

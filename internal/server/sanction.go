@@ -38,6 +38,8 @@ func (ses *session) sanction(ctx context.Context, m signaling.Message) (result a
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.SanctionListParams) (signaling.SanctionListResult, error) {
 			return ses.listSanctions(ctx, p, m.Method == signaling.MethodListMuted)
 		})
+	case signaling.MethodAudit:
+		result, err = with(ctx, m, ses.audit)
 	default:
 		return nil, false, nil
 	}
