@@ -133,4 +133,5 @@ var (
 	ErrFreqLimit           = signaling.ErrFreqLimit
 	ErrMessageDisabled     = signaling.ErrMessageDisabled
 	ErrAllMessagesDisabled = signaling.ErrAllMessagesDisabled
+	ErrMessageRejected     = signaling.ErrMessageRejected
 )

@@ -24,7 +24,9 @@ type barrages struct {
 // line as the others get it, which this user's observers have been told of, too: the server does not send it back.
 //
 // It fails with [ErrMessageDisabled] when a manager has muted this user, with [ErrAllMessagesDisabled] when only managers
-// may chat, and with [ErrFreqLimit] when the room has its 40 messages a second; 8 of them are for managers.
+// may chat, and with [ErrFreqLimit] when the room has its 40 messages a second; 8 of them are for managers. Where the app is
+// asked before anything is said, it takes as long as that, two seconds at most; the line that is returned may be another than
+// was sent, and [ErrMessageRejected], or a code of the app's own, says that there is none.
 func (r *Room) SendBarrage(ctx context.Context, text string, extension map[string]string) (Barrage, error) {
 	return r.sendBarrage(ctx, "SendBarrage", signaling.SendBarrageParams{Type: BarrageText, Text: text, Extension: extension})
 }
@@ -48,6 +50,9 @@ func (r *Room) sendBarrage(ctx context.Context, op string, p signaling.SendBarra
 	b := Barrage{
 		MessageID: res.MessageID, Sender: r.view.Self, Sequence: res.Sequence, Timestamp: res.Timestamp,
 		Type: p.Type, Text: p.Text, Extension: p.Extension, BusinessID: p.BusinessID, Data: p.Data,
+	}
+	if c := res.Replaced; c != nil {
+		b.Text, b.Extension, b.BusinessID, b.Data = c.Text, c.Extension, c.BusinessID, c.Data
 	}
 	r.addBarrage(b)
 	return cloneBarrage(b), nil

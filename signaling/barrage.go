@@ -50,6 +50,16 @@ type SendBarrageResult struct {
 	MessageID string `json:"messageId"`
 	Sequence  uint64 `json:"sequence"`
 	Timestamp int64  `json:"timestampInSecond"`
+
+	Replaced *BarrageContent `json:"replaced,omitempty"` // what was said instead: the app has put it in the message's place
+}
+
+// BarrageContent is what a message says.
+type BarrageContent struct {
+	Text       string            `json:"textContent,omitempty"`
+	Extension  map[string]string `json:"extensionInfo,omitempty"`
+	BusinessID string            `json:"businessId,omitempty"`
+	Data       string            `json:"data,omitempty"`
 }
 
 // BarrageHistory is the newest messages of a room, the oldest first.

@@ -179,6 +179,7 @@ var (
 	ErrMetadataNotFound      = sentinel(100503, "the room's metadata has none of these keys")
 	ErrGiftNotFound          = sentinel(102002, "the app has no such gift, or it is disabled; fetch the gift list again")
 	ErrLimit                 = sentinel(100013, "a limit of the server is reached")
+	ErrMessageRejected       = sentinel(10016, "the app does not let this message through")
 	ErrMalformedJSON         = sentinel(60003, "the message is not valid JSON-RPC 2.0")
 	ErrUserSigExpired        = sentinel(70001, "the UserSig has expired; get a new one")
 	ErrUserSigInvalid        = sentinel(70003, "the UserSig is not valid for this SDKAppID")

@@ -195,7 +195,9 @@ func messages() []message {
 		{signaling.MethodSendBarrage, "call", signaling.SendBarrageParams{
 			CommandID: "c-1", RoomID: room.RoomID, Type: signaling.BarrageCustom, Text: "Rose 🌹", Extension: map[string]string{"TYPE": "GIFTMESSAGE"}, BusinessID: "TUIGift", Data: "{}",
 		}},
-		{signaling.MethodSendBarrage, "result", signaling.SendBarrageResult{MessageID: "c-1", Sequence: 4294967297, Timestamp: 1767225600}},
+		{signaling.MethodSendBarrage, "result", signaling.SendBarrageResult{MessageID: "c-1", Sequence: 4294967297, Timestamp: 1767225600, Replaced: &signaling.BarrageContent{
+			Text: "Rose 🌹", Extension: map[string]string{"TYPE": "GIFTMESSAGE"}, BusinessID: "TUIGift", Data: "{}",
+		}}},
 		{signaling.MethodBarrageHistory, "call", params},
 		{signaling.MethodBarrageHistory, "result", signaling.BarrageHistory{Barrages: []signaling.Barrage{barrage}}},
 		{signaling.NotifyBarrage, "notification", signaling.BarrageReceived{RoomID: room.RoomID, Barrage: barrage}},

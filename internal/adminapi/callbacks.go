@@ -19,6 +19,11 @@ type Callbacks interface {
 	Delete(ctx context.Context, app signaling.AppID) error
 	SetToken(ctx context.Context, app signaling.AppID, token string) error
 
+	// Moderation returns where the app is asked about chat messages, "" when it is not, and whether those without an answer
+	// are refused.
+	Moderation(ctx context.Context, app signaling.AppID) (url string, refuse bool, err error)
+	SetModeration(ctx context.Context, app signaling.AppID, url string, refuse bool) error
+
 	// Deliveries returns a page of an app's callbacks; next is the After of the page behind it, "" when it is the last.
 	Deliveries(ctx context.Context, app signaling.AppID, q DeliveryQuery) (list []Delivery, next string, err error)
 

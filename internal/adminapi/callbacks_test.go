@@ -23,6 +23,12 @@ func (callbacks) Get(context.Context, signaling.AppID) (string, []string, error)
 func (callbacks) Set(context.Context, signaling.AppID, string, []string) error    { return nil }
 func (callbacks) Update(context.Context, signaling.AppID, string, []string) error { return nil }
 func (callbacks) Delete(context.Context, signaling.AppID) error                   { return nil }
+func (callbacks) Moderation(context.Context, signaling.AppID) (string, bool, error) {
+	return "", false, nil
+}
+
+func (callbacks) SetModeration(context.Context, signaling.AppID, string, bool) error { return nil }
+
 func (callbacks) SetToken(context.Context, signaling.AppID, string) error         { return nil }
 
 func (c callbacks) Deliveries(_ context.Context, _ signaling.AppID, q adminapi.DeliveryQuery) ([]adminapi.Delivery, string, error) {

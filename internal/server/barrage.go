@@ -4,10 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -131,76 +130,60 @@ func (l *link) offer(b []byte) bool {
 	}
 }
 
-func (ses *session) sendBarrage(ctx context.Context, p signaling.SendBarrageParams) (res signaling.SendBarrageResult, err error) {
+// sendBarrage begins to say something, and returns how it goes on: where the app is asked first, not in the connection's turn.
+func (ses *session) sendBarrage(p signaling.SendBarrageParams) (func(context.Context) (signaling.SendBarrageResult, error), error) {
 	m, err := ses.membership(p.RoomID)
 	if err != nil {
-		return res, err
+		return nil, err
 	}
 	id, err := commandID(p.CommandID)
 	if err != nil {
-		return res, err
+		return nil, err
 	}
-	if err := checkBarrage(p); err != nil {
-		return res, err
-	}
-	b, err := ses.srv.node.Say(ctx, m.replica.key, signaling.Barrage{
+	b := signaling.Barrage{
 		MessageID: id, Sender: ses.self(), Type: p.Type, Text: p.Text, Extension: p.Extension, BusinessID: p.BusinessID, Data: p.Data,
-	})
+	}
+	if err := room.CheckBarrage(b); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (signaling.SendBarrageResult, error) { return ses.say(ctx, m, b) }, nil
+}
+
+func (ses *session) say(ctx context.Context, m *membership, b signaling.Barrage) (res signaling.SendBarrageResult, err error) {
+	if ses.srv.hooks.Moderated(ses.app) {
+		if b.Sender.Role, err = m.mayChat(); err != nil { // nobody is asked about what will not be said
+			return res, err
+		}
+		v, err := ses.srv.hooks.Moderate(ctx, m.replica.key, b)
+		if err != nil {
+			return res, err
+		}
+		if b = v.Message; v.Replaced {
+			res.Replaced = &signaling.BarrageContent{Text: b.Text, Extension: b.Extension, BusinessID: b.BusinessID, Data: b.Data}
+		}
+	}
+	b, err = ses.srv.node.Say(ctx, m.replica.key, b)
 	if err != nil {
-		return res, err
+		return signaling.SendBarrageResult{}, err
 	}
 	m.replica.awaitBarrage(ctx, b.Sequence)
-	return signaling.SendBarrageResult{MessageID: id, Sequence: b.Sequence, Timestamp: b.Timestamp}, nil
+	res.MessageID, res.Sequence, res.Timestamp = b.MessageID, b.Sequence, b.Timestamp
+	return res, nil
 }
 
-func checkBarrage(p signaling.SendBarrageParams) error {
-	bad := func(format string, args ...any) error {
-		return signaling.Errorf(signaling.ErrInvalidParameter.Code, format, args...)
+// mayChat says as what a member may chat, or why not, as this node has told it. Its home decides.
+func (m *membership) mayChat() (signaling.Role, error) {
+	r := m.replica
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	role := r.entry.State.RoleOf(m.user.UserID)
+	switch {
+	case m.mute.until > time.Now().UnixMilli():
+		return role, signaling.ErrMessageDisabled
+	case r.entry.State.Info.MessageDisabled && !role.Manages():
+		return role, signaling.ErrAllMessagesDisabled
 	}
-	switch p.Type {
-	case signaling.BarrageText:
-		if p.Text == "" {
-			return bad("textContent is empty: a text message has 1 to %d bytes", signaling.MaxBarrageText)
-		}
-		if p.BusinessID != "" || p.Data != "" {
-			return bad("businessId and data are of custom messages: use messageType 1")
-		}
-	case signaling.BarrageCustom:
-		if p.BusinessID == "" && p.Data == "" {
-			return bad("businessId and data are empty: a custom message has at least one of them")
-		}
-	default:
-		return bad("messageType is %d: use 0 (text) or 1 (custom)", p.Type)
-	}
-	if !isLines(p.Text) || len(p.Text) > signaling.MaxBarrageText {
-		return bad("textContent may have %d bytes of UTF-8 without control characters but line feeds", signaling.MaxBarrageText)
-	}
-	if !signaling.ValidText(p.BusinessID, signaling.MaxBusinessID) {
-		return bad("businessId may have %d bytes of UTF-8 without control characters", signaling.MaxBusinessID)
-	}
-	if !utf8.ValidString(p.Data) || len(p.Data) > signaling.MaxBarrageData {
-		return bad("data may have %d bytes of UTF-8", signaling.MaxBarrageData)
-	}
-	size := 0
-	for key, value := range p.Extension {
-		if size += len(key) + len(value); key == "" || !utf8.ValidString(key) || !utf8.ValidString(value) {
-			return bad("extensionInfo has keys that are not empty, and is UTF-8")
-		}
-	}
-	if size > signaling.MaxBarrageExtension {
-		return bad("extensionInfo may have %d bytes of keys and values in all, and has %d", signaling.MaxBarrageExtension, size)
-	}
-	return nil
-}
-
-// isLines reports whether s is UTF-8 without control characters but line feeds.
-func isLines(s string) bool {
-	for _, r := range s {
-		if r != '\n' && unicode.IsControl(r) {
-			return false
-		}
-	}
-	return utf8.ValidString(s)
+	return role, nil
 }
 
 func (ses *session) barrageHistory(ctx context.Context, p signaling.RoomParams) (signaling.BarrageHistory, error) {

@@ -54,6 +54,21 @@ func (r restCallbacks) Get(ctx context.Context, app signaling.AppID) (string, []
 	return set.URL, set.Commands, err
 }
 
+func (r restCallbacks) Moderation(ctx context.Context, app signaling.AppID) (string, bool, error) {
+	m, err := r.Service.Moderation(ctx, app)
+	if m == nil {
+		return "", false, err
+	}
+	return m.URL, m.Refuse, err
+}
+
+func (r restCallbacks) SetModeration(ctx context.Context, app signaling.AppID, url string, refuse bool) error {
+	if url == "" {
+		return r.Service.SetModeration(ctx, app, nil)
+	}
+	return r.Service.SetModeration(ctx, app, &webhook.Moderation{URL: url, Refuse: refuse})
+}
+
 func (r restCallbacks) Deliveries(ctx context.Context, app signaling.AppID, q adminapi.DeliveryQuery) ([]adminapi.Delivery, string, error) {
 	found, next, err := r.Service.Deliveries(ctx, app, webhook.List{Room: q.Room, State: webhook.State(q.State), After: q.After, Limit: q.Limit})
 	list := make([]adminapi.Delivery, len(found))

@@ -61,8 +61,6 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 		})
 	case signaling.MethodRestartMedia:
 		return with(ctx, m, ses.restart)
-	case signaling.MethodSendBarrage:
-		return with(ctx, m, ses.sendBarrage)
 	case signaling.MethodBarrageHistory:
 		return with(ctx, m, ses.barrageHistory)
 	case signaling.MethodListGifts:

@@ -48,6 +48,8 @@ type link struct {
 
 	nodes atomic.Pointer[[]string] // the client has been told; nil before the login
 
+	chat chatQueue
+
 	// Of the reading goroutine only:
 	log *slog.Logger
 	ses *session // nil before the login
@@ -104,6 +106,7 @@ func (l *link) run() {
 	l.end(websocket.CloseNormalClosure, "")
 	wg.Wait()
 	l.cancel()
+	l.chat.wg.Wait()
 	if l.ses != nil {
 		l.ses.letGo(l.bye)
 	}
@@ -268,13 +271,22 @@ func (l *link) handle(b []byte) {
 	if err == nil && !l.limiter.Allow() {
 		err = signaling.ErrFreqLimit
 	}
+	if err == nil && l.ses != nil && m.Method == signaling.MethodSendBarrage {
+		l.sendBarrage(m, start)
+		return
+	}
 	if err == nil {
 		ctx, cancel := context.WithTimeout(l.ctx, callLimit)
 		result, err = l.call(ctx, m)
 		cancel()
 	}
+	l.answer(m, start, result, err)
+}
+
+// answer answers a call with what has come of it. It may be called from any goroutine after the login.
+func (l *link) answer(m signaling.Message, start time.Time, result any, err error) {
 	l.srv.metrics.called(m.Method, err, time.Since(start))
-	if l.bye {
+	if m.Method == signaling.MethodLogout && l.bye {
 		defer l.end(websocket.CloseNormalClosure, "logged out") // what is queued goes first, the answer too
 	}
 	if m.ID == 0 && m.Method != "" {

@@ -48,7 +48,7 @@ func newMetrics(s *Server) *metrics {
 		barrages:        prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_barrages_total", Help: "Chat messages queued for clients."}),
 		barragesDropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_barrages_dropped_total", Help: "Chat messages not queued, because half of a client's queue was full."}),
 		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "voiceroom_webhook_attempts_total", Help: "Attempts to call apps' servers back, by command and outcome: delivered, retried, failed (given up), unwanted (not sent), replayed.",
+			Name: "voiceroom_webhook_attempts_total", Help: "Attempts to call apps' servers back, by command and outcome: delivered, retried, failed (given up), unwanted (not sent), replayed; of questions about chat messages: allowed, replaced, vetoed, unanswered.",
 		}, []string{"command", "outcome"}),
 		hookSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "voiceroom_webhook_seconds", Help: "Time that apps' servers took to answer a callback.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),

@@ -65,10 +65,14 @@ func (s *Service) newClient() *http.Client {
 
 // urlFor adds the documents' parameters to an app's URL.
 func urlFor(app signaling.AppID, set Settings, c callback, now time.Time) string {
+	return urlOf(set.URL, app, set.Token, c, now)
+}
+
+func urlOf(to string, app signaling.AppID, token string, c callback, now time.Time) string {
 	var b strings.Builder
-	b.WriteString(set.URL)
+	b.WriteString(to)
 	sep := byte('?')
-	if strings.Contains(set.URL, "?") {
+	if strings.Contains(to, "?") {
 		sep = '&'
 	}
 	add := func(name, value string) {
@@ -83,9 +87,9 @@ func urlFor(app signaling.AppID, set Settings, c callback, now time.Time) string
 		add("ClientIP", c.IP)
 		add("OptPlatform", string(c.Platform))
 	}
-	if set.Token != "" {
+	if token != "" {
 		at := strconv.FormatInt(now.Unix(), 10)
-		add("Sign", sign(set.Token, at))
+		add("Sign", sign(token, at))
 		add("RequestTime", at)
 	}
 	return b.String()
@@ -111,13 +115,7 @@ type delivery struct {
 func (s *Service) post(ctx context.Context, app signaling.AppID, set Settings, d delivery) error {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, urlFor(app, set, d.callback, time.Now()), bytes.NewReader(d.Body))
-	if err != nil {
-		return errors.New("the URL cannot be called")
-	}
-	h := req.Header
-	h.Set("Content-Type", "application/json")
-	h.Set("User-Agent", "OpenVoiceRoom")
+	h := http.Header{}
 	h.Set(headerDelivery, d.id)
 	h.Set(headerAttempt, strconv.Itoa(d.attempt))
 	if d.seq != 0 {
@@ -126,23 +124,39 @@ func (s *Service) post(ctx context.Context, app signaling.AppID, set Settings, d
 	if d.replay {
 		h.Set(headerReplay, "true")
 	}
-	resp, err := s.client.Do(req)
+	body, err := s.ask(ctx, urlFor(app, set, d.callback, time.Now()), h, d.Body, answerLimit)
 	if err != nil {
-		return plain(ctx, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, answerBytes+1))
-	switch {
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return fmt.Errorf("HTTP status %d; redirects are not followed", resp.StatusCode)
-	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("HTTP status %d; 200 is wanted", resp.StatusCode)
-	case err != nil:
-		return plain(ctx, err)
-	case len(body) > answerBytes:
-		return fmt.Errorf("the answer is longer than %d KiB", answerBytes>>10)
+		return err
 	}
 	return accepted(body)
+}
+
+// ask posts a body and reads the answer to it, which has the status 200. ctx ends after limit.
+func (s *Service) ask(ctx context.Context, to string, h http.Header, body []byte, limit time.Duration) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("the URL cannot be called")
+	}
+	req.Header = h
+	h.Set("Content-Type", "application/json")
+	h.Set("User-Agent", "OpenVoiceRoom")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, plain(ctx, err, limit)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, answerBytes+1))
+	switch {
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return nil, fmt.Errorf("HTTP status %d; redirects are not followed", resp.StatusCode)
+	case resp.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("HTTP status %d; 200 is wanted", resp.StatusCode)
+	case err != nil:
+		return nil, plain(ctx, err, limit)
+	case len(answer) > answerBytes:
+		return nil, fmt.Errorf("the answer is longer than %d KiB", answerBytes>>10)
+	}
+	return answer, nil
 }
 
 // accepted reads the documents' answer. All three fields are required there; what counts here is that there is an
@@ -163,9 +177,9 @@ func accepted(body []byte) error {
 }
 
 // plain is an error of net/http without the URL, which is signed.
-func plain(ctx context.Context, err error) error {
+func plain(ctx context.Context, err error, limit time.Duration) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %s", answerLimit)
+		return fmt.Errorf("no answer within %s", limit)
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err

@@ -43,6 +43,14 @@ const (
 	Replayed  = "replayed" // an operator had it delivered again
 )
 
+// Outcomes of questions about chat messages, for metrics.
+const (
+	Allowed    = "allowed"
+	Replaced   = "replaced" // with another text, extension or data
+	Vetoed     = "vetoed"
+	Unanswered = "unanswered" // in time, or not as documented
+)
+
 // Config of a service. Store, Node and Apps are required.
 type Config struct {
 	Store store.Store
@@ -85,6 +93,7 @@ type Service struct {
 	alive       map[store.NodeID]bool
 	stops       []func()
 	dispatchers map[signaling.AppID]*dispatcher
+	asking      map[store.Key]*asking // rooms with messages that are with the app
 }
 
 var _ home.Outbox = (*Service)(nil)
@@ -108,7 +117,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, guard: guard{cfg.Allow}, reread: make(chan struct{}, 1), reads: make(chan struct{}, 4),
-		alive: map[store.NodeID]bool{}, dispatchers: map[signaling.AppID]*dispatcher{},
+		alive: map[store.NodeID]bool{}, dispatchers: map[signaling.AppID]*dispatcher{}, asking: map[store.Key]*asking{},
 	}
 	s.client = s.newClient()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -173,6 +182,7 @@ func (s *Service) rereadForever() {
 			return
 		case <-s.reread:
 		case <-every.C:
+			s.forgetAsked()
 		}
 		ctx, cancel := context.WithTimeout(s.ctx, answerLimit)
 		if err := s.readAll(ctx); err != nil && s.ctx.Err() == nil {

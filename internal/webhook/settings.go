@@ -32,6 +32,8 @@ type Settings struct {
 	URL      string   `json:"url,omitempty"`
 	Commands []string `json:"commands,omitempty"` // those that it wants
 	Token    string   `json:"token,omitempty"`    // signs the URLs; empty: they are not signed
+
+	Moderation *Moderation `json:"moderation,omitempty"` // nil: nobody is asked about chat messages
 }
 
 // wants reports whether the app wants to be called with a command.
@@ -56,7 +58,7 @@ func (s *Service) read(ctx context.Context, app signaling.AppID) (Settings, erro
 
 // change stores what f makes of an app's settings. Of an app without any, nothing is kept.
 func (s *Service) change(ctx context.Context, app signaling.AppID, f func(*Settings) error) error {
-	empty := func(set Settings) bool { return set.URL == "" && set.Token == "" }
+	empty := func(set Settings) bool { return set.URL == "" && set.Token == "" && set.Moderation == nil }
 	key := settingsKey(app)
 	set, err := record.Update(ctx, s.cfg.Store, key, func(set *Settings, rev uint64) error {
 		err := f(set)
