@@ -29,7 +29,7 @@ func (callbacks) Moderation(context.Context, signaling.AppID) (string, bool, err
 
 func (callbacks) SetModeration(context.Context, signaling.AppID, string, bool) error { return nil }
 
-func (callbacks) SetToken(context.Context, signaling.AppID, string) error         { return nil }
+func (callbacks) SetToken(context.Context, signaling.AppID, string) error { return nil }
 
 func (c callbacks) Deliveries(_ context.Context, _ signaling.AppID, q adminapi.DeliveryQuery) ([]adminapi.Delivery, string, error) {
 	if c.asked != nil {

@@ -142,7 +142,9 @@ func TestModerate_withoutAnswer(t *testing.T) {
 			}
 			r.set(func(rw http.ResponseWriter, _ *http.Request, _ got) { rw.WriteHeader(http.StatusInternalServerError) })
 			check("an error")
-			r.set(func(rw http.ResponseWriter, req *http.Request, _ got) { http.Redirect(rw, req, "http://elsewhere", http.StatusFound) })
+			r.set(func(rw http.ResponseWriter, req *http.Request, _ got) {
+				http.Redirect(rw, req, "http://elsewhere", http.StatusFound)
+			})
 			check("a redirect")
 			r.set(func(_ http.ResponseWriter, req *http.Request, _ got) { <-req.Context().Done() })
 			check("silence")
