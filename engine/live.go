@@ -14,6 +14,7 @@ type LiveModifyFlag int
 // The fields that [Room.SetLiveInfo] changes. The documents have no number for CustomInfo.
 const (
 	LiveModifyName           LiveModifyFlag = 1       // Name
+	LiveModifyNotice         LiveModifyFlag = 2       // Notice
 	LiveModifyDisableMessage LiveModifyFlag = 4       // MessageDisabled
 	LiveModifyPublic         LiveModifyFlag = 32      // Hidden
 	LiveModifyTakeSeatMode   LiveModifyFlag = 64      // SeatMode
@@ -24,7 +25,7 @@ const (
 	LiveModifyCustomInfo     LiveModifyFlag = 1 << 20 // CustomInfo
 )
 
-const liveModifyAll = LiveModifyName | LiveModifyDisableMessage | LiveModifyPublic | LiveModifyTakeSeatMode | LiveModifyCoverURL |
+const liveModifyAll = LiveModifyName | LiveModifyNotice | LiveModifyDisableMessage | LiveModifyPublic | LiveModifyTakeSeatMode | LiveModifyCoverURL |
 	LiveModifyBackgroundURL | LiveModifyCategory | LiveModifyActivityStatus | LiveModifyCustomInfo
 
 // SetLiveInfo changes those fields of the room that flags name, together or not at all: empty, 0 and false are values,
@@ -40,6 +41,7 @@ func (r *Room) SetLiveInfo(ctx context.Context, info RoomInfo, flags LiveModifyF
 	err := r.Call(ctx, signaling.MethodUpdateRoom, signaling.UpdateRoomParams{
 		CommandID: rand.Text(), RoomID: r.id,
 		Name:            meant(flags&LiveModifyName, info.Name),
+		Notice:          meant(flags&LiveModifyNotice, info.Notice),
 		SeatMode:        meant(flags&LiveModifyTakeSeatMode, info.SeatMode),
 		CoverURL:        meant(flags&LiveModifyCoverURL, info.CoverURL),
 		BackgroundURL:   meant(flags&LiveModifyBackgroundURL, info.BackgroundURL),
@@ -103,6 +105,7 @@ func changes(old, info RoomInfo) (flags LiveModifyFlag) {
 		flag LiveModifyFlag
 	}{
 		{old.Name == info.Name, LiveModifyName},
+		{old.Notice == info.Notice, LiveModifyNotice},
 		{old.MessageDisabled == info.MessageDisabled, LiveModifyDisableMessage},
 		{old.Hidden == info.Hidden, LiveModifyPublic},
 		{old.SeatMode == info.SeatMode, LiveModifyTakeSeatMode},

@@ -22,7 +22,7 @@ func toldOfTheRoom(t *testing.T, u *voiceroomtest.User) (next func() []string) {
 		OnRoomNameChanged:     func(_ engine.RoomID, name string) { list = append(list, "name "+name) },
 		OnRoomSeatModeChanged: func(_ engine.RoomID, m engine.SeatMode) { list = append(list, "mode "+m.String()) },
 		OnLiveInfoChanged: func(info engine.RoomInfo, flags engine.LiveModifyFlag) {
-			list = append(list, fmt.Sprintf("info %d %s %s %v %d %s %t %t", flags, info.CoverURL, info.BackgroundURL, info.Categories,
+			list = append(list, fmt.Sprintf("info %d %s %s %s %v %d %s %t %t", flags, info.Notice, info.CoverURL, info.BackgroundURL, info.Categories,
 				info.ActivityStatus, info.CustomInfo, info.Hidden, info.MessageDisabled))
 			if len(info.Categories) > 0 {
 				info.Categories[0] = 99 // an observer's own
@@ -52,22 +52,22 @@ func TestSetLiveInfo(t *testing.T) {
 			require.NoError(t, host.Room().SetLiveInfo(ctx, info, flags))
 		}
 		full := engine.RoomInfo{
-			Name: "Name", SeatMode: engine.FreeToTake, CoverURL: "cover", BackgroundURL: "background", Categories: []int{3, 2, 1},
+			Name: "Name", Notice: "notice", SeatMode: engine.FreeToTake, CoverURL: "cover", BackgroundURL: "background", Categories: []int{3, 2, 1},
 			ActivityStatus: -7, CustomInfo: "custom", Hidden: true, MessageDisabled: true,
 		}
-		set(full, engine.LiveModifyCoverURL|engine.LiveModifyCategory)
-		require.Equal(t, []string{"info 640 cover  [3 2 1] 0  false false"}, next())
+		set(full, engine.LiveModifyNotice|engine.LiveModifyCoverURL|engine.LiveModifyCategory)
+		require.Equal(t, []string{"info 642 notice cover  [3 2 1] 0  false false"}, next())
 		require.Equal(t, []int{3, 2, 1}, guest.RoomInfo().Categories)
 		require.Equal(t, "room", guest.RoomInfo().Name, "what no flag names stays")
 		set(full, engine.LiveModifyBackgroundURL|engine.LiveModifyActivityStatus|engine.LiveModifyCustomInfo|engine.LiveModifyPublic|engine.LiveModifyDisableMessage)
-		require.Equal(t, []string{"info 1049892 cover background [3 2 1] -7 custom true true"}, next())
+		require.Equal(t, []string{"info 1049892 notice cover background [3 2 1] -7 custom true true"}, next())
 		set(full, engine.LiveModifyName|engine.LiveModifyTakeSeatMode|engine.LiveModifyCoverURL)
-		require.Equal(t, []string{"name Name", "mode FreeToTake", "info 65 cover background [3 2 1] -7 custom true true"}, next(), "the cover is as it was")
+		require.Equal(t, []string{"name Name", "mode FreeToTake", "info 65 notice cover background [3 2 1] -7 custom true true"}, next(), "the cover is as it was")
 		set(full, engine.LiveModifyCoverURL)
 		require.Empty(t, next())
 		set(engine.RoomInfo{}, engine.LiveModifyCategory|engine.LiveModifyActivityStatus|engine.LiveModifyCustomInfo|engine.LiveModifyPublic|engine.LiveModifyDisableMessage|
-			engine.LiveModifyBackgroundURL|engine.LiveModifyCoverURL)
-		require.Equal(t, []string{"info 1050532   [] 0  false false"}, next(), "nothing is a value")
+			engine.LiveModifyBackgroundURL|engine.LiveModifyCoverURL|engine.LiveModifyNotice)
+		require.Equal(t, []string{"info 1050534    [] 0  false false"}, next(), "nothing is a value")
 
 		for _, bad := range []struct {
 			info  engine.RoomInfo
@@ -75,7 +75,8 @@ func TestSetLiveInfo(t *testing.T) {
 			want  error
 		}{
 			{full, 0, engine.ErrInvalidParameter},
-			{full, 2, engine.ErrInvalidParameter}, // the documents' notice, which rooms do not have
+			{full, 2048, engine.ErrInvalidParameter}, // the documents' layout template, which rooms do not have
+			{engine.RoomInfo{Notice: strings.Repeat("x", 101)}, engine.LiveModifyNotice, engine.ErrInvalidParameter},
 			{full, engine.LiveModifyName | 8, engine.ErrInvalidParameter},
 			{engine.RoomInfo{}, engine.LiveModifyName, signaling.ErrInvalidRoomName},
 			{engine.RoomInfo{}, engine.LiveModifyTakeSeatMode, engine.ErrInvalidParameter},
@@ -91,7 +92,7 @@ func TestSetLiveInfo(t *testing.T) {
 		require.Empty(t, next())
 		require.NoError(t, host.Room().Members().ChangeUserRole(ctx, "guest", engine.Administrator))
 		require.NoError(t, guest.Room().SetLiveInfo(ctx, full, engine.LiveModifyCoverURL))
-		require.Equal(t, []string{"info 128 cover  [] 0  false false"}, next())
+		require.Equal(t, []string{"info 128  cover  [] 0  false false"}, next())
 		require.Equal(t, "cover", host.RoomInfo().CoverURL)
 	})
 }
@@ -160,7 +161,7 @@ func TestLiveInfoAndMetadataChangeWhileAway(t *testing.T) {
 				require.NoError(t, host.Room().DeleteRoomMetadata(ctx, "gone"))
 				guest.SetOffline(false)
 				time.Sleep(time.Minute) // virtual
-				require.Equal(t, []string{"info 128 1  [] 0  false false", "metadata new=3 false", "metadata gone= true"}, next())
+				require.Equal(t, []string{"info 128  1  [] 0  false false", "metadata new=3 false", "metadata gone= true"}, next())
 				require.Equal(t, host.Room().Metadata(), guest.Room().Metadata())
 			})
 		})

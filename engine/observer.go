@@ -25,7 +25,7 @@ type RoomObserver struct {
 	// (disabled is false). It comes, too, when a mute has run out.
 	OnSendMessageForUserDisableChanged func(room RoomID, user UserID, disabled bool, until time.Time)
 
-	// OnUserInfoChanged: a member, perhaps oneself, is shown under another name or avatar from now on. A seated one's
+	// OnUserInfoChanged: a member, perhaps oneself, is shown under another name, avatar or level from now on. A seated one's
 	// seat shows it already: OnSeatListChanged comes first.
 	OnUserInfoChanged func(room RoomID, user UserInfo)
 

@@ -47,7 +47,7 @@ func (e *Engine) renamed(u UserInfo) {
 // userInfoChanged follows a change of name; the seats have an event of their own. r.mu is held.
 func (r *Room) userInfoChanged(u UserInfo) {
 	if u.UserID == r.view.Self.UserID {
-		r.view.Self.UserName, r.view.Self.AvatarURL = u.UserName, u.AvatarURL
+		r.view.Self.UserName, r.view.Self.AvatarURL, r.view.Self.Level = u.UserName, u.AvatarURL, u.Level
 		r.eng.renamed(u) // perhaps by the app's own server
 	}
 	if u.UserID == r.view.Room.OwnerID {
@@ -56,7 +56,7 @@ func (r *Room) userInfoChanged(u UserInfo) {
 	r.view.Requests = slices.Clone(r.view.Requests)
 	for i := range r.view.Requests {
 		if from := &r.view.Requests[i].From; from.UserID == u.UserID {
-			from.UserName, from.AvatarURL = u.UserName, u.AvatarURL
+			from.UserName, from.AvatarURL, from.Level = u.UserName, u.AvatarURL, u.Level
 		}
 	}
 	r.audienceRenamed(u)

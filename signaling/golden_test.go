@@ -42,12 +42,12 @@ func (m message) encode() ([]byte, error) {
 }
 
 var (
-	owner = signaling.UserInfo{UserID: "denny", UserName: "Denny", AvatarURL: "https://example.org/denny.png", Role: signaling.Administrator}
-	guest = signaling.UserInfo{UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png", Role: signaling.GeneralUser}
+	owner = signaling.UserInfo{UserID: "denny", UserName: "Denny", AvatarURL: "https://example.org/denny.png", Level: 9, Role: signaling.Administrator}
+	guest = signaling.UserInfo{UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png", Level: 66, Role: signaling.GeneralUser}
 	room  = signaling.RoomInfo{
 		RoomID: "roomId_123456", Name: "Denny's room", OwnerID: "denny", OwnerName: "Denny", SeatMode: signaling.ApplyToTake,
 		MaxSeatCount: 10, CreateTime: 1767225600000, MemberCount: 2, MaxMemberCount: 400,
-		CoverURL: "https://example.org/cover.png", BackgroundURL: "https://example.org/background.png", Categories: []int{1, 2, 3}, ActivityStatus: 1,
+		Notice: "Jazz at nine", CoverURL: "https://example.org/cover.png", BackgroundURL: "https://example.org/background.png", Categories: []int{1, 2, 3}, ActivityStatus: 1,
 		CustomInfo: "custom123", Hidden: true, MessageDisabled: true, ViewCount: 10,
 	}
 	seat = signaling.SeatInfo{
@@ -146,6 +146,7 @@ func messages() []message {
 		}}},
 		{signaling.MethodLockSeat, "result", done},
 		{signaling.MethodUpdateRoom, "call", signaling.UpdateRoomParams{
+			Notice:    &room.Notice,
 			CommandID: "c-1", RoomID: room.RoomID, Name: &room.Name, SeatMode: &room.SeatMode, CoverURL: &room.CoverURL, BackgroundURL: &room.BackgroundURL,
 			Categories: &room.Categories, ActivityStatus: &room.ActivityStatus, CustomInfo: &room.CustomInfo, Hidden: &room.Hidden, MessageDisabled: &room.MessageDisabled,
 		}},

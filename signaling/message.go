@@ -250,6 +250,7 @@ type UpdateRoomParams struct {
 	SeatMode  *SeatMode `json:"seatMode,omitempty"` // pending applications stay and can be answered
 
 	// As in [RoomInfo]; empty, 0 and false are values, too.
+	Notice          *string `json:"notice,omitempty"`
 	CoverURL        *string `json:"coverUrl,omitempty"`
 	BackgroundURL   *string `json:"backgroundUrl,omitempty"`
 	Categories      *[]int  `json:"categoryList,omitempty"`

@@ -178,6 +178,7 @@ type UserInfo struct {
 	UserID    UserID `json:"userId"`
 	UserName  string `json:"userName,omitempty"`
 	AvatarURL string `json:"avatarUrl,omitempty"`
+	Level     uint32 `json:"level,omitempty"` // of the profile, set by the app's server alone; not of those whom seats name
 	Role      Role   `json:"userRole"`
 }
 
@@ -195,6 +196,7 @@ type RoomInfo struct {
 
 	MaxMemberCount int `json:"maxMemberCount,omitempty"` // 0: as many as the server allows
 
+	Notice          string `json:"notice,omitempty"`            // at most 100 bytes
 	CoverURL        string `json:"coverUrl,omitempty"`          // at most 200 bytes
 	BackgroundURL   string `json:"backgroundUrl,omitempty"`     // at most 200 bytes
 	Categories      []int  `json:"categoryList,omitempty"`      // at most 3, of 32 bits, whose meaning is the app's

@@ -174,6 +174,7 @@ func liveFields(flags engine.LiveModifyFlag) string {
 		flag engine.LiveModifyFlag
 		name string
 	}{
+		{engine.LiveModifyNotice, "notice"},
 		{engine.LiveModifyDisableMessage, "isMessageDisabled"},
 		{engine.LiveModifyPublic, "isHidden"},
 		{engine.LiveModifyCoverURL, "coverUrl"},

@@ -49,6 +49,9 @@ func (a Account) Shown() (name, avatar string) {
 	return name, avatar
 }
 
+// Level returns the account's level, which rooms show; 0 is none.
+func (a Account) Level() uint32 { return a.Profile[TagLevel].number }
+
 // Config of Accounts. Values is required.
 type Config struct {
 	Values store.Values
@@ -86,10 +89,10 @@ func (a *Accounts) Get(ctx context.Context, app signaling.AppID, user signaling.
 }
 
 // Change says what rooms show otherwise now.
-type Change struct{ Name, Avatar bool }
+type Change struct{ Name, Avatar, Level bool }
 
 // Any reports whether there is a change.
-func (c Change) Any() bool { return c.Name || c.Avatar }
+func (c Change) Any() bool { return c.Name || c.Avatar || c.Level }
 
 // Import makes an account, or changes the one that is there. nil leaves name or avatar as they are.
 func (a *Accounts) Import(ctx context.Context, app signaling.AppID, user signaling.UserID, nick, face *string) (Change, error) {
@@ -135,6 +138,7 @@ func (a *Accounts) set(ctx context.Context, app signaling.AppID, user signaling.
 			acc.Created = time.Now().UnixMilli()
 		}
 		name, avatar := acc.Shown()
+		level := acc.Level()
 		same := rev != 0
 		for tag, v := range fields {
 			if old, there := acc.Profile[tag]; there && old == v {
@@ -145,7 +149,7 @@ func (a *Accounts) set(ctx context.Context, app signaling.AppID, user signaling.
 		}
 		acc.tidy(declared)
 		newName, newAvatar := acc.Shown()
-		c = Change{Name: newName != name, Avatar: newAvatar != avatar}
+		c = Change{Name: newName != name, Avatar: newAvatar != avatar, Level: acc.Level() != level}
 		if same {
 			return record.ErrKeep
 		}

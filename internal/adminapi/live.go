@@ -120,6 +120,7 @@ func (a *API) owner(ctx context.Context, who caller, user signaling.UserID) (sig
 	}
 	u := signaling.UserInfo{UserID: user}
 	u.UserName, u.AvatarURL = acc.Shown()
+	u.Level = acc.Level()
 	return u, err
 }
 

@@ -163,7 +163,7 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 	switch {
 	case cmd.By.UserID == "" || cmd.App && !here: // the server itself, or the app's
 	case here:
-		cmd.By.UserName, cmd.By.AvatarURL = p.user.UserName, p.user.AvatarURL
+		cmd.By.UserName, cmd.By.AvatarURL, cmd.By.Level = p.user.UserName, p.user.AvatarURL, p.user.Level
 	case t.now.Before(h.gatherUntil):
 		// This home is new, and the user's node has not said yet whom it has. It says so about now: ask again.
 		t.add(c, func(Entry) reply { return reply{Moved: true} })
@@ -228,7 +228,7 @@ func (h *home) vouch(by signaling.UserInfo, a room.Action, now time.Time) room.A
 		a.Muted = slices.DeleteFunc(slices.Clone(a.Users), func(u signaling.UserID) bool { _, muted := h.sanctions.mutes[u]; return !muted })
 		return a
 	case room.SetInfo:
-		a.News = a.UserName != by.UserName || a.AvatarURL != by.AvatarURL
+		a.News = a.UserName != by.UserName || a.AvatarURL != by.AvatarURL || a.Level != by.Level
 		return a
 	}
 	return a

@@ -107,7 +107,7 @@ func (n *Node) ownSummaries(q summaryQuery, limit int) (list []signaling.RoomInf
 	slices.SortFunc(list, func(a, b signaling.RoomInfo) int { return cmp.Compare(a.RoomID, b.RoomID) })
 	size := 0
 	for i, r := range list {
-		if size += 300 + len(r.Name) + len(r.OwnerID) + len(r.OwnerName) + len(r.CoverURL) + len(r.BackgroundURL) + len(r.CustomInfo); size > limit && i > 0 {
+		if size += 300 + len(r.Name) + len(r.Notice) + len(r.OwnerID) + len(r.OwnerName) + len(r.CoverURL) + len(r.BackgroundURL) + len(r.CustomInfo); size > limit && i > 0 {
 			return list[:i], true
 		}
 	}

@@ -55,7 +55,7 @@ func (h *home) enter(t *turn, c call, m Member) {
 		t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomFull) })
 		return
 	case here:
-		p.user.UserName, p.user.AvatarURL = m.User.UserName, m.User.AvatarURL
+		p.user.UserName, p.user.AvatarURL, p.user.Level = m.User.UserName, m.User.AvatarURL, m.User.Level
 		h.present[m.User.UserID] = p
 	}
 	delete(h.farewells, m.Session)
@@ -82,7 +82,7 @@ func (h *home) nameOwner(t *turn, u signaling.UserInfo) {
 	if u.UserID != t.state.Info.OwnerID || t.state.Info.OwnerName == u.UserName || u.UserName == "" {
 		return
 	}
-	named := room.Command{By: u, Action: room.SetInfo{UserName: u.UserName, AvatarURL: u.AvatarURL}}
+	named := room.Command{By: u, Action: room.SetInfo{UserName: u.UserName, AvatarURL: u.AvatarURL, Level: u.Level}}
 	if _, err := h.apply(t, named); err != nil {
 		h.log.Error("owner not named", "error", err)
 	}
@@ -208,10 +208,10 @@ func (h *home) checkNodes(t *turn) {
 	}
 }
 
-// rename shows a member under another name and avatar from now on.
+// rename shows a member under another name, avatar and level from now on.
 func (h *home) rename(u signaling.UserID, info room.SetInfo) {
 	if p, here := h.present[u]; here {
-		p.user.UserName, p.user.AvatarURL = info.UserName, info.AvatarURL
+		p.user.UserName, p.user.AvatarURL, p.user.Level = info.UserName, info.AvatarURL, info.Level
 		h.present[u] = p
 	}
 }

@@ -84,6 +84,7 @@ type Update struct {
 	Name            *string             `json:"name,omitempty"`
 	SeatMode        *signaling.SeatMode `json:"seatMode,omitempty"`
 	MaxMembers      *int                `json:"maxMembers,omitempty"`
+	Notice          *string             `json:"notice,omitempty"`
 	CoverURL        *string             `json:"coverUrl,omitempty"`
 	BackgroundURL   *string             `json:"backgroundUrl,omitempty"`
 	Categories      *[]int              `json:"categories,omitempty"`
@@ -160,10 +161,11 @@ type SetAudio struct {
 	On bool `json:"on"`
 }
 
-// SetInfo changes the name and the avatar under which the others see somebody.
+// SetInfo changes the name, the avatar and the level under which the others see somebody.
 type SetInfo struct {
 	UserName  string `json:"userName"`
 	AvatarURL string `json:"avatarUrl"`
+	Level     uint32 `json:"level,omitempty"`
 	News      bool   `json:"news,omitempty"` // the others know something else: the room's home says so
 }
 

@@ -6,10 +6,10 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// setInfo changes under which name and avatar somebody is shown: on the seat, in pending requests, as the owner. That
+// setInfo changes under which name, avatar and level somebody is shown: on the seat, in pending requests, as the owner. That
 // of the audience is not in the state, so the room's home says whether it is news.
 func (d *decision) setInfo(a SetInfo) error {
-	u := signaling.UserInfo{UserID: d.by.UserID, UserName: a.UserName, AvatarURL: a.AvatarURL, Role: d.by.Role}
+	u := signaling.UserInfo{UserID: d.by.UserID, UserName: a.UserName, AvatarURL: a.AvatarURL, Level: a.Level, Role: d.by.Role}
 	news := a.News
 	if i, seated := d.state.SeatOf(u.UserID); seated {
 		seat := &d.state.Seats[i]
@@ -40,8 +40,8 @@ func (d *decision) setInfoInRequests(u signaling.UserInfo) bool {
 	changed := false
 	for i := range d.state.Requests {
 		from := &d.state.Requests[i].From
-		if from.UserID == u.UserID && (from.UserName != u.UserName || from.AvatarURL != u.AvatarURL) {
-			from.UserName, from.AvatarURL = u.UserName, u.AvatarURL
+		if from.UserID == u.UserID && (from.UserName != u.UserName || from.AvatarURL != u.AvatarURL || from.Level != u.Level) {
+			from.UserName, from.AvatarURL, from.Level = u.UserName, u.AvatarURL, u.Level
 			changed = true
 		}
 	}

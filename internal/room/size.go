@@ -1,6 +1,7 @@
 package room
 
 import (
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -38,7 +39,15 @@ func (s State) requestBytes() (n int) {
 
 func requestSize(r signaling.Request) int {
 	return requestKeys + textSize(r.RequestID) + textSize(string(r.From.UserID)) + textSize(r.From.UserName) +
-		textSize(r.From.AvatarURL) + textSize(string(r.To))
+		textSize(r.From.AvatarURL) + levelSize(r.From.Level) + textSize(string(r.To))
+}
+
+// levelSize is how long a user's level is; most have none.
+func levelSize(level uint32) int {
+	if level == 0 {
+		return 0
+	}
+	return len(`"level":,`) + len(strconv.FormatUint(uint64(level), 10))
 }
 
 // textSize is how long a text is as JSON without its quotes, at most. encoding/json writes <, >, & and the two line

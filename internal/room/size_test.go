@@ -20,7 +20,7 @@ func TestRequestSize_isNeverLessThanItsJSON(t *testing.T) {
 			RequestID: text.Draw(t, "id"), Type: signaling.InviteToTakeSeat, To: signaling.UserID(text.Draw(t, "to")),
 			From: signaling.UserInfo{
 				UserID: signaling.UserID(text.Draw(t, "from")), UserName: text.Draw(t, "name"), AvatarURL: text.Draw(t, "avatar"),
-				Role: signaling.GeneralUser,
+				Role: signaling.GeneralUser, Level: rapid.Uint32().Draw(t, "level"),
 			},
 			Index: 49, Created: 9_999_999_999_999, Deadline: 9_999_999_999_999,
 		}

@@ -18,6 +18,7 @@ const (
 
 	MaxURLBytes    = 200 // of a cover's and of a background's (documents: create_room)
 	MaxCategories  = 3   // documents: create_room
+	MaxNoticeBytes = 100 // documents: LiveInfo
 	MaxCustomBytes = 500 // of CustomInfo; the documents give no number
 
 	MaxKickData = 2 << 10

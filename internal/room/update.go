@@ -33,6 +33,7 @@ func (a Update) Give(info *signaling.RoomInfo) (changed bool) {
 	changed = give(&info.Name, a.Name, changed)
 	changed = give(&info.SeatMode, a.SeatMode, changed)
 	changed = give(&info.MaxMemberCount, a.MaxMembers, changed)
+	changed = give(&info.Notice, a.Notice, changed)
 	changed = give(&info.CoverURL, a.CoverURL, changed)
 	changed = give(&info.BackgroundURL, a.BackgroundURL, changed)
 	changed = give(&info.ActivityStatus, a.ActivityStatus, changed)
@@ -74,6 +75,7 @@ func checkInfo(info signaling.RoomInfo) error {
 		name, value string
 		limit       int
 	}{
+		{"notice", info.Notice, MaxNoticeBytes},
 		{"coverUrl", info.CoverURL, MaxURLBytes},
 		{"backgroundUrl", info.BackgroundURL, MaxURLBytes},
 		{"customInfo", info.CustomInfo, MaxCustomBytes},

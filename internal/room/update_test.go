@@ -27,6 +27,8 @@ func TestUpdateOfEachField(t *testing.T) {
 			func(i *signaling.RoomInfo) { i.SeatMode = signaling.FreeToTake }},
 		"members": {room.Update{MaxMembers: new(400)}, []room.Update{{MaxMembers: new(-1)}, {MaxMembers: new(math.MaxInt32 + 1)}}, -1001,
 			func(i *signaling.RoomInfo) { i.MaxMemberCount = 400 }},
+		"notice": {room.Update{Notice: long(100)}, []room.Update{{Notice: long(101)}, {Notice: new("a\n")}}, -1001,
+			func(i *signaling.RoomInfo) { i.Notice = *long(100) }},
 		"cover": {room.Update{CoverURL: long(200)}, []room.Update{{CoverURL: long(201)}, {CoverURL: new("a\n")}, {CoverURL: new("\xff")}}, -1001,
 			func(i *signaling.RoomInfo) { i.CoverURL = *long(200) }},
 		"background": {room.Update{BackgroundURL: long(200)}, []room.Update{{BackgroundURL: long(201)}}, -1001,

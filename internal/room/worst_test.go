@@ -19,12 +19,12 @@ import (
 func full(t testing.TB, seats int, fill string) room.State {
 	long := func(n int) string { return strings.Repeat(fill, n)[:n] }
 	who := func(i int) signaling.UserInfo {
-		return signaling.UserInfo{UserID: signaling.UserID(fmt.Sprintf("%032d", i)), UserName: long(100), AvatarURL: long(200)}
+		return signaling.UserInfo{UserID: signaling.UserID(fmt.Sprintf("%032d", i)), UserName: long(100), AvatarURL: long(200), Level: math.MaxUint32}
 	}
 	owner := who(9999)
 	s, _, err := room.Apply(room.State{}, room.Command{ID: "c", By: owner, Action: room.Create{
 		Info: signaling.RoomInfo{
-			RoomID: signaling.RoomID(long(48)), Name: long(100), MaxSeatCount: seats, MaxMemberCount: math.MaxInt32, CoverURL: long(200), BackgroundURL: long(200),
+			RoomID: signaling.RoomID(long(48)), Name: long(100), MaxSeatCount: seats, MaxMemberCount: math.MaxInt32, Notice: long(100), CoverURL: long(200), BackgroundURL: long(200),
 			Categories: []int{math.MinInt32, math.MinInt32, math.MinInt32}, ActivityStatus: math.MinInt32, CustomInfo: long(500), Hidden: true, MessageDisabled: true,
 		}, SeatLimit: seats,
 	}}, t0)

@@ -38,15 +38,15 @@ type following struct {
 	running bool
 }
 
-// account reads and imports the account of who logs in. Name and avatar that the login does not give are the profile's.
+// account reads and imports the account of who logs in, and returns its level. Name and avatar that the login does not give are the profile's.
 // A store that is slow or away keeps nobody out: what is returned has to be made up for.
-func (s *Server) account(ctx context.Context, p *signaling.LoginParams) wanted {
+func (s *Server) account(ctx context.Context, p *signaling.LoginParams) (level uint32, missing wanted) {
 	ctx, cancel := context.WithTimeout(ctx, accountWait)
 	defer cancel()
 	acc, err := s.accounts.Login(ctx, p.SDKAppID, signaling.UserInfo{UserID: p.UserID, UserName: p.UserName, AvatarURL: p.AvatarURL})
 	if err != nil {
 		s.log.Warn("login without its account: the store does not answer", "app", p.SDKAppID, "user", p.UserID, "error", err)
-		return wanted{account.Change{Name: p.UserName == "", Avatar: p.AvatarURL == ""}, true}
+		return 0, wanted{account.Change{Name: p.UserName == "", Avatar: p.AvatarURL == "", Level: true}, true}
 	}
 	name, avatar := acc.Shown()
 	if p.UserName == "" {
@@ -55,7 +55,7 @@ func (s *Server) account(ctx context.Context, p *signaling.LoginParams) wanted {
 	if p.AvatarURL == "" {
 		p.AvatarURL = avatar
 	}
-	return wanted{}
+	return acc.Level(), wanted{}
 }
 
 // follow has the session shown as the profile says, as soon as the store answers.
@@ -74,7 +74,7 @@ func (ses *session) follow(w wanted) {
 }
 
 func (f *following) add(w wanted) {
-	f.Name, f.Avatar, f.Import = f.Name || w.Name, f.Avatar || w.Avatar, f.Import || w.Import
+	f.Name, f.Avatar, f.Level, f.Import = f.Name || w.Name, f.Avatar || w.Avatar, f.Level || w.Level, f.Import || w.Import
 }
 
 func (ses *session) followProfile() {
@@ -130,14 +130,15 @@ func (ses *session) readProfile(w wanted) error {
 	}
 	var to signaling.UserInfo
 	to.UserName, to.AvatarURL = acc.Shown()
+	to.Level = acc.Level()
 	return ses.rename(ctx, w.Change, to)
 }
 
 // renamedMeanwhile tells a room whose join was under way when its member was renamed.
 func (ses *session) renamedMeanwhile(m *membership) {
 	user := ses.self()
-	if shown := m.member().User; shown.UserName != user.UserName || shown.AvatarURL != user.AvatarURL {
-		ses.follow(wanted{Change: account.Change{Name: true, Avatar: true}})
+	if shown := m.member().User; shown.UserName != user.UserName || shown.AvatarURL != user.AvatarURL || shown.Level != user.Level {
+		ses.follow(wanted{Change: account.Change{Name: true, Avatar: true, Level: true}})
 	}
 }
 

@@ -166,13 +166,13 @@ func TestProfileIsSeenInRooms(t *testing.T) {
 			synctest.Wait()
 		}
 		set(`{"Tag":"Tag_Profile_IM_Image","Value":"a.png"},{"Tag":"Tag_Profile_IM_Level","Value":1}`)
-		want := `userInfoChanged {"user":{"userId":"ann","userName":"A.","avatarUrl":"a.png","userRole":2}}`
+		want := `userInfoChanged {"user":{"userId":"ann","userName":"A.","avatarUrl":"a.png","level":1,"userRole":2}}`
 		require.Equal(t, []string{want, want}, host.told(), "in both rooms; the name that the login has given stays")
 		set(`{"Tag":"Tag_Profile_IM_Nick","Value":"Anna"}`)
-		want = `userInfoChanged {"user":{"userId":"ann","userName":"Anna","avatarUrl":"a.png","userRole":2}}`
+		want = `userInfoChanged {"user":{"userId":"ann","userName":"Anna","avatarUrl":"a.png","level":1,"userRole":2}}`
 		require.Equal(t, []string{want, want}, host.told())
 		require.Equal(t, "Anna", ann.selfIn("q").UserName)
-		set(`{"Tag":"Tag_Profile_IM_Nick","Value":"Anna"},{"Tag":"Tag_Profile_IM_Level","Value":2},{"Tag":"Tag_Profile_IM_SelfSignature","Value":"x"}`)
+		set(`{"Tag":"Tag_Profile_IM_Nick","Value":"Anna"},{"Tag":"Tag_Profile_IM_Role","Value":2},{"Tag":"Tag_Profile_IM_SelfSignature","Value":"x"}`)
 		require.Empty(t, host.told())
 		answers(t, restOK, w.restAs("administrator", 2, "im_open_login_svc/account_import", `{"UserID":"ann","Nick":"Ann"}`))
 		synctest.Wait()

@@ -278,6 +278,7 @@ func (ses *session) followList(ctx context.Context, p signaling.FollowListParams
 	for i, user := range users {
 		u := signaling.UserInfo{UserID: user, Role: signaling.GeneralUser}
 		u.UserName, u.AvatarURL = accounts[i].Account.Shown() // nothing of a deleted account
+		u.Level = accounts[i].Account.Level()
 		res.Users[i] = u
 	}
 	return res, nil

@@ -76,7 +76,8 @@ func (l *link) login(ctx context.Context, p signaling.LoginParams) (res signalin
 		}
 	}
 	if l.ses == nil {
-		l.ses = s.logIn(l, p, s.account(ctx, &p))
+		level, missing := s.account(ctx, &p)
+		l.ses = s.logIn(l, p, level, missing)
 	}
 	l.ses.mu.Lock()
 	l.ses.origin = l.origin(p.Platform)
@@ -99,7 +100,7 @@ func (l *link) origin(p signaling.Platform) room.Origin {
 }
 
 // logIn starts a session and ends the user's earlier ones, here and at the other nodes.
-func (s *Server) logIn(l *link, p signaling.LoginParams, missing wanted) *session {
+func (s *Server) logIn(l *link, p signaling.LoginParams, level uint32, missing wanted) *session {
 	key := userKey{p.SDKAppID, p.UserID}
 	notice := loginNotice{User: p.UserID}
 	if p.Resume != nil {
@@ -107,7 +108,7 @@ func (s *Server) logIn(l *link, p signaling.LoginParams, missing wanted) *sessio
 	}
 	s.mu.Lock()
 	ses := s.newSession(l, p.SDKAppID, signaling.UserInfo{
-		UserID: p.UserID, UserName: p.UserName, AvatarURL: p.AvatarURL, Role: signaling.GeneralUser,
+		UserID: p.UserID, UserName: p.UserName, AvatarURL: p.AvatarURL, Level: level, Role: signaling.GeneralUser,
 	})
 	if !ses.since.After(s.loginTime) { // no two at once: which is the later one is decided by it
 		ses.since = s.loginTime.Add(1)

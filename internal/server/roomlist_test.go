@@ -20,7 +20,7 @@ func TestPagesOfLargeRoomsAreShorter(t *testing.T) {
 		for i := range rooms {
 			c.must(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{
 				RoomID: signaling.RoomID(fmt.Sprintf("%048d", i)), Name: strings.Repeat("<", 100), CoverURL: strings.Repeat("<", 200),
-				BackgroundURL: strings.Repeat("<", 200), CustomInfo: strings.Repeat("<", 500), Categories: []int{-1 << 31, -1 << 31, -1 << 31},
+				Notice: strings.Repeat("<", 100), BackgroundURL: strings.Repeat("<", 200), CustomInfo: strings.Repeat("<", 500), Categories: []int{-1 << 31, -1 << 31, -1 << 31},
 			}}, nil)
 		}
 		time.Sleep(2 * time.Second)

@@ -70,6 +70,9 @@ func (ses *session) rename(ctx context.Context, c account.Change, to signaling.U
 	if c.Avatar {
 		ses.user.AvatarURL = to.AvatarURL
 	}
+	if c.Level {
+		ses.user.Level = to.Level
+	}
 	user, origin, rooms := ses.user, ses.origin, maps.Clone(ses.rooms)
 	ses.mu.Unlock()
 	for _, m := range rooms { // first everywhere: a room that gets a new home meanwhile is told by the node
@@ -94,13 +97,13 @@ func (ses *session) rename(ctx context.Context, c account.Change, to signaling.U
 func (m *membership) setUser(u signaling.UserInfo) {
 	m.replica.mu.Lock()
 	defer m.replica.mu.Unlock()
-	m.user.UserName, m.user.AvatarURL = u.UserName, u.AvatarURL
+	m.user.UserName, m.user.AvatarURL, m.user.Level = u.UserName, u.AvatarURL, u.Level
 }
 
 // tellSelfInfo has the room's home show the member as u. It is no error that the member is out of the room by now.
 func (m *membership) tellSelfInfo(ctx context.Context, u signaling.UserInfo, from room.Origin) error {
 	out, err := m.replica.srv.node.Do(ctx, m.replica.key, room.Command{
-		ID: rand.Text(), By: u, Origin: from, Action: room.SetInfo{UserName: u.UserName, AvatarURL: u.AvatarURL},
+		ID: rand.Text(), By: u, Origin: from, Action: room.SetInfo{UserName: u.UserName, AvatarURL: u.AvatarURL, Level: u.Level},
 	})
 	switch {
 	case errors.Is(err, signaling.ErrRoomNotExist), errors.Is(err, signaling.ErrNotInRoom):
