@@ -155,7 +155,7 @@ func (r *replica) fill(ctx context.Context, first home.Entry) {
 func (r *replica) pause(m *membership) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.active = false
+	m.active, m.owed = false, false // it is told everything when it comes back
 }
 
 // resume tells a member what has happened since a version, and lets the events flow again. When that is not known the

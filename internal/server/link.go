@@ -46,6 +46,10 @@ type link struct {
 	code    int // why the connection is closed; set before quit is closed
 	reason  string
 
+	owing atomic.Bool // owed is not empty
+	oweMu sync.Mutex
+	owed  []*membership // see owed.go
+
 	nodes atomic.Pointer[[]string] // the client has been told; nil before the login
 
 	chat chatQueue
@@ -174,8 +178,14 @@ func (l *link) write(log *slog.Logger) {
 			if !l.writeOne(b, time.Now().Add(writeWait)) {
 				return
 			}
+			if l.owing.Load() && len(l.out) == 0 {
+				l.makeUp()
+			}
 		case <-ping.C:
 			l.tellNodes()
+			if l.owing.Load() && len(l.out) == 0 {
+				l.makeUp()
+			}
 			if l.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait)) != nil {
 				return
 			}

@@ -52,6 +52,7 @@ type membership struct {
 	prev   uint64 // the version it was told last; guarded by replica.mu
 	lines  uint64 // the version of the lines that it was told last; guarded by replica.mu
 	mute   mute   // guarded by replica.mu
+	owed   bool   // it has not been told of all who came and went; guarded by replica.mu
 
 	// Guarded by replica.mu, for [Config.MultiLogin]:
 	entered  time.Time                  // when this stay began
@@ -255,7 +256,7 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 	r.past.add(e, complete)
 	r.over = e.State.Dismissed != 0
 	over := r.over
-	d := delivery{room: r.key.Room, entry: e, complete: complete, encoded: map[encodedKey][]byte{}}
+	d := r.delivery(complete)
 	var expelled []*membership
 	for m := range r.members {
 		m.mute.follow(e, complete, m.user.UserID)
@@ -268,6 +269,7 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 		}
 	}
 	r.mu.Unlock()
+	r.srv.metrics.events.Add(float64(d.sent))
 	for _, m := range expelled {
 		r.srv.spawn(m.endMedia) // not here: it waits for goroutines
 	}
@@ -294,54 +296,4 @@ func (m *membership) isOut() bool {
 	m.replica.mu.Lock()
 	defer m.replica.mu.Unlock()
 	return m.out
-}
-
-// delivery encodes one entry for many members, each variant once.
-type delivery struct {
-	room     signaling.RoomID
-	entry    home.Entry
-	complete bool
-	encoded  map[encodedKey][]byte
-}
-
-// encodedKey tells variants apart: what was told before, and whether there is something for this user alone.
-type encodedKey struct {
-	prev uint64
-	user signaling.UserID // empty for those who see the public events only
-}
-
-func (d *delivery) to(m *membership) {
-	key := encodedKey{prev: m.prev}
-	var seen signaling.EventList
-	for _, e := range d.entry.Events {
-		switch {
-		case e.Event == nil, e.For == room.ForApp:
-		case e.To == nil:
-			seen = append(seen, e.Event)
-		case slices.Contains(e.To, m.user.UserID):
-			seen = append(seen, e.Event)
-			key.user = m.user.UserID
-		}
-	}
-	if !d.complete {
-		// Something before this entry is lost for good. A prev that the client does not have makes it ask for a snapshot.
-		seen, key = nil, encodedKey{prev: d.entry.Version - 1}
-	} else if len(seen) == 0 {
-		return // nothing that this member may know: its prev stays, so it sees no gap
-	}
-	b, known := d.encoded[key]
-	if !known {
-		var err error
-		b, err = signaling.EncodeNotification(signaling.NotifyRoomEvents, signaling.RoomEvents{
-			RoomID: d.room, Version: d.entry.Version, Prev: key.prev, Events: seen,
-		})
-		if err != nil {
-			m.session.log.Error("events not encoded", "error", err)
-			return
-		}
-		d.encoded[key] = b
-	}
-	m.prev = d.entry.Version
-	m.session.send(b)
-	m.session.srv.metrics.events.Inc()
 }
