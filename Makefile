@@ -14,7 +14,7 @@ OTHERS     = $$(go list ./... | grep -v -e '/internal/e2e$$' -e '/cmd/voiceroom$
 TOOL      := go tool -modfile=internal/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test race fuzz model linear conformance bench quality fmt lint nocgo check
+.PHONY: help setup demo test race fuzz model linear conformance bench load quality fmt lint nocgo check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ conformance: ## the documents' calls and answers of the REST API, against any se
 
 bench: setup ## all benchmarks, those with a goal say so as %core (BENCHTIME=1s for each)
 	go test -run '^$$' -bench . -benchmem -count 1 -benchtime $(BENCHTIME) -p 1 ./...
+
+load: ## what a room of 10,000 and a hundred rooms of 50 cost, a line a figure: name, value, unit, goal, met or missed
+	@go test ./internal/server -count=1 -timeout 30m -run '^TestFigures$$' -figures -v | grep -E ' (met|missed|-)$$'
 
 quality: setup ## what is heard and what it costs, a line a figure: name, value, unit, goal, met or missed (SEED=1)
 	@go test ./internal/quality -count=1 -run '^TestFigures$$' -figures -seed $(SEED) -v | grep -E ' (met|missed|-)$$'

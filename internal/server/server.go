@@ -138,6 +138,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.accounts, s.follows = newAccounts(cfg), follow.New(cfg.Store)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.upgrader = websocket.Upgrader{
+		WriteBufferPool:  &sync.Pool{}, // of thousands of clients few are written to in the same moment
 		HandshakeTimeout: loginWait, Subprotocols: []string{signaling.Subprotocol}, CheckOrigin: s.checkOrigin,
 	}
 	if err := s.start(ctx); err != nil {
