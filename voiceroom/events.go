@@ -33,6 +33,8 @@ const (
 	EventSeatMode      EventType = "seatMode"      // seats are taken by Value: freely or on application
 	EventMuted         EventType = "muted"         // User may not chat until Value; told to User and the managers
 	EventUnmuted       EventType = "unmuted"       // User may chat again; told to the same
+	EventMessage       EventType = "message"       // User says Value in the chat, this user too
+	EventCustomMessage EventType = "customMessage" // likewise, a message of the app's: Value is its data, Business whose it is
 	EventLiveInfo      EventType = "liveInfo"      // the fields Value of the room are others
 	EventMetadata      EventType = "metadata"      // the room's metadata has Value, as key=value
 	EventNoMetadata    EventType = "noMetadata"    // the room's metadata has no key Value any more
@@ -50,6 +52,10 @@ type Event struct {
 	Request string              `json:"request,omitempty"`
 	Value   string              `json:"value,omitempty"`
 	Kind    *engine.RequestType `json:"kind,omitempty"` // of a request: 1 an application, 2 an invitation
+
+	// Of messages:
+	Business  string            `json:"businessId,omitempty"`
+	Extension map[string]string `json:"extensionInfo,omitempty"`
 }
 
 // String returns the event as a line of text.
@@ -64,6 +70,9 @@ func (e Event) String() string {
 	}
 	if e.Seat != nil {
 		fmt.Fprintf(&b, " seat %d", *e.Seat)
+	}
+	if e.Business != "" {
+		fmt.Fprintf(&b, " %s", e.Business)
 	}
 	if e.Value != "" {
 		fmt.Fprintf(&b, " %s", e.Value)
@@ -130,6 +139,16 @@ func (w *watcher) observer() *engine.RoomObserver {
 				return
 			}
 			tell(EventUnmuted, engine.UserInfo{UserID: u}, "")
+		},
+		OnReceiveBarrage: func(_ engine.RoomID, m engine.Barrage) {
+			if m.Sequence == 0 {
+				return // nobody has said it: a line of this client alone
+			}
+			e := Event{Type: EventMessage, User: m.Sender.UserID, Name: m.Sender.UserName, Value: m.Text, Extension: m.Extension}
+			if m.Type == engine.BarrageCustom {
+				e.Type, e.Value, e.Business = EventCustomMessage, m.Data, m.BusinessID
+			}
+			w.ordered(func() { w.send(e) })
 		},
 		OnLiveInfoChanged: func(_ engine.RoomInfo, flags engine.LiveModifyFlag) {
 			if names := liveFields(flags); names != "" {

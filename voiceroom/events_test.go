@@ -1,6 +1,7 @@
 package voiceroom_test
 
 import (
+	"encoding/json"
 	"testing"
 	"testing/synctest"
 
@@ -49,5 +50,40 @@ func TestWatchBeginsInOrder(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		require.NoError(t, own.Close())
+	})
+}
+
+// What is said in the chat is among the events, this user's own too, and local lines are not.
+func TestWatchTellsOfTheChat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.NewServer(t)
+		host, guest := srv.NewUser(t, "host"), srv.NewUser(t, "guest")
+		own, err := voiceroom.CreateRoom(t.Context(), host.Engine, "room", voiceroom.CreateRoomParams{})
+		require.NoError(t, err)
+		room, err := voiceroom.EnterRoom(t.Context(), guest.Engine, "room")
+		require.NoError(t, err)
+		_, err = room.SendBarrage(t.Context(), "before", nil)
+		require.NoError(t, err)
+		synctest.Wait()
+		var told []voiceroom.Event
+		_, err = voiceroom.Watch(own.Grid, func(e voiceroom.Event) {
+			if e.Type == voiceroom.EventMessage || e.Type == voiceroom.EventCustomMessage {
+				told = append(told, e)
+			}
+		})
+		require.NoError(t, err)
+		_, err = room.SendBarrage(t.Context(), "hello\nall", map[string]string{"color": "red"})
+		require.NoError(t, err)
+		_, err = own.SendCustomBarrage(t.Context(), "app", `{"a":1}`, nil)
+		require.NoError(t, err)
+		require.NoError(t, own.LocalBarrage(engine.Barrage{Text: "guest has entered the room"}))
+		synctest.Wait()
+		require.Len(t, told, 2)
+		require.Equal(t, "message guest hello\nall", told[0].String())
+		require.Equal(t, map[string]string{"color": "red"}, told[0].Extension)
+		require.Equal(t, `customMessage host app {"a":1}`, told[1].String())
+		b, err := json.Marshal(told[1])
+		require.NoError(t, err)
+		require.Contains(t, string(b), `"type":"customMessage","user":"host","name":"host","value":"{\"a\":1}","businessId":"app"}`)
 	})
 }

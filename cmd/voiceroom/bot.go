@@ -43,6 +43,7 @@ type botCmd struct {
 	Quality  string            `enum:"speech,default,music" default:"default" placeholder:"QUALITY" help:"How it is encoded: ${enum} (default ${default}). Music is stereo."`
 	Announce map[string]string `mapsep:"," placeholder:"EVENT=FILE,..." help:"Play a file, of at most a minute and over the music, when something happens: entered=hello.wav,seated=applause.wav. The events are those of --events."`
 	Say      string            `placeholder:"-" help:"Say what comes from standard input (-) or a file, as fast as it comes: 48 kHz, mono, 16 bits, little-endian, without a header."`
+	Chat     string            `placeholder:"-" help:"Say each line from standard input (-) or a file in the room's chat. What others say is among the --events."`
 	Hear     []string          `sep:"none" placeholder:"USER=FILE" help:"Write what somebody says to a file, or to standard output (-), like what --say takes, silence included. USER * is everybody. Repeatable."`
 	Record   string            `type:"path" placeholder:"DIR" help:"Record into this folder: a track for each seat, the mix, and what happens. It can be played at any moment, also after a crash."`
 	Events   eventsFlag        `placeholder:"text" help:"Write what happens to standard output: a line of JSON for each event, or --events=text for people."`
@@ -188,16 +189,24 @@ func (c *botCmd) streams(cfg *bot.Config) error {
 		stdout++
 		cfg.Events = standardOutput()
 	}
-	switch c.Say {
-	case "":
-	case "-":
-		cfg.Say = standardInput()
-	default:
-		f, err := os.Open(c.Say)
-		if err != nil {
-			return fmt.Errorf("--say: %w", err)
+	if c.Say == "-" && c.Chat == "-" {
+		return usageError{errors.New("standard input can be one of --say and --chat: read the other from a file")}
+	}
+	for _, in := range []struct {
+		flag, from string
+		to         *io.ReadCloser
+	}{{"--say", c.Say, &cfg.Say}, {"--chat", c.Chat, &cfg.Chat}} {
+		switch in.from {
+		case "":
+		case "-":
+			*in.to = standardInput()
+		default:
+			f, err := os.Open(in.from)
+			if err != nil {
+				return fmt.Errorf("%s: %w", in.flag, err)
+			}
+			*in.to = f
 		}
-		cfg.Say = f
 	}
 	for _, h := range c.Hear {
 		user, file, ok := strings.Cut(h, "=")

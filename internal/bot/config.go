@@ -26,6 +26,7 @@ type Config struct {
 	Loop     bool                           // begin again, for ever
 	Quality  engine.AudioQuality            // of what is encoded
 	Say      io.ReadCloser                  // 48 kHz mono s16le, as fast as it comes; Close ends a Read that waits
+	Chat     io.ReadCloser                  // lines of text that are said in the chat; Close ends a Read that waits
 	Announce map[voiceroom.EventType]string // files that are played when something happens
 	Hear     []Ear
 	Record   string // a folder
@@ -51,7 +52,7 @@ var Announceable = []voiceroom.EventType{
 	voiceroom.EventAudioOn, voiceroom.EventAudioOff, voiceroom.EventSeatLocked, voiceroom.EventSeatUnlocked,
 	voiceroom.EventAudioLocked, voiceroom.EventAudioUnlocked, voiceroom.EventRequest, voiceroom.EventRequestOver,
 	voiceroom.EventRole, voiceroom.EventRenamed, voiceroom.EventRoomName, voiceroom.EventSeatMode,
-	voiceroom.EventMuted, voiceroom.EventUnmuted, voiceroom.EventLiveInfo, voiceroom.EventMetadata, voiceroom.EventNoMetadata,
+	voiceroom.EventMuted, voiceroom.EventUnmuted, voiceroom.EventMessage, voiceroom.EventCustomMessage, voiceroom.EventLiveInfo, voiceroom.EventMetadata, voiceroom.EventNoMetadata,
 }
 
 // maxAnnouncement bounds an announcement: people wait for the music.
@@ -112,7 +113,7 @@ func (c *Config) speaks() bool { return len(c.Play) > 0 || c.Say != nil || len(c
 
 // stays tells whether there is something to do when nothing is left to be said.
 func (c *Config) stays() bool {
-	ends := (len(c.Play) > 0 || c.Say != nil) && !c.Loop && len(c.Announce) == 0
+	ends := (len(c.Play) > 0 || c.Say != nil || c.Chat != nil) && !c.Loop && len(c.Announce) == 0
 	return !ends || c.works() || c.For > 0
 }
 

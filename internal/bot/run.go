@@ -62,6 +62,7 @@ type bot struct {
 	silenced  bool // by a lock, which has been told
 	begun     bool // to play
 	saying    bool // raw sound is to be said, or is being said
+	chatting  bool // lines are to be said in the chat
 	lost      bool // a part of the recording, which has been told
 
 	// What callbacks and goroutines tell the one that runs. Nobody waits to tell it.
@@ -70,6 +71,7 @@ type bot struct {
 	knock chan struct{} // at the door: somebody may be waiting to be let onto a seat
 	seat  chan seatEnd
 	said  chan error // the raw sound is over
+	wrote chan error // the lines of the chat are
 	wg    sync.WaitGroup
 	known bool // who sits where has been told: what comes now is news. The watch's.
 }
@@ -87,7 +89,7 @@ func Run(ctx context.Context, cfg Config) (_ Outcome, err error) {
 	b := &bot{
 		cfg: cfg, self: cfg.Login.UserID, script: newScript(cfg),
 		ended: make(chan Outcome, 1), look: make(chan struct{}, 1), knock: make(chan struct{}, 1),
-		seat: make(chan seatEnd, 1), said: make(chan error, 1),
+		seat: make(chan seatEnd, 1), said: make(chan error, 1), wrote: make(chan error, 1),
 	}
 	b.devices(asItIs)
 	ctx, cancel := context.WithCancel(ctx)
@@ -198,6 +200,9 @@ func (b *bot) stay(ctx context.Context) Outcome {
 		b.wg.Go(func() { b.seat <- b.sit(ctx) })
 	}
 	b.saying = b.cfg.Say != nil
+	if b.chatting = b.cfg.Chat != nil; b.chatting {
+		b.wg.Go(func() { b.wrote <- b.chat(ctx) })
+	}
 	disk := time.NewTicker(time.Second)
 	defer disk.Stop()
 	var end Outcome
@@ -226,11 +231,19 @@ func (b *bot) stay(ctx context.Context) Outcome {
 			if err != nil {
 				return Outcome{Text: "What was to be said cannot be read.", Err: err, Failed: true}
 			}
+		case err := <-b.wrote:
+			b.chatting = false
+			if err != nil {
+				return Outcome{Text: "What was to be said in the chat cannot be read.", Err: err, Failed: true}
+			}
 		case <-disk.C:
 			b.checkDisk()
 		}
 		if !done && b.silentForGood() {
 			end, done = Outcome{Text: "Everything has been played."}, true
+			if !b.cfg.speaks() {
+				end.Text = "Everything has been said."
+			}
 		}
 	}
 	if !end.Failed {
@@ -244,7 +257,7 @@ func (b *bot) stay(ctx context.Context) Outcome {
 
 // silentForGood tells whether everything has been said, and there is nothing else to do.
 func (b *bot) silentForGood() bool {
-	return !b.cfg.stays() && b.script.done() && !b.saying
+	return !b.cfg.stays() && b.script.done() && !b.saying && !b.chatting
 }
 
 // over ends the stay, unless something has ended it before.
@@ -303,6 +316,9 @@ func (b *bot) close(cancel func(), end Outcome) error {
 	}
 	if b.cfg.Say != nil {
 		errs = append(errs, b.cfg.Say.Close())
+	}
+	if b.cfg.Chat != nil {
+		errs = append(errs, b.cfg.Chat.Close())
 	}
 	errs = append(errs, b.endEars())
 	if b.room != nil {
