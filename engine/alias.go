@@ -106,6 +106,8 @@ var (
 	ErrNotInRoom           = signaling.ErrNotInRoom
 	ErrInOtherRoom         = signaling.ErrInOtherRoom
 	ErrOwnerCannotLeave    = signaling.ErrOwnerCannotLeave
+	ErrPasswordNeeded      = signaling.ErrPasswordNeeded
+	ErrWrongPassword       = signaling.ErrWrongPassword
 	ErrNeedOwner           = signaling.ErrNeedOwner
 	ErrNeedManager         = signaling.ErrNeedManager
 	ErrRequestInvalid      = signaling.ErrRequestInvalid

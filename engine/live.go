@@ -11,7 +11,7 @@ import (
 // LiveModifyFlag says which fields of a [RoomInfo] are meant, as a bit mask with the documents' numbers.
 type LiveModifyFlag int
 
-// The fields that [Room.SetLiveInfo] changes. The documents have no number for CustomInfo.
+// The fields that [Room.SetLiveInfo] changes. The documents have no number for CustomInfo and the password.
 const (
 	LiveModifyName           LiveModifyFlag = 1       // Name
 	LiveModifyNotice         LiveModifyFlag = 2       // Notice
@@ -23,6 +23,7 @@ const (
 	LiveModifyCategory       LiveModifyFlag = 512     // Categories
 	LiveModifyActivityStatus LiveModifyFlag = 1024    // ActivityStatus
 	LiveModifyCustomInfo     LiveModifyFlag = 1 << 20 // CustomInfo
+	LiveModifyPassword       LiveModifyFlag = 1 << 21 // HasPassword, of OnLiveInfoChanged; UpdateRoomPasswordByAdmin changes it
 )
 
 const liveModifyAll = LiveModifyName | LiveModifyNotice | LiveModifyDisableMessage | LiveModifyPublic | LiveModifyTakeSeatMode | LiveModifyCoverURL |
@@ -52,6 +53,15 @@ func (r *Room) SetLiveInfo(ctx context.Context, info RoomInfo, flags LiveModifyF
 		MessageDisabled: meant(flags&LiveModifyDisableMessage, info.MessageDisabled),
 	}, nil)
 	return signaling.WithOp(op, err)
+}
+
+// UpdateRoomPasswordByAdmin has the room entered with a password from now on, of 1 to 64 bytes, or, with "", without one.
+// Who is in the room stays, and who was returns within the grace period, also after a change. Owner and administrators can
+// (else [ErrNeedManager]), and need no password themselves. Everybody sees whether there is one (RoomInfo.HasPassword,
+// OnLiveInfoChanged), and nobody which.
+func (r *Room) UpdateRoomPasswordByAdmin(ctx context.Context, password string) error {
+	err := r.Call(ctx, signaling.MethodUpdateRoom, signaling.UpdateRoomParams{CommandID: rand.Text(), RoomID: r.id, Password: &password}, nil)
+	return signaling.WithOp("UpdateRoomPasswordByAdmin", err)
 }
 
 // meant returns a field's value to send, nil where the flag is not set.
@@ -114,6 +124,7 @@ func changes(old, info RoomInfo) (flags LiveModifyFlag) {
 		{slices.Equal(old.Categories, info.Categories), LiveModifyCategory},
 		{old.ActivityStatus == info.ActivityStatus, LiveModifyActivityStatus},
 		{old.CustomInfo == info.CustomInfo, LiveModifyCustomInfo},
+		{old.HasPassword == info.HasPassword, LiveModifyPassword},
 	} {
 		if !field.same {
 			flags |= field.flag

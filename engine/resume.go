@@ -173,7 +173,7 @@ func (r *Room) rejoin(ctx context.Context, call signaling.CallFunc) {
 func (r *Room) tryRejoin(ctx context.Context, call signaling.CallFunc) error {
 	r.mu.Lock()
 	r.returning = true
-	params := signaling.JoinParams{RoomID: r.id, Since: r.view.Version}
+	params := signaling.JoinParams{RoomID: r.id, Since: r.view.Version, Password: r.key}
 	r.mu.Unlock()
 	var l *line
 	if r.media != nil {

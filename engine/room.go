@@ -17,6 +17,7 @@ type Room struct {
 	eng    *Engine
 	log    *slog.Logger
 	id     RoomID
+	key    string          // the password that it was entered with, for a return
 	events *dispatch.Queue // the engine's: a login has one order of callbacks
 
 	observers dispatch.Observers[RoomObserver]
@@ -48,7 +49,7 @@ type Room struct {
 // the caller's: it may be entered straight away.
 func (e *Engine) Create(ctx context.Context, info RoomInfo) (RoomInfo, error) {
 	var res signaling.CreateRoomResult
-	err := e.call(ctx, signaling.MethodCreateRoom, signaling.CreateRoomParams{CommandID: rand.Text(), Room: info}, &res)
+	err := e.call(ctx, signaling.MethodCreateRoom, signaling.CreateRoomParams{CommandID: rand.Text(), Room: info, Password: info.Password}, &res)
 	return res.Room, signaling.WithOp("Create", err)
 }
 
@@ -62,12 +63,23 @@ func (e *Engine) Discard(ctx context.Context, id RoomID) error {
 	return signaling.WithOp("Discard", err)
 }
 
+// EnterRoomOptions are for Enter. The zero value is right for most rooms.
+type EnterRoomOptions struct {
+	// Password is for a room that has one (RoomInfo.HasPassword). Its owner and its administrators need none.
+	Password string
+}
+
 // Enter enters a room and begins to play what is said in it. The observer is told of everything that happens after the
-// snapshot that the Room starts with; it may be nil.
-func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver) (*Room, error) {
+// snapshot that the Room starts with; it may be nil. A room with a password fails with [ErrPasswordNeeded] or
+// [ErrWrongPassword], and after five wrong ones in a minute with [signaling.ErrTooFrequent]. Of several options the last
+// counts.
+func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver, options ...EnterRoomOptions) (*Room, error) {
 	r := &Room{
 		eng: e, id: id, log: e.log.With("room", id), events: e.events, done: make(chan struct{}),
 		waiting: map[string]awaited{},
+	}
+	if n := len(options); n > 0 {
+		r.key = options[n-1].Password
 	}
 	r.music = newMusic(r)
 	if o != nil {
@@ -134,7 +146,7 @@ func (r *Room) spawn(f func()) {
 }
 
 func (r *Room) enter(ctx context.Context) error {
-	params := signaling.JoinParams{RoomID: r.id}
+	params := signaling.JoinParams{RoomID: r.id, Password: r.key}
 	if r.media != nil {
 		params.Offer = r.media.line.Load().peer.Offer()
 	}

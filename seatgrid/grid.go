@@ -80,6 +80,7 @@ func (g *Grid) StopVoiceRoom(ctx context.Context) (err error) {
 
 // JoinOptions are for JoinVoiceRoom. The zero value is right for most.
 type JoinOptions struct {
+	Password string // see [engine.EnterRoomOptions]
 	// OffSeats keeps an owner who comes back off the seats.
 	OffSeats bool
 }
@@ -109,13 +110,14 @@ func (g *Grid) seatOwner(ctx context.Context, r *engine.Room) error {
 func (g *Grid) JoinVoiceRoom(ctx context.Context, id RoomID, options ...JoinOptions) (_ RoomInfo, err error) {
 	defer wrap("JoinVoiceRoom", &err)
 	var o JoinOptions
-	for _, o = range options {
+	if n := len(options); n > 0 {
+		o = options[n-1]
 	}
 	stay, err := g.reserve()
 	if err != nil {
 		return RoomInfo{}, err
 	}
-	r, err := g.eng.Enter(ctx, id, g.translate(stay))
+	r, err := g.eng.Enter(ctx, id, g.translate(stay), engine.EnterRoomOptions{Password: o.Password})
 	g.release(r)
 	if err != nil {
 		return RoomInfo{}, err

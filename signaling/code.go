@@ -160,6 +160,8 @@ var (
 	ErrRoomIDOwned           = sentinel(100010, "the room exists already and is yours; it may be used straight away")
 	ErrTooFrequent           = retryable(100012, "too often; wait a moment")
 	ErrMemberBanned          = sentinel(100016, "the user is banned from the room")
+	ErrPasswordNeeded        = sentinel(100018, "the room is entered with a password; give it")
+	ErrWrongPassword         = sentinel(100019, "the password is wrong")
 	ErrTooManyAdmins         = sentinel(100020, "the room has all the administrators it may have")
 	ErrRequestConflict       = sentinel(100102, "another request with this id exists")
 	ErrSeatLocked            = sentinel(100200, "the seat is locked; choose another")

@@ -48,7 +48,7 @@ var (
 		RoomID: "roomId_123456", Name: "Denny's room", OwnerID: "denny", OwnerName: "Denny", SeatMode: signaling.ApplyToTake,
 		MaxSeatCount: 10, CreateTime: 1767225600000, MemberCount: 2, MaxMemberCount: 400,
 		Notice: "Jazz at nine", CoverURL: "https://example.org/cover.png", BackgroundURL: "https://example.org/background.png", Categories: []int{1, 2, 3}, ActivityStatus: 1,
-		CustomInfo: "custom123", Hidden: true, MessageDisabled: true, ViewCount: 10,
+		CustomInfo: "custom123", Hidden: true, MessageDisabled: true, ViewCount: 10, HasPassword: true,
 	}
 	seat = signaling.SeatInfo{
 		Index: 1, UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
@@ -104,7 +104,7 @@ func messages() []message {
 		{signaling.MethodRenew, "result", signaling.RenewResult{ExpiresAt: 1767312000000, ServerTime: 1767225600000}},
 		{signaling.MethodSetSelfInfo, "call", signaling.SelfInfoParams{UserName: &guest.UserName, AvatarURL: &guest.AvatarURL}},
 		{signaling.MethodSetSelfInfo, "result", signaling.Empty{}},
-		{signaling.MethodCreateRoom, "call", signaling.CreateRoomParams{CommandID: "c-1", Room: room}},
+		{signaling.MethodCreateRoom, "call", signaling.CreateRoomParams{CommandID: "c-1", Room: room, Password: "letmein"}},
 		{signaling.MethodCreateRoom, "result", signaling.CreateRoomResult{Room: room}},
 		{signaling.MethodGetRoom, "call", signaling.GetRoomParams{RoomID: room.RoomID}},
 		{signaling.MethodGetRoom, "result", signaling.GetRoomResult{Room: room}},
@@ -114,7 +114,7 @@ func messages() []message {
 		{signaling.MethodListGifts, "result", signaling.GiftListResult{
 			Revision: "0123456789abcdef", Unchanged: true, Categories: []signaling.GiftCategory{giftCategory}, Next: "0123456789abcdef-1-2",
 		}},
-		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n", Since: 11}},
+		{signaling.MethodJoinRoom, "call", signaling.JoinParams{RoomID: room.RoomID, Offer: "v=0\r\n", Since: 11, Password: "letmein"}},
 		{signaling.MethodJoinRoom, "result", signaling.JoinResult{
 			Snapshot: snapshot, Answer: "v=0\r\n", Slots: slots,
 			Missed: &signaling.RoomEvents{RoomID: room.RoomID, Version: 13, Prev: 11, Events: events()[:1]},
@@ -149,6 +149,7 @@ func messages() []message {
 			Notice:    &room.Notice,
 			CommandID: "c-1", RoomID: room.RoomID, Name: &room.Name, SeatMode: &room.SeatMode, CoverURL: &room.CoverURL, BackgroundURL: &room.BackgroundURL,
 			Categories: &room.Categories, ActivityStatus: &room.ActivityStatus, CustomInfo: &room.CustomInfo, Hidden: &room.Hidden, MessageDisabled: &room.MessageDisabled,
+			Password: new("letmein"),
 		}},
 		{signaling.MethodUpdateRoom, "result", done},
 		{signaling.MethodSetMetadata, "call", signaling.SetMetadataParams{CommandID: "c-1", RoomID: room.RoomID, Metadata: map[string]string{"theme": "jazz"}}},
@@ -385,6 +386,9 @@ func filled(t *testing.T, v reflect.Value, where string) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if v.Type().Field(i).Tag.Get("json") == "-" {
+				continue // in no message
+			}
 			filled(t, v.Field(i), where+"."+v.Type().Field(i).Name)
 		}
 	case reflect.Slice:

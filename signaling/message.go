@@ -125,6 +125,7 @@ type SelfInfoParams struct {
 type CreateRoomParams struct {
 	CommandID string   `json:"commandId"`
 	Room      RoomInfo `json:"room" required:"true"`
+	Password  string   `json:"password,omitempty"` // with which the others enter, 1 to 64 bytes
 }
 
 // CreateRoomResult is the room as the server filled it in.
@@ -165,6 +166,8 @@ type JoinParams struct {
 	RoomID RoomID `json:"roomId"`
 	Offer  string `json:"offer,omitempty"` // SDP without candidates; empty: no media (a moderator's bot)
 	Since  uint64 `json:"since,omitempty"` // of a client that comes back: the last version it saw
+
+	Password string `json:"password,omitempty"` // for a room that is entered with one
 }
 
 // JoinResult is the room, and the answer to the offer with who is heard on which m-line.
@@ -258,6 +261,7 @@ type UpdateRoomParams struct {
 	CustomInfo      *string `json:"customInfo,omitempty"`
 	Hidden          *bool   `json:"isHidden,omitempty"`
 	MessageDisabled *bool   `json:"isMessageDisabled,omitempty"`
+	Password        *string `json:"password,omitempty"` // 1 to 64 bytes; empty: the room is entered without from now on
 }
 
 // SetMetadataParams adds keys to the room's metadata, or changes their values: 10 keys of 50 bytes, 2 KiB a value, 16 KiB

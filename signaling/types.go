@@ -205,6 +205,12 @@ type RoomInfo struct {
 	Hidden          bool   `json:"isHidden,omitempty"`          // not in lists of rooms (documents: isPublicVisible is false)
 	MessageDisabled bool   `json:"isMessageDisabled,omitempty"` // only managers may chat
 	ViewCount       int64  `json:"viewCount,omitempty"`         // how often somebody has entered
+
+	HasPassword bool `json:"hasPassword,omitempty"` // those who are no managers enter with it; the server's
+
+	// Password is for creating a room that is entered with it: 1 to 64 bytes. It is in no message but that one, and the
+	// server shows it to nobody.
+	Password string `json:"-"`
 }
 
 // SeatInfo is one seat. The locks belong to the seat and outlast whoever sits on it.

@@ -201,6 +201,7 @@ func liveFields(flags engine.LiveModifyFlag) string {
 		{engine.LiveModifyCategory, "categoryList"},
 		{engine.LiveModifyActivityStatus, "activityStatus"},
 		{engine.LiveModifyCustomInfo, "customInfo"},
+		{engine.LiveModifyPassword, "hasPassword"},
 	} {
 		if flags&f.flag != 0 {
 			names = append(names, f.name)

@@ -11,6 +11,12 @@ func (r *Room) SetLiveInfo(ctx context.Context, info engine.RoomInfo, flags engi
 	return r.room.SetLiveInfo(ctx, info, flags)
 }
 
+// UpdateRoomPasswordByAdmin has the room entered with another password, or without, see
+// [engine.Room.UpdateRoomPasswordByAdmin].
+func (r *Room) UpdateRoomPasswordByAdmin(ctx context.Context, password string) error {
+	return r.room.UpdateRoomPasswordByAdmin(ctx, password)
+}
+
 // Metadata returns what the app has written to the room, see [engine.Room.Metadata].
 func (r *Room) Metadata() map[string]string { return r.room.Metadata() }
 

@@ -17,6 +17,7 @@ type CreateRoomParams struct {
 	RoomName       string            // at most 100 bytes; empty means the room's id
 	MaxAnchorCount int               // seats; 0 means 10
 	SeatMode       seatgrid.SeatMode // 0 means seatgrid.ApplyToTake
+	Password       string            // the others enter with it: 1 to 64 bytes; empty means that there is none
 }
 
 // Room is a room that this user is in.
@@ -35,7 +36,7 @@ const closeWait = 5 * time.Second
 // or nothing. An owner whose room exists already goes back into it.
 func CreateRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID, p CreateRoomParams) (*Room, error) {
 	grid := seatgrid.New(eng)
-	_, err := grid.StartVoiceRoom(ctx, engine.RoomInfo{RoomID: id, Name: p.RoomName, MaxSeatCount: p.MaxAnchorCount, SeatMode: p.SeatMode})
+	_, err := grid.StartVoiceRoom(ctx, engine.RoomInfo{RoomID: id, Name: p.RoomName, MaxSeatCount: p.MaxAnchorCount, SeatMode: p.SeatMode, Password: p.Password})
 	if err != nil {
 		return nil, signaling.WithOp("CreateRoom", err)
 	}

@@ -51,6 +51,8 @@ type Rooms interface {
 	Audit(ctx context.Context, app signaling.AppID, id signaling.RoomID, q AuditQuery) (acts []signaling.Act, more bool, err error)
 	// List returns the public rooms of an app in the order of [roomlist.Public], as of about a second ago. Nobody changes it.
 	List(ctx context.Context, app signaling.AppID) ([]signaling.RoomInfo, error)
+	// Password makes what is kept of a room's password; "" is none.
+	Password(text string) (room.Password, error)
 	// Limits are what this server allows a room.
 	Limits() (seats, members int)
 }

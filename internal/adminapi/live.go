@@ -22,6 +22,8 @@ type roomInfo struct {
 	Category          *[]int
 	IsPublicVisible   *bool
 	ActivityStatus    *int
+
+	Password *string // ours
 }
 
 // update says what is given, for a change of the room; nil is what is not.
@@ -36,6 +38,13 @@ func (a *API) update(r roomInfo) (room.Update, error) {
 	mode, err := seatMode(r.TakeSeatMode)
 	if err != nil {
 		return u, err
+	}
+	if r.Password != nil {
+		kept, err := a.cfg.Rooms.Password(*r.Password)
+		if err != nil {
+			return u, err
+		}
+		u.Password = &kept
 	}
 	if mode != 0 {
 		u.SeatMode = &mode
@@ -88,6 +97,9 @@ func (a *API) createRoom(ctx context.Context, who caller, p createParams) (any, 
 	}
 	create := room.Create{Info: signaling.RoomInfo{RoomID: r.RoomID}, NoSeats: !r.IsSeatEnabled}
 	info.Give(&create.Info)
+	if info.Password != nil {
+		create.Password = *info.Password
+	}
 	seats, _ := a.cfg.Rooms.Limits()
 	switch {
 	case !r.IsSeatEnabled && (r.MaxSeatCount != nil || r.TakeSeatMode != nil):

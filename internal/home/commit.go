@@ -38,7 +38,7 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 		Version: h.entry.Version + 1, Epoch: h.entry.Epoch, Home: h.node.cfg.ID, At: now.UnixMilli(),
 		Done: t.done, Events: t.events, Acts: t.acts, Acted: acted(h.entry, h.rev), State: t.state, Members: len(h.present), Tell: h.wanted(),
 	}
-	if e.Tell && (h.rosterDue || !h.entry.Tell) {
+	if h.tellsWho(e.State) && (h.rosterDue || !h.entry.Tell && !h.entry.State.Password.Set()) {
 		e.Roster, h.rosterDue = h.roster(), false
 	}
 	h.pending, h.pendingSize, h.flushAt = nil, 0, time.Time{}

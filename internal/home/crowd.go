@@ -50,7 +50,7 @@ func (h *home) tellPresence(t *turn, p presence, here bool) {
 		return
 	}
 	h.crowd.note(t.now, p, here)
-	if !h.wanted() {
+	if !h.tellsWho(t.state) {
 		return
 	}
 	e.For, p.user = room.ForApp, signaling.UserInfo{UserID: p.user.UserID, Role: p.user.Role}

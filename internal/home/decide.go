@@ -79,7 +79,7 @@ func (h *home) decide(batch []call) (t *turn, rest []call) {
 		h.flushAt = time.Time{}
 	case h.flushAt.IsZero():
 		h.flushAt = latest(t.now.Add(presenceDelay), h.gatherUntil)
-	case !t.now.Before(h.flushAt) && len(h.present) > crowdFrom: // the former home's last digest was not told
+	case !t.now.Before(h.flushAt) && len(h.present) > crowdFrom && len(h.present) != h.entry.Members: // the former home's last digest was not told
 		h.note(t, []room.Event{{For: room.ForMembers, Event: signaling.UsersEntered{Users: []signaling.UserInfo{}, Count: len(h.present), ViewCount: h.views}}})
 	}
 	return t, rest

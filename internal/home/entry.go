@@ -59,6 +59,9 @@ type Member struct {
 	Node    store.NodeID       `json:"node"`
 	Away    bool               `json:"away,omitempty"`  // its client is: the node waits for it
 	Since   int64              `json:"since,omitempty"` // when it came in, by its node's clock, Unix milliseconds
+
+	Password string `json:"-"` // with which somebody enters; it stays on the node
+	Proof    *proof `json:"proof,omitempty"`
 }
 
 func decodeEntry(b []byte) (Entry, error) {
@@ -129,6 +132,7 @@ type reply struct {
 	Code    signaling.Code `json:"code,omitempty"`
 	Message string         `json:"message,omitempty"`
 	Moved   bool           `json:"moved,omitempty"` // not decided here; look again where the home is
+	Salt    []byte         `json:"salt,omitempty"`  // of an Enter that needs the room's password
 
 	Admins []signaling.UserID   `json:"admins,omitempty"` // of a Look
 	Seats  []signaling.SeatInfo `json:"seats,omitempty"`  // of a Look

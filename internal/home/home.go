@@ -52,6 +52,7 @@ type home struct {
 
 	sanctions sanctions
 	chat      chat
+	guesses   map[signaling.UserID]guesses // wrong passwords
 
 	done    map[string]doneAt
 	doneAge []string // the keys of done, oldest first
@@ -105,7 +106,7 @@ func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 		node: n, key: key, entry: e, rev: rev, complete: e.Roster != nil, views: e.State.Info.ViewCount, sanctions: newSanctions(),
 		log:     n.log.With("app", key.App, "room", key.Room, "epoch", e.Epoch),
 		present: map[signaling.UserID]presence{}, nodes: map[store.NodeID]int{}, down: map[store.NodeID]bool{},
-		away: map[signaling.UserID]time.Time{}, silent: map[signaling.UserID]bool{}, farewells: map[string]farewell{}, done: map[string]doneAt{},
+		away: map[signaling.UserID]time.Time{}, silent: map[signaling.UserID]bool{}, farewells: map[string]farewell{}, done: map[string]doneAt{}, guesses: map[signaling.UserID]guesses{},
 		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}),
 	}
 	h.chat.epoch = e.Epoch

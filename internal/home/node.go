@@ -75,6 +75,7 @@ type Node struct {
 	stopped    chan struct{} // closed when Stop has waited for everything
 	announcers chan struct{} // bounds how many rooms are announced at once
 	counting   errand
+	passwords  derived
 
 	mu        sync.Mutex // protects what follows; nothing is called while it is held
 	stopping  bool

@@ -2,6 +2,7 @@ package home
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -39,24 +40,34 @@ func (p presence) find(id string) int {
 }
 
 func (h *home) enter(t *turn, c call, m Member) {
+	refuse := func(err error) {
+		r := refusal(err)
+		if errors.Is(err, signaling.ErrPasswordNeeded) {
+			r.Salt = t.state.Password.Salt
+		}
+		t.add(c, func(Entry) reply { return r })
+	}
 	switch p, here := h.present[m.User.UserID]; {
 	case !t.state.Exists():
-		t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomNotExist) })
+		refuse(signaling.ErrRoomNotExist)
 		return
 	case h.farewells[m.Session].seq > c.Seq:
 		// An attempt from before the session's end. If it enters again, its node asks again.
 		t.add(c, func(Entry) reply { return reply{Moved: true} })
 		return
 	case h.banned(t, m.User.UserID) != nil:
-		err := h.banned(t, m.User.UserID)
-		t.add(c, func(Entry) reply { return refusal(err) })
+		refuse(h.banned(t, m.User.UserID))
 		return
 	case !here && len(h.present) >= h.memberLimit(t.state):
-		t.add(c, func(Entry) reply { return refusal(signaling.ErrRoomFull) })
+		refuse(signaling.ErrRoomFull)
 		return
 	case here:
 		p.user.UserName, p.user.AvatarURL, p.user.Level = m.User.UserName, m.User.AvatarURL, m.User.Level
 		h.present[m.User.UserID] = p
+	}
+	if err := h.admits(t, m); err != nil {
+		refuse(err)
+		return
 	}
 	delete(h.farewells, m.Session)
 	h.arrive(t, m, c.Seq, false)

@@ -43,7 +43,15 @@ func (n *Node) has(key store.Key, u signaling.UserID) bool {
 // present.
 func (n *Node) Enter(ctx context.Context, key store.Key, m Member) (Entry, error) {
 	m.Node = n.cfg.ID
+	opened := func() {}
 	r, decided, err := n.ask(ctx, request{Key: key, Enter: &m})
+	for tries := 0; m.Password != "" && len(r.Salt) > 0 && tries < maxIntroductions; tries++ { // again when it has been changed in this moment
+		var bad error
+		if m.Proof, opened, bad = n.passwords.prove(m.Password, r.Salt); bad != nil {
+			return Entry{}, &signaling.Error{Code: signaling.ErrServer.Code, Err: bad}
+		}
+		r, decided, err = n.ask(ctx, request{Key: key, Enter: &m})
+	}
 	if !decided {
 		// It may have been heard all the same.
 		exit := request{Key: key, Exit: &m, Seq: n.seq.Add(1)}
@@ -55,6 +63,7 @@ func (n *Node) Enter(ctx context.Context, key store.Key, m Member) (Entry, error
 	if r.Entry == nil {
 		return Entry{}, signaling.ErrServer
 	}
+	opened()
 	return *r.Entry, nil
 }
 

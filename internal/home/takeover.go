@@ -72,6 +72,8 @@ func (n *Node) create(ctx context.Context, key store.Key, cmd room.Command) (Ent
 	}
 	if e.Tell {
 		because(events, cmd)
+	}
+	if e.Tell || state.Password.Set() {
 		e.Roster = &Roster{}
 	}
 	if cmd.ID != "" {
@@ -253,8 +255,8 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 	e := old
 	e.Version, e.Epoch, e.Home, e.At = old.Version+1, old.Epoch+1, n.cfg.ID, now.UnixMilli()
 	e.Done, e.Events, e.Acts, e.Acted, e.Roster, e.Tell = nil, nil, nil, acted(old, last.Rev), nil, n.wants(key.App)
-	since := now.Add(-rememberDone)
-	if e.Tell {
+	since, who := now.Add(-rememberDone), e.Tell || e.State.Password.Set()
+	if who {
 		since = time.Time{} // who was here is in all of it
 	}
 	recent, err := n.store.Since(ctx, key, since)
@@ -262,7 +264,7 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 		return Entry{}, err
 	}
 	var before census
-	if e.Tell {
+	if who {
 		before = takeCensus(recent, e.State.Info.CreateTime)
 	}
 	err = n.begin(ctx, key, e, last.Rev, func(h *home) {

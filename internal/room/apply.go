@@ -153,6 +153,10 @@ func (d *decision) create(a Create) error {
 	if err := checkInfo(info); err != nil {
 		return err
 	}
+	if err := a.Password.check(); err != nil {
+		return err
+	}
+	info.Password, info.HasPassword = "", a.Password.Set() // not even in memory
 	if info.MaxSeatCount == 0 && !a.NoSeats {
 		info.MaxSeatCount = min(DefaultSeats, a.SeatLimit)
 	}
@@ -166,7 +170,7 @@ func (d *decision) create(a Create) error {
 	info.Categories = categories(info.Categories)
 	info.OwnerID, info.OwnerName = d.by.UserID, d.by.UserName
 	info.CreateTime, info.MemberCount, info.ViewCount = d.now.UnixMilli(), 0, 0
-	d.state = State{Info: info, Seats: make([]signaling.SeatInfo, info.MaxSeatCount)}
+	d.state = State{Info: info, Password: a.Password, Seats: make([]signaling.SeatInfo, info.MaxSeatCount)}
 	for i := range d.state.Seats {
 		d.state.Seats[i].Index = signaling.SeatIndex(i)
 	}

@@ -30,6 +30,7 @@ type Create struct {
 	Info      signaling.RoomInfo `json:"info"`
 	SeatLimit int                `json:"seatLimit"`
 	NoSeats   bool               `json:"noSeats,omitempty"` // a room in which nobody sits; Info has no MaxSeatCount then
+	Password  Password           `json:"password,omitzero"` // Info has none
 }
 
 // TakeSeat sits down, or applies where the mode and the role ask for it. Timeout 0: the application waits for ever.
@@ -92,6 +93,7 @@ type Update struct {
 	CustomInfo      *string             `json:"customInfo,omitempty"`
 	Hidden          *bool               `json:"hidden,omitempty"`
 	MessageDisabled *bool               `json:"messageDisabled,omitempty"`
+	Password        *Password           `json:"password,omitempty"` // an empty one takes it away
 }
 
 // SetMetadata adds keys to the room's metadata, or changes their values.

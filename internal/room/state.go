@@ -39,7 +39,8 @@ type State struct {
 	Metadata  map[string][]byte         `json:"metadata,omitempty"` // never changed, only replaced
 	Battle    *Battle                   `json:"battle,omitempty"`   // in battle.go
 	Dismissed signaling.DismissedReason `json:"dismissed,omitempty"`
-	Life      Life                      `json:"life,omitzero"` // in life.go
+	Password  Password                  `json:"password,omitzero"` // shown to nobody
+	Life      Life                      `json:"life,omitzero"`     // in life.go
 
 	// Stats is what is counted with the log. Viewers are Info.ViewCount, and the duration follows from Info.CreateTime.
 	Stats signaling.LiveStatistics `json:"stats,omitzero"`

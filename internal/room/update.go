@@ -20,6 +20,13 @@ func (d *decision) update(a Update) error {
 	if err := checkInfo(info); err != nil {
 		return err
 	}
+	if a.Password != nil {
+		if err := a.Password.check(); err != nil {
+			return err
+		}
+		changed = changed || a.Password.Set() || d.state.Password.Set() // two are never the same: salts differ
+		d.state.Password, info.HasPassword = *a.Password, a.Password.Set()
+	}
 	if !changed {
 		return nil
 	}

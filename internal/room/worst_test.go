@@ -30,6 +30,7 @@ func full(t testing.TB, seats int, fill string) room.State {
 	}}, t0)
 	require.NoError(t, err)
 	s.Info.ViewCount, s.Info.MemberCount = math.MaxInt64, math.MaxInt32
+	s.Info.HasPassword, s.Password = true, room.Password{Salt: make([]byte, room.PasswordSalt), Hash: make([]byte, room.PasswordHash)}
 	s.Life = room.Life{Empty: math.MaxInt64, OwnerHere: true, OwnerLeft: math.MaxInt64, OwnerLost: math.MaxInt64}
 	s.Info.SeatMode = signaling.FreeToTake
 	for i := range seats {

@@ -93,6 +93,8 @@ type hook struct {
 	calls []string
 	ids   []string
 	fails bool
+
+	bodies []string
 }
 
 func (h *hook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -143,6 +145,7 @@ func (h *hook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		text.WriteString(" " + q.Get("OptPlatform"))
 	}
 	h.calls = append(h.calls, text.String())
+	h.bodies = append(h.bodies, string(body))
 	h.ids = append(h.ids, r.Header.Get("Voiceroom-Delivery")+" "+r.Header.Get("Voiceroom-Replay"))
 	io.WriteString(rw, `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}`)
 }

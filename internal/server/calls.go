@@ -95,7 +95,11 @@ func (ses *session) createRoom(ctx context.Context, p signaling.CreateRoomParams
 		return signaling.CreateRoomResult{}, err
 	}
 	key := store.Key{App: ses.app, Room: p.Room.RoomID}
-	out, err := ses.srv.create(ctx, key, room.Command{ID: id, By: ses.self(), Origin: ses.origin, Action: room.Create{Info: p.Room}})
+	password, err := ses.newPassword(p.Password)
+	if err != nil {
+		return signaling.CreateRoomResult{}, err
+	}
+	out, err := ses.srv.create(ctx, key, room.Command{ID: id, By: ses.self(), Origin: ses.origin, Action: room.Create{Info: p.Room, Password: password}})
 	return signaling.CreateRoomResult{Room: out.State.Info}, err
 }
 
@@ -113,6 +117,9 @@ func (ses *session) getRoom(ctx context.Context, p signaling.GetRoomParams) (sig
 // the first when it has succeeded, and changes nothing otherwise.
 func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signaling.JoinResult, err error) {
 	if err := p.RoomID.Valid(); err != nil {
+		return res, err
+	}
+	if err := ses.mayHash(p.Password); err != nil {
 		return res, err
 	}
 	ses.forgetEnded()
@@ -147,7 +154,9 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 		res.Answer, res.Slots = peer.Answer(), m.startMedia(peer)
 	}
 	r.add(m)
-	entry, err := ses.srv.node.Enter(ctx, r.key, m.member())
+	who := m.member()
+	who.Password = p.Password
+	entry, err := ses.srv.node.Enter(ctx, r.key, who)
 	if err != nil {
 		return res, err
 	}

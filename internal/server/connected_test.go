@@ -90,8 +90,8 @@ func (v *voice) leave() {
 	v.must(signaling.MethodLeaveRoom, signaling.RoomParams{RoomID: v.room}, nil)
 }
 
-// logout ends the session, and with it its stay; the owner cannot leave.
-func (v *voice) logout() {
+// hangUp ends the session, and with it its stay; the owner cannot leave.
+func (v *voice) hangUp() {
 	v.t.Helper()
 	v.must(signaling.MethodLogout, signaling.Empty{}, nil)
 	v.closed()
@@ -240,7 +240,7 @@ func TestConnectedRooms(t *testing.T) {
 				linked(a, again.name())
 				require.Equal(t, []string{"B", "", "Ba", "a"}, w.said(all...))
 				for _, v := range all {
-					v.logout()
+					v.hangUp()
 				}
 				w.requireEmpty()
 			})
@@ -260,14 +260,14 @@ func TestConnectedRoomIsHeldWhileItIsHeard(t *testing.T) {
 		require.Equal(t, []string{"bg", "ag", "ab"}, w.said(a, b, guest))
 		guest.leave()
 		require.Equal(t, []string{"b", "a"}, w.said(a, b))
-		a.logout()
+		a.hangUp()
 		w.nodes[0].srv.mu.Lock()
 		require.Empty(t, w.nodes[0].srv.replicas, "nobody here hears B any more")
 		w.nodes[0].srv.mu.Unlock()
 		require.Equal(t, []string{""}, w.said(b))
 		ear := w.enter(0, "ear", "A", '-')
 		require.Equal(t, []string{"", "b"}, w.said(b, ear))
-		b.logout()
+		b.hangUp()
 		ear.leave()
 		w.requireEmpty()
 	})

@@ -37,12 +37,7 @@ func (ses *session) manage(ctx context.Context, m signaling.Message) (result any
 			return ses.do(ctx, p.RoomID, p.CommandID, room.LockSeat{Index: p.Index, Lock: p.SeatLock})
 		})
 	case signaling.MethodUpdateRoom:
-		result, err = with(ctx, m, func(ctx context.Context, p signaling.UpdateRoomParams) (signaling.Done, error) {
-			return ses.do(ctx, p.RoomID, p.CommandID, room.Update{
-				Name: p.Name, SeatMode: p.SeatMode, Notice: p.Notice, CoverURL: p.CoverURL, BackgroundURL: p.BackgroundURL, Categories: p.Categories,
-				ActivityStatus: p.ActivityStatus, CustomInfo: p.CustomInfo, Hidden: p.Hidden, MessageDisabled: p.MessageDisabled,
-			})
-		})
+		result, err = with(ctx, m, ses.updateRoom)
 	case signaling.MethodSetMetadata:
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.SetMetadataParams) (signaling.Done, error) {
 			return ses.do(ctx, p.RoomID, p.CommandID, room.SetMetadata{Metadata: p.Metadata})

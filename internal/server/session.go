@@ -47,6 +47,8 @@ type session struct {
 	renames *rate.Limiter // of setSelfInfo
 	lists   *rate.Limiter // of listRooms
 
+	passwords *rate.Limiter // of the same goroutine, too: passwords of rooms
+
 	// Of the same goroutine: users that are followed or unfollowed, and questions about that.
 	follows, followAsks *rate.Limiter
 
@@ -73,6 +75,7 @@ func (s *Server) newSession(l *link, app signaling.AppID, user signaling.UserInf
 		srv: s, id: rand.Text(), app: app, user: user, since: time.Now(), holder: l, rooms: map[signaling.RoomID]*membership{},
 		renames:    rate.NewLimiter(renamesPerSecond, renamesBurst),
 		lists:      rate.NewLimiter(listsPerSecond, listsBurst),
+		passwords:  rate.NewLimiter(passwordsPerSecond, passwordsBurst),
 		follows:    rate.NewLimiter(followsPerSecond, followsBurst),
 		followAsks: rate.NewLimiter(followAsksPerSecond, followAsksBurst),
 	}
