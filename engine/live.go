@@ -97,6 +97,13 @@ func (r *Room) infoChanged(old RoomInfo) {
 			}
 		})
 	}
+	if info.MessageDisabled != old.MessageDisabled {
+		r.post("OnSendMessageForAllUserDisableChanged", func(o *RoomObserver) {
+			if o.OnSendMessageForAllUserDisableChanged != nil {
+				o.OnSendMessageForAllUserDisableChanged(r.id, info.MessageDisabled)
+			}
+		})
+	}
 	if flags := changes(old, info); flags != 0 {
 		r.post("OnLiveInfoChanged", func(o *RoomObserver) {
 			if o.OnLiveInfoChanged != nil {

@@ -25,6 +25,10 @@ type RoomObserver struct {
 	// (disabled is false). It comes, too, when a mute has run out.
 	OnSendMessageForUserDisableChanged func(room RoomID, user UserID, disabled bool, until time.Time)
 
+	// OnSendMessageForAllUserDisableChanged: from now on only the owner and the administrators may chat, or everybody may
+	// again. OnLiveInfoChanged tells it, too.
+	OnSendMessageForAllUserDisableChanged func(room RoomID, disabled bool)
+
 	// OnUserInfoChanged: a member, perhaps oneself, is shown under another name, avatar or level from now on. A seated one's
 	// seat shows it already: OnSeatListChanged comes first.
 	OnUserInfoChanged func(room RoomID, user UserInfo)

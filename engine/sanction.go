@@ -42,6 +42,15 @@ func (m *Members) UnmuteUser(ctx context.Context, user UserID) error {
 	return signaling.WithOp("UnmuteUser", m.mute(ctx, user, 0))
 }
 
+// DisableSendingMessageForAllUserByAdmin lets only the owner and the administrators chat from now on, or everybody again: it
+// is the room's, so it lasts until somebody changes it, over restarts of the server, and whoever comes in has it in
+// [RoomInfo].MessageDisabled. Owner and administrators can (else [ErrNeedManager]); the others' messages fail with
+// [ErrAllMessagesDisabled]. It is [Room.SetLiveInfo] with LiveModifyDisableMessage.
+func (m *Members) DisableSendingMessageForAllUserByAdmin(ctx context.Context, disable bool) error {
+	err := m.room.Call(ctx, signaling.MethodUpdateRoom, signaling.UpdateRoomParams{CommandID: rand.Text(), RoomID: m.room.id, MessageDisabled: &disable}, nil)
+	return signaling.WithOp("DisableSendingMessageForAllUserByAdmin", err)
+}
+
 func (m *Members) mute(ctx context.Context, user UserID, d time.Duration) error {
 	return m.room.Call(ctx, signaling.MethodMute, signaling.MuteParams{
 		CommandID: rand.Text(), RoomID: m.room.id, Users: []UserID{user}, Duration: startedSeconds(d),

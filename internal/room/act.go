@@ -65,7 +65,7 @@ func (c Command) Acts(before, after State, now time.Time) []signaling.Act {
 		act.Kind, act.Keys = signaling.ActSetMetadata, changedKeys(before.Metadata, after.Metadata)
 	case DeleteMetadata:
 		act.Kind, act.Keys = signaling.ActDeleteMetadata, changedKeys(before.Metadata, after.Metadata)
-	case Dismiss:
+	case Dismiss, Lapse:
 		if before.Exists() && !after.Exists() {
 			act.Kind = signaling.ActDismiss
 		}
@@ -100,6 +100,7 @@ func updateActs(act signaling.Act, before, after signaling.RoomInfo) (list []sig
 	note("name", before.Name, after.Name)
 	note("seatMode", number(int(before.SeatMode)), number(int(after.SeatMode)))
 	note("maxMemberCount", number(before.MaxMemberCount), number(after.MaxMemberCount))
+	note("notice", before.Notice, after.Notice)
 	note("coverUrl", before.CoverURL, after.CoverURL)
 	note("backgroundUrl", before.BackgroundURL, after.BackgroundURL)
 	note("categoryList", numbers(before.Categories), numbers(after.Categories))
