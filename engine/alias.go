@@ -29,6 +29,9 @@ type (
 	GiftInfo          = signaling.GiftInfo
 	GiftCategory      = signaling.GiftCategory
 	BarrageType       = signaling.BarrageType
+	GiftReceived      = signaling.GiftReceived
+	GiftTotals        = signaling.GiftTotals
+	GiftTally         = signaling.GiftTally
 	NetworkQuality    = signaling.NetworkQuality
 	Code              = signaling.Code
 	Error             = signaling.Error

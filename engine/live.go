@@ -16,6 +16,7 @@ const (
 	LiveModifyName           LiveModifyFlag = 1       // Name
 	LiveModifyNotice         LiveModifyFlag = 2       // Notice
 	LiveModifyDisableMessage LiveModifyFlag = 4       // MessageDisabled
+	LiveModifyEnableGift     LiveModifyFlag = 8       // GiftDisabled
 	LiveModifyPublic         LiveModifyFlag = 32      // Hidden
 	LiveModifyTakeSeatMode   LiveModifyFlag = 64      // SeatMode
 	LiveModifyCoverURL       LiveModifyFlag = 128     // CoverURL
@@ -26,7 +27,7 @@ const (
 	LiveModifyPassword       LiveModifyFlag = 1 << 21 // HasPassword, of OnLiveInfoChanged; UpdateRoomPasswordByAdmin changes it
 )
 
-const liveModifyAll = LiveModifyName | LiveModifyNotice | LiveModifyDisableMessage | LiveModifyPublic | LiveModifyTakeSeatMode | LiveModifyCoverURL |
+const liveModifyAll = LiveModifyName | LiveModifyNotice | LiveModifyDisableMessage | LiveModifyEnableGift | LiveModifyPublic | LiveModifyTakeSeatMode | LiveModifyCoverURL |
 	LiveModifyBackgroundURL | LiveModifyCategory | LiveModifyActivityStatus | LiveModifyCustomInfo
 
 // SetLiveInfo changes those fields of the room that flags name, together or not at all: empty, 0 and false are values,
@@ -51,6 +52,7 @@ func (r *Room) SetLiveInfo(ctx context.Context, info RoomInfo, flags LiveModifyF
 		CustomInfo:      meant(flags&LiveModifyCustomInfo, info.CustomInfo),
 		Hidden:          meant(flags&LiveModifyPublic, info.Hidden),
 		MessageDisabled: meant(flags&LiveModifyDisableMessage, info.MessageDisabled),
+		GiftDisabled:    meant(flags&LiveModifyEnableGift, info.GiftDisabled),
 	}, nil)
 	return signaling.WithOp(op, err)
 }
@@ -124,6 +126,7 @@ func changes(old, info RoomInfo) (flags LiveModifyFlag) {
 		{old.Name == info.Name, LiveModifyName},
 		{old.Notice == info.Notice, LiveModifyNotice},
 		{old.MessageDisabled == info.MessageDisabled, LiveModifyDisableMessage},
+		{old.GiftDisabled == info.GiftDisabled, LiveModifyEnableGift},
 		{old.Hidden == info.Hidden, LiveModifyPublic},
 		{old.SeatMode == info.SeatMode, LiveModifyTakeSeatMode},
 		{old.CoverURL == info.CoverURL, LiveModifyCoverURL},

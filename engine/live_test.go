@@ -77,7 +77,7 @@ func TestSetLiveInfo(t *testing.T) {
 			{full, 0, engine.ErrInvalidParameter},
 			{full, 2048, engine.ErrInvalidParameter}, // the documents' layout template, which rooms do not have
 			{engine.RoomInfo{Notice: strings.Repeat("x", 101)}, engine.LiveModifyNotice, engine.ErrInvalidParameter},
-			{full, engine.LiveModifyName | 8, engine.ErrInvalidParameter},
+			{full, engine.LiveModifyName | 1<<21, engine.ErrInvalidParameter},
 			{engine.RoomInfo{}, engine.LiveModifyName, signaling.ErrInvalidRoomName},
 			{engine.RoomInfo{}, engine.LiveModifyTakeSeatMode, engine.ErrInvalidParameter},
 			{engine.RoomInfo{CoverURL: strings.Repeat("x", 201)}, engine.LiveModifyCoverURL, engine.ErrInvalidParameter},

@@ -75,6 +75,12 @@ type RoomObserver struct {
 	// local one (whose Sequence is 0). [Room.Barrages] has its place: seldom one comes that was said before others.
 	OnReceiveBarrage func(room RoomID, b Barrage)
 
+	// OnReceiveGift: somebody, perhaps oneself, has been given something by somebody in the room, perhaps oneself. What was
+	// sent while the connection was gone is told, too, unless that was long.
+	OnReceiveGift func(room RoomID, g GiftReceived)
+	// OnGiftCountChanged: so many gifts have been sent in the room so far, for so many coins. It comes with each gift.
+	OnGiftCountChanged func(room RoomID, gifts, coins int64)
+
 	// OnRequestReceived: somebody applies (for managers) or invites this user.
 	OnRequestReceived func(Request)
 	// OnRequestCancelled: a received request has ended without an answer; by is who cancelled, or the sender when it

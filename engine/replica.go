@@ -254,6 +254,8 @@ func (r *Room) apply(e signaling.RoomEvents) {
 			r.roleChanged(ev)
 		case signaling.UserInfoChanged:
 			r.userInfoChanged(ev.User)
+		case signaling.GiftReceived:
+			r.giftReceived(ev)
 		case signaling.RoomDismissed:
 			r.dismissed(ev.Reason)
 		case signaling.KickedOutOfRoom:

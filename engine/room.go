@@ -37,6 +37,7 @@ type Room struct {
 	waiting   map[string]awaited
 	chat      barrages
 	audience  audience
+	giftLines bool  // gifts are lines of the chat, too
 	cause     error // why the room is over
 	over      bool
 	done      chan struct{} // closed when the room is over

@@ -180,6 +180,8 @@ var (
 	ErrMetadataKeyTooLarge   = sentinel(100504, "a key of the room's metadata is too long")
 	ErrMetadataNotFound      = sentinel(100503, "the room's metadata has none of these keys")
 	ErrGiftNotFound          = sentinel(102002, "the app has no such gift, or it is disabled; fetch the gift list again")
+	ErrGiftRejected          = sentinel(102004, "the app's server has refused the gift, or has not answered in time; nothing was sent")
+	ErrGiftDisabled          = sentinel(102008, "no gifts may be sent in this room now")
 	ErrLimit                 = sentinel(100013, "a limit of the server is reached")
 	ErrMessageRejected       = sentinel(10016, "the app does not let this message through")
 	ErrMalformedJSON         = sentinel(60003, "the message is not valid JSON-RPC 2.0")

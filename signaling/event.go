@@ -181,6 +181,8 @@ func UnmarshalEvent(b []byte) (Event, error) {
 		return decodeEvent[RoomDismissed](t)
 	case "kickedOutOfRoom":
 		return decodeEvent[KickedOutOfRoom](t)
+	case "giftReceived":
+		return decodeEvent[GiftReceived](t)
 	}
 	return nil, nil
 }

@@ -48,7 +48,7 @@ var (
 		RoomID: "roomId_123456", Name: "Denny's room", OwnerID: "denny", OwnerName: "Denny", SeatMode: signaling.ApplyToTake,
 		MaxSeatCount: 10, CreateTime: 1767225600000, MemberCount: 2, MaxMemberCount: 400,
 		Notice: "Jazz at nine", CoverURL: "https://example.org/cover.png", BackgroundURL: "https://example.org/background.png", Categories: []int{1, 2, 3}, ActivityStatus: 1,
-		CustomInfo: "custom123", Hidden: true, MessageDisabled: true, ViewCount: 10, HasPassword: true,
+		CustomInfo: "custom123", Hidden: true, MessageDisabled: true, GiftDisabled: true, ViewCount: 10, HasPassword: true,
 	}
 	seat = signaling.SeatInfo{
 		Index: 1, UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
@@ -67,6 +67,7 @@ var (
 		Inviter:     signaling.BattleUser{RoomID: room.RoomID, UserID: "denny", UserName: "Denny", AvatarURL: "https://example.org/denny.png", Score: 7},
 		InviteeList: []signaling.BattleUser{{RoomID: "other", UserID: "amy", UserName: "Amy", AvatarURL: "https://example.org/amy.png", Score: 3}},
 	}
+	tally        = signaling.GiftTally{UserID: "vince", UserName: "Vince", Count: 3, Coins: 30}
 	giftCategory = signaling.GiftCategory{
 		CategoryID: "popular", Name: "Popular", Desc: "What many send", ExtensionInfo: map[string]string{"tab": "1"},
 		GiftList: []signaling.GiftInfo{{
@@ -149,7 +150,8 @@ func messages() []message {
 			Notice:    &room.Notice,
 			CommandID: "c-1", RoomID: room.RoomID, Name: &room.Name, SeatMode: &room.SeatMode, CoverURL: &room.CoverURL, BackgroundURL: &room.BackgroundURL,
 			Categories: &room.Categories, ActivityStatus: &room.ActivityStatus, CustomInfo: &room.CustomInfo, Hidden: &room.Hidden, MessageDisabled: &room.MessageDisabled,
-			Password: new("letmein"),
+			GiftDisabled: &room.GiftDisabled,
+			Password:     new("letmein"),
 		}},
 		{signaling.MethodUpdateRoom, "result", done},
 		{signaling.MethodSetMetadata, "call", signaling.SetMetadataParams{CommandID: "c-1", RoomID: room.RoomID, Metadata: map[string]string{"theme": "jazz"}}},
@@ -200,6 +202,13 @@ func messages() []message {
 		{signaling.MethodSendBarrage, "result", signaling.SendBarrageResult{MessageID: "c-1", Sequence: 4294967297, Timestamp: 1767225600, Replaced: &signaling.BarrageContent{
 			Text: "Rose 🌹", Extension: map[string]string{"TYPE": "GIFTMESSAGE"}, BusinessID: "TUIGift", Data: "{}",
 		}}},
+		{signaling.MethodSendGift, "call", signaling.SendGiftParams{CommandID: "c-1", RoomID: room.RoomID, GiftID: "rose", Count: 3, Receiver: "denny"}},
+		{signaling.MethodSendGift, "result", done},
+		{signaling.MethodGiftTotals, "call", signaling.GiftTotalsParams{RoomID: room.RoomID, Limit: 10, UserID: "denny"}},
+		{signaling.MethodGiftTotals, "result", signaling.GiftTotals{
+			TotalGiftsSent: 3, TotalGiftCoins: 30, TotalUniqueGiftSenders: 1, Senders: []signaling.GiftTally{tally}, Receivers: []signaling.GiftTally{tally},
+			Sent: &tally, Received: &tally,
+		}},
 		{signaling.MethodBarrageHistory, "call", params},
 		{signaling.MethodBarrageHistory, "result", signaling.BarrageHistory{Barrages: []signaling.Barrage{barrage}}},
 		{signaling.NotifyBarrage, "notification", signaling.BarrageReceived{RoomID: room.RoomID, Barrage: barrage}},
@@ -230,6 +239,10 @@ func events() signaling.EventList {
 		signaling.RoleChanged{UserID: "vince", UserName: "Vince", Role: signaling.Administrator},
 		signaling.UserInfoChanged{User: guest},
 		signaling.RoomDismissed{Reason: signaling.DismissedByServer},
+		signaling.GiftReceived{
+			GiftKey: "c-1", Sender: guest, Receiver: owner, Gift: giftCategory.GiftList[0], Count: 3, ComboID: 7, ComboCount: 5,
+			TotalGiftsSent: 9, TotalGiftCoins: 90, Timestamp: 1767225600000,
+		},
 		signaling.BattleStarted{Battle: battle},
 		signaling.BattleScoreChanged{BattleID: "b-1", Users: []signaling.BattleUser{battle.Inviter}},
 		signaling.BattleEnded{Battle: battle, Reason: signaling.BattleOtherExit},

@@ -56,6 +56,8 @@ const (
 	MethodSendBarrage    = "barrage.send"        // SendBarrageParams -> SendBarrageResult
 	MethodBarrageHistory = "barrage.history"     // RoomParams -> BarrageHistory
 	MethodListGifts      = "gift.list"           // GiftListParams -> GiftListResult
+	MethodSendGift       = "gift.send"           // SendGiftParams -> Done
+	MethodGiftTotals     = "gift.totals"         // GiftTotalsParams -> GiftTotals
 )
 
 // The notifications a server sends.
@@ -261,6 +263,7 @@ type UpdateRoomParams struct {
 	CustomInfo      *string `json:"customInfo,omitempty"`
 	Hidden          *bool   `json:"isHidden,omitempty"`
 	MessageDisabled *bool   `json:"isMessageDisabled,omitempty"`
+	GiftDisabled    *bool   `json:"isGiftDisabled,omitempty"`
 	Password        *string `json:"password,omitempty"` // 1 to 64 bytes; empty: the room is entered without from now on
 }
 

@@ -204,6 +204,7 @@ type RoomInfo struct {
 	CustomInfo      string `json:"customInfo,omitempty"`        // at most 500 bytes; its meaning is the app's
 	Hidden          bool   `json:"isHidden,omitempty"`          // not in lists of rooms (documents: isPublicVisible is false)
 	MessageDisabled bool   `json:"isMessageDisabled,omitempty"` // only managers may chat
+	GiftDisabled    bool   `json:"isGiftDisabled,omitempty"`    // nobody may send gifts (documents: isGiftEnabled is false)
 	ViewCount       int64  `json:"viewCount,omitempty"`         // how often somebody has entered
 
 	HasPassword bool `json:"hasPassword,omitempty"` // those who are no managers enter with it; the server's

@@ -195,6 +195,7 @@ func liveFields(flags engine.LiveModifyFlag) string {
 	}{
 		{engine.LiveModifyNotice, "notice"},
 		{engine.LiveModifyDisableMessage, "isMessageDisabled"},
+		{engine.LiveModifyEnableGift, "isGiftDisabled"},
 		{engine.LiveModifyPublic, "isHidden"},
 		{engine.LiveModifyCoverURL, "coverUrl"},
 		{engine.LiveModifyBackgroundURL, "backgroundUrl"},

@@ -47,8 +47,9 @@ type Room struct {
 	OwnerName string           `json:"ownerName,omitempty"`
 	AvatarURL string           `json:"avatarUrl,omitempty"`
 	Score     int64            `json:"score,omitempty"`
-	Left      bool             `json:"left,omitempty"` // is out of it
-	Created   int64            `json:"created"`        // the room's CreateTime: another room may get its id
+	Left      bool             `json:"left,omitempty"`  // is out of it
+	Created   int64            `json:"created"`         // the room's CreateTime: another room may get its id
+	Gifts     uint64           `json:"gifts,omitempty"` // the gifts of the room's log up to this revision are in the score
 }
 
 // Battle is a battle as the store keeps it. The zero Battle does not exist. Times are Unix milliseconds.
@@ -113,6 +114,7 @@ func (Create) isCommand()    {}
 func (Begin) isCommand()     {}
 func (SetScores) isCommand() {}
 func (Leave) isCommand()     {}
+func (AddGifts) isCommand()  {}
 func (Expire) isCommand()    {}
 func (Tell) isCommand()      {}
 
@@ -147,6 +149,8 @@ func (b *Battle) do(c Command, now int64) (changed bool, err error) {
 		return true, b.begin(c, now)
 	case SetScores:
 		return b.setScores(c, now)
+	case AddGifts:
+		return b.addGifts(c, now), nil
 	case Leave:
 		return b.leave(c, now), nil
 	case Expire:

@@ -53,6 +53,7 @@ func (h *home) commit(ctx context.Context, t *turn) error {
 	h.sum()
 	h.appends++
 	h.copiers.feed(h.rev, e)
+	h.book.feed(h.rev, e)
 	for _, d := range t.done {
 		h.remember(d, now)
 	}

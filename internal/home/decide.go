@@ -28,6 +28,7 @@ type turn struct {
 	done    []Done
 	calls   []call
 	answers []func(e Entry) reply
+	gifters map[signaling.UserID]bool // who has sent gifts in it
 }
 
 func (t *turn) full() bool { return t.size >= turnBytes || len(t.acts) >= turnActs }
@@ -127,6 +128,10 @@ func (h *home) one(t *turn, c call) {
 		r := h.listSanctions(t, *c.Sanctions)
 		t.add(c, func(e Entry) reply { r.Outcome.Version = e.Version; return r })
 		return
+	case c.Gifts != nil:
+		r := h.totals(t, *c.Gifts)
+		t.add(c, func(Entry) reply { return r })
+		return
 	case c.Info, c.Look:
 		info, err := h.info(t)
 		r := reply{Room: &info}
@@ -156,6 +161,10 @@ func (h *home) one(t *turn, c call) {
 func (h *home) command(t *turn, c call, cmd room.Command) {
 	if out, repeated := h.outcome(t, cmd); repeated {
 		t.add(c, func(Entry) reply { return reply{Outcome: out} })
+		return
+	}
+	if gift, ok := cmd.Action.(room.SendGift); ok {
+		h.gift(t, c, cmd, gift)
 		return
 	}
 	p, here := h.present[cmd.By.UserID]

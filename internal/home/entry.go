@@ -85,7 +85,7 @@ func outcomes(raw store.Entry) []Done {
 	return e.Done
 }
 
-// request is what nodes ask each other's homes; one field besides the first three is set.
+// request is what nodes ask each other's homes; one field besides the first three is set, and Check with a Command.
 type request struct {
 	Key       store.Key          `json:"key"`
 	From      store.NodeID       `json:"from"` // the node that asks
@@ -106,6 +106,8 @@ type request struct {
 	Recent    bool               `json:"recent,omitempty"`  // what has been said lately
 	Ping      bool               `json:"ping,omitempty"`    // does the node answer at all?
 	Summary   *summaryQuery      `json:"summary,omitempty"` // which rooms does the node decide?
+	Check     bool               `json:"check,omitempty"`   // with a Command, a gift: only whether it could be sent
+	Gifts     *GiftQuery         `json:"gifts,omitempty"`   // what has been sent in the room?
 }
 
 // announcement lists everybody whom a node has in a room and whose id is above After, up to UpTo: a large room is
@@ -140,8 +142,10 @@ type reply struct {
 
 	Barrages []signaling.Barrage `json:"barrages,omitempty"` // of a Barrage, that one, or a Recent
 
-	Behind  bool  `json:"behind,omitempty"`  // of an Audit: the log has not got everything yet
-	Created int64 `json:"created,omitempty"` // of an Audit: the room's CreateTime
+	Behind  bool                  `json:"behind,omitempty"`  // of an Audit: the log has not got everything yet
+	Created int64                 `json:"created,omitempty"` // of an Audit: the room's CreateTime
+	Gift    *GiftCheck            `json:"gift,omitempty"`    // of a Check
+	Totals  *signaling.GiftTotals `json:"totals,omitempty"`  // of Gifts
 
 	Summaries  []signaling.RoomInfo `json:"summaries,omitempty"`  // of a Summary
 	Sanctioned []Sanctioned         `json:"sanctioned,omitempty"` // of Sanctions

@@ -54,6 +54,10 @@ type home struct {
 	chat      chat
 	guesses   map[signaling.UserID]guesses // wrong passwords
 
+	book        *book
+	giftMoments *giftMoments // nil before the first gift
+	began       time.Time    // for tickets
+
 	done    map[string]doneAt
 	doneAge []string // the keys of done, oldest first
 	pruneAt time.Time
@@ -107,7 +111,7 @@ func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 		log:     n.log.With("app", key.App, "room", key.Room, "epoch", e.Epoch),
 		present: map[signaling.UserID]presence{}, nodes: map[store.NodeID]int{}, down: map[store.NodeID]bool{},
 		away: map[signaling.UserID]time.Time{}, silent: map[signaling.UserID]bool{}, farewells: map[string]farewell{}, done: map[string]doneAt{}, guesses: map[signaling.UserID]guesses{},
-		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}),
+		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}), began: time.Now(),
 	}
 	h.chat.epoch = e.Epoch
 	h.sum()
@@ -279,7 +283,7 @@ func (h *home) after(ctx context.Context) bool {
 	if now.Before(h.removeAt) {
 		return true
 	}
-	if !h.copiers.covers(h.rev + 1) {
+	if !h.copiers.covers(h.rev+1) || !h.book.covers(h.rev+1) {
 		h.removeAt = now.Add(time.Second) // its end has not been told
 		return true
 	}
@@ -322,7 +326,7 @@ func (h *home) prune(ctx context.Context, now time.Time) {
 		}
 	}
 	i = 0
-	for i < len(h.marks) && h.marks[i].at.Before(old) && h.copiers.covers(h.marks[i].rev) {
+	for i < len(h.marks) && h.marks[i].at.Before(old) && h.copiers.covers(h.marks[i].rev) && h.book.covers(h.marks[i].rev) {
 		i++
 	}
 	if i > 0 {

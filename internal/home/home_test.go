@@ -3,6 +3,7 @@ package home_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -51,6 +52,8 @@ type node struct {
 	full  atomic.Bool  // the outbox takes nothing and says nothing
 	space atomic.Int64 // so many appends to the outbox, and then it is full; 0: any number
 	talks atomic.Int64 // with the outbox
+	fatal fatal
+	stuck atomic.Bool // the counts of gifts cannot be stored
 
 	mu      sync.Mutex
 	members map[string]home.Member // by session
@@ -142,6 +145,9 @@ func (d deafStore) Subscribe(t store.Topic, fn func([]byte)) (func(), error) {
 
 // Append takes as long as the disk of its node, which is nothing unless a test says otherwise.
 func (d deafStore) Append(ctx context.Context, key store.Key, data []byte, last uint64) (uint64, error) {
+	if dead, err := d.n.write(func() error { _, err := d.Store.Append(ctx, key, data, last); return err }); dead {
+		return 0, err
+	}
 	if slow := time.Duration(d.n.disk.Load()); slow > 0 {
 		select {
 		case <-time.After(slow):
@@ -154,6 +160,12 @@ func (d deafStore) Append(ctx context.Context, key store.Key, data []byte, last 
 
 // Put takes as long as Append, and is carried out whether anybody still waits or not.
 func (d deafStore) Put(ctx context.Context, key store.ValueKey, data []byte, last uint64) (uint64, error) {
+	if d.n.stuck.Load() && key.Bucket == store.BucketGift {
+		return 0, errors.New("the disk is full")
+	}
+	if dead, err := d.n.write(func() error { _, err := d.Store.Put(ctx, key, data, last); return err }); dead {
+		return 0, err
+	}
 	if slow := time.Duration(d.n.disk.Load()); slow > 0 {
 		<-time.After(slow)
 	}

@@ -35,6 +35,7 @@ type Config struct {
 	// rooms' turns, so it must not block. [Node.RulesChanged] tells of a change.
 	Rules func(signaling.AppID) room.LifeRules
 
+	Gifts  Gifts           // is told of gifts; nil: nobody is, and no app is asked before
 	Outbox Outbox          // what apps' servers are told; nil: nothing
 	Told   func(store.Key) // is called after a room's outbox has got an entry, and must not block; may be nil
 }

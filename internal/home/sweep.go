@@ -133,6 +133,9 @@ func (n *Node) removeEnded(ctx context.Context, key store.Key) (again bool) {
 		return false // somebody has created it anew
 	}
 	err = n.newCopiers(ctx, key, last.Rev, acted(e, last.Rev)).finish(ctx)
+	if err == nil && e.State.Gifts > 0 {
+		err = n.newBook(ctx, key, e, last.Rev).finish(ctx)
+	}
 	if err == nil && time.Since(last.Time) < lingerDismissed {
 		return true // somebody may still repeat the dismissal
 	}

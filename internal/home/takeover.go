@@ -55,6 +55,11 @@ func (n *Node) create(ctx context.Context, key store.Key, cmd room.Command) (Ent
 	case !errors.Is(err, store.ErrNotFound):
 		return Entry{}, err
 	}
+	if old.State.Gifts > 0 && !old.State.Exists() { // before its log goes on with another room's
+		if err := n.newBook(ctx, key, old, last.Rev).finish(ctx); err != nil {
+			return Entry{}, err
+		}
+	}
 	now := time.Now()
 	state, events, err := room.Apply(old.State, cmd, now)
 	if errors.Is(err, signaling.ErrRoomIDOwned) && cmd.ID != "" {
@@ -150,7 +155,7 @@ func (n *Node) begin(ctx context.Context, key store.Key, e Entry, last uint64, p
 	}
 	h := n.newHome(key, e, last)
 	hctx, cancel := context.WithCancel(n.ctx)
-	h.cancel, h.copiers = cancel, n.newCopiers(hctx, key, last, e.Acted)
+	h.cancel, h.copiers, h.book = cancel, n.newCopiers(hctx, key, last, e.Acted), n.newBook(hctx, key, e, last)
 	if err := h.append(ctx, data); err != nil {
 		cancel()
 		n.sweepSoon() // the entry may be in the log all the same
@@ -172,6 +177,8 @@ func (n *Node) begin(ctx context.Context, key store.Key, e Entry, last uint64, p
 	n.publish(key, e, data) // before the home's own entries
 	h.copiers.begin()
 	h.copiers.feed(h.rev, e)
+	h.book.feed(h.rev, e)
+	h.book.ready() // what its former home has not counted is counted now
 	n.wg.Go(func() { defer cancel(); h.run(hctx) })
 	return nil
 }

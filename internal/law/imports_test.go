@@ -21,7 +21,7 @@ var imports = []struct {
 		name: "the server does not stand on the client",
 		who: []string{
 			"cmd/voiceroomd", "internal/server/...", "internal/home/...", "internal/room/...", "internal/store/...",
-			"internal/sfu/...", "internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/follow", "internal/gift",
+			"internal/sfu/...", "internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/follow", "internal/gift", "internal/giftorder",
 		},
 		never: []string{"voiceroom/...", "seatgrid/...", "engine/...", "internal/rtc/...", "internal/dispatch/..."},
 		why:   "what both sides share is the wire; a server that leans on its client cannot serve another one",
@@ -32,7 +32,7 @@ var imports = []struct {
 		except: []string{"voiceroom/voiceroomtest/..."}, // starts a server for tests
 		never: []string{
 			"internal/room/...", "internal/home/...", "internal/store/...", "internal/sfu/...", "internal/server/...",
-			"internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/follow", "internal/gift", "internal/roomlist", "github.com/nats-io/nats-server/v2/...", "github.com/nats-io/nats.go/...",
+			"internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/follow", "internal/gift", "internal/giftorder", "internal/roomlist", "github.com/nats-io/nats-server/v2/...", "github.com/nats-io/nats.go/...",
 		},
 		why: "an app that talks in rooms must not link a database, and must know a room from the wire alone",
 	},
@@ -102,6 +102,12 @@ var imports = []struct {
 		who:   []string{"internal/roomlist"},
 		never: []string{"internal/server/...", "internal/home/...", "internal/room/...", "internal/store/...", "internal/adminapi/...", "engine/...", "net/http"},
 		why:   "the REST API and clients are shown one list, and whoever has rooms can sort them",
+	},
+	{
+		name:  "orders of gifts are values of a store, and are shown by the rooms' homes",
+		who:   []string{"internal/giftorder"},
+		never: []string{"internal/server/...", "internal/adminapi/...", "internal/webhook/...", "internal/battle", "internal/gift", "internal/sfu/...", "internal/store/memstore/...", "internal/store/natsstore/...", "net/http"},
+		why:   "who is asked, what a gift costs and what it scores are handed to it: its part is that each gift is paid and shown once",
 	},
 	{
 		name:  "callbacks tell what has been decided",

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strconv"
@@ -20,7 +21,7 @@ func (c Command) Acts(before, after State, now time.Time) []signaling.Act {
 	}
 	switch a := c.Action.(type) {
 	case Update:
-		return updateActs(act, before.Info, after.Info)
+		return updateActs(act, before, after)
 	case Ban:
 		act.Kind, act.Users, act.Until, act.Reason = signaling.ActBan, unique(a.Users), now.Add(a.Duration).UnixMilli(), a.Reason
 	case Unban:
@@ -81,7 +82,8 @@ func unique(users []signaling.UserID) []signaling.UserID {
 }
 
 // updateActs keeps the silence of all apart from what else the room says of itself.
-func updateActs(act signaling.Act, before, after signaling.RoomInfo) (list []signaling.Act) {
+func updateActs(act signaling.Act, was, is State) (list []signaling.Act) {
+	before, after := was.Info, is.Info
 	if before.MessageDisabled != after.MessageDisabled {
 		silence := act
 		silence.Kind = signaling.ActUnmuteAll
@@ -106,7 +108,11 @@ func updateActs(act signaling.Act, before, after signaling.RoomInfo) (list []sig
 	note("categoryList", numbers(before.Categories), numbers(after.Categories))
 	note("activityStatus", number(before.ActivityStatus), number(after.ActivityStatus))
 	note("customInfo", before.CustomInfo, after.CustomInfo)
+	note("isGiftDisabled", strconv.FormatBool(before.GiftDisabled), strconv.FormatBool(after.GiftDisabled))
 	note("isHidden", strconv.FormatBool(before.Hidden), strconv.FormatBool(after.Hidden))
+	if !bytes.Equal(was.Password.Hash, is.Password.Hash) { // also when there is another one now
+		act.Changes["hasPassword"] = strconv.FormatBool(after.HasPassword)
+	}
 	if len(act.Changes) > 0 {
 		list = append(list, act)
 	}

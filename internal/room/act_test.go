@@ -1,7 +1,9 @@
 package room_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -21,6 +23,7 @@ import (
 var actions = map[string]bool{
 	"Create": false, "TakeSeat": false, "LeaveSeat": false, "MoveSeat": false, "Invite": false, "Respond": false, "Cancel": false,
 	"SetAudio": false, "SetInfo": false, "Leave": false, "Depart": false, "Expel": false, "Expire": false,
+	"SendGift":   false, // anybody's, and kept with the gifts
 	"ShowBattle": false, // kept by the battle
 
 	"MoveUser": true, "PutOnSeat": true, "KickOffSeat": true, "LockSeat": true, "Update": true, "SetMetadata": true, "DeleteMetadata": true,
@@ -64,13 +67,14 @@ func source(t *testing.T, file string) string {
 // Every field of an Update is in its act, under the wire's name.
 func TestActsOfAnUpdate_nameEveryField(t *testing.T) {
 	before := then(t, room.State{}, cmd("0", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r"}, SeatLimit: 10}))
-	wire := map[string]string{"maxMembers": "maxMemberCount", "categories": "categoryList", "hidden": "isHidden"}
+	wire := map[string]string{"maxMembers": "maxMemberCount", "categories": "categoryList", "hidden": "isHidden", "giftDisabled": "isGiftDisabled", "password": "hasPassword"}
 	fields := reflect.TypeFor[room.Update]()
 	for i := range fields.NumField() {
 		f := fields.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		var update room.Update
-		value := map[reflect.Kind]string{reflect.String: `"x"`, reflect.Int: "1", reflect.Bool: "true", reflect.Slice: "[7,8]"}[f.Type.Elem().Kind()]
+		secret := fmt.Sprintf(`{"salt":%q,"hash":%q}`, base64.StdEncoding.EncodeToString(make([]byte, room.PasswordSalt)), base64.StdEncoding.EncodeToString(make([]byte, room.PasswordHash)))
+		value := map[reflect.Kind]string{reflect.Struct: secret, reflect.String: `"x"`, reflect.Int: "1", reflect.Bool: "true", reflect.Slice: "[7,8]"}[f.Type.Elem().Kind()]
 		require.NoError(t, json.Unmarshal([]byte(`{"`+name+`":`+value+`}`), &update))
 		c := cmd("1", "owner", update)
 		after, events, err := room.Apply(before, c, t0)
@@ -86,7 +90,7 @@ func TestActsOfAnUpdate_nameEveryField(t *testing.T) {
 			name = w
 		}
 		require.Equal(t, signaling.ActUpdateRoom, acts[0].Kind)
-		require.Equal(t, map[string]string{name: map[string]string{`"x"`: "x", "1": "1", "true": "true", "[7,8]": "7,8"}[value]}, acts[0].Changes)
+		require.Equal(t, map[string]string{name: map[string]string{`"x"`: "x", "1": "1", "true": "true", secret: "true", "[7,8]": "7,8"}[value]}, acts[0].Changes)
 		require.Empty(t, c.Acts(after, after, t0), "what is so already is no act")
 	}
 }

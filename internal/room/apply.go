@@ -105,6 +105,8 @@ func (d *decision) do(a Action) error {
 		d.depart(signaling.BySelf)
 		d.tell([]signaling.UserID{d.by.UserID}, signaling.KickedOutOfRoom{Reason: a.Reason, Message: a.Message})
 		return nil
+	case SendGift:
+		return d.sendGift(a)
 	case ShowBattle:
 		return d.showBattle(a)
 	case Dismiss:
@@ -225,7 +227,7 @@ func (d *decision) dismiss(a Dismiss) error {
 		d.end(r.RequestID, signaling.Cancelled, d.by, 0)
 	}
 	// Nobody sits in a room that is over, and the entry that ends many requests has to fit into the log.
-	d.state.Seats, d.state.Admins, d.state.Metadata, d.state.Battle = nil, nil, nil, nil
+	d.state.Seats, d.state.Admins, d.state.Metadata, d.state.Battle, d.state.Combos = nil, nil, nil, nil, nil
 	d.state.Dismissed = reason
 	d.tell(nil, signaling.RoomDismissed{Reason: reason})
 	return nil

@@ -93,6 +93,7 @@ type Update struct {
 	CustomInfo      *string             `json:"customInfo,omitempty"`
 	Hidden          *bool               `json:"hidden,omitempty"`
 	MessageDisabled *bool               `json:"messageDisabled,omitempty"`
+	GiftDisabled    *bool               `json:"giftDisabled,omitempty"`
 	Password        *Password           `json:"password,omitempty"` // an empty one takes it away
 }
 
@@ -313,6 +314,8 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[ShowBattle](c, w.Data)
 	case "lapse":
 		return decodeAction[Lapse](c, w.Data)
+	case "sendGift":
+		return decodeAction[SendGift](c, w.Data)
 	case "expire":
 		return decodeAction[Expire](c, w.Data)
 	}
@@ -347,6 +350,7 @@ type Event struct {
 	To        []signaling.UserID
 	Event     signaling.Event
 	Heartbeat *Heartbeat
+	Order     uint64 // of a gift: its order's revision in the store; 0: it has none
 	Cause     *Cause // nil where the app does not want to know, or nobody did it
 }
 
@@ -355,12 +359,13 @@ type wireEvent struct {
 	To        []signaling.UserID `json:"to,omitempty"`
 	Event     json.RawMessage    `json:"event,omitempty"`
 	Heartbeat *Heartbeat         `json:"heartbeat,omitempty"`
+	Order     uint64             `json:"order,omitempty"`
 	Cause     *Cause             `json:"cause,omitempty"`
 }
 
 // MarshalJSON implements [json.Marshaler]; events are in the room's log.
 func (e Event) MarshalJSON() ([]byte, error) {
-	w := wireEvent{For: e.For, To: e.To, Heartbeat: e.Heartbeat, Cause: e.Cause}
+	w := wireEvent{For: e.For, To: e.To, Heartbeat: e.Heartbeat, Order: e.Order, Cause: e.Cause}
 	if e.Event != nil {
 		var err error
 		if w.Event, err = signaling.MarshalEvent(e.Event); err != nil {
@@ -376,7 +381,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
-	*e = Event{For: w.For, To: w.To, Heartbeat: w.Heartbeat, Cause: w.Cause}
+	*e = Event{For: w.For, To: w.To, Heartbeat: w.Heartbeat, Order: w.Order, Cause: w.Cause}
 	if len(w.Event) == 0 {
 		return nil
 	}

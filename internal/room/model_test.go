@@ -24,6 +24,9 @@ type world struct {
 	now    time.Time
 	n      int
 	opened map[string]bool // requests by whether they have ended
+
+	gifts, coins int64 // of the room so far
+	combos       map[uint64]signaling.GiftReceived
 }
 
 func newWorld(t require.TestingT, mode signaling.SeatMode, locks, mutes byte) *world {
@@ -68,6 +71,7 @@ func (w *world) decide(c room.Command) {
 	w.seatsFollow(next, events)
 	w.seatsAreLeftByRight(c, next)
 	w.requestsFollow(next, events)
+	w.giftsAddUp(c, next, events)
 	w.roundTrips(c, next, events)
 	w.state = next
 	w.invariants()
@@ -147,6 +151,33 @@ func (w *world) requestsFollow(next room.State, events []room.Event) {
 		pending := slices.ContainsFunc(next.Requests, func(r signaling.Request) bool { return r.RequestID == id })
 		require.NotEqual(w.t, over, pending, "request %s is either pending or has ended", id)
 	}
+}
+
+// giftsAddUp: the totals are what the events have told, and a combo is one kind by one sender to one receiver.
+func (w *world) giftsAddUp(c room.Command, next room.State, events []room.Event) {
+	if _, creates := c.Action.(room.Create); creates && len(events) > 0 {
+		w.gifts, w.coins, w.combos = 0, 0, map[uint64]signaling.GiftReceived{}
+	}
+	for _, e := range events {
+		g, ok := e.Event.(signaling.GiftReceived)
+		if !ok {
+			continue
+		}
+		require.Nil(w.t, e.To, "everybody is told")
+		w.gifts, w.coins = w.gifts+int64(g.Count), w.coins+int64(g.Count)*g.Gift.Coins
+		require.Equal(w.t, [2]int64{w.gifts, w.coins}, [2]int64{g.TotalGiftsSent, g.TotalGiftCoins})
+		before, goesOn := w.combos[g.ComboID]
+		if goesOn {
+			require.Equal(w.t, before.ComboCount+int64(g.Count), g.ComboCount)
+			require.Equal(w.t, [3]string{string(before.Sender.UserID), string(before.Receiver.UserID), before.Gift.GiftID},
+				[3]string{string(g.Sender.UserID), string(g.Receiver.UserID), g.Gift.GiftID})
+		} else {
+			require.Equal(w.t, next.Gifts, g.ComboID, "a combo has the number of its first gift")
+			require.Equal(w.t, int64(g.Count), g.ComboCount)
+		}
+		w.combos[g.ComboID] = g
+	}
+	require.Equal(w.t, [2]int64{w.gifts, w.coins}, [2]int64{next.Stats.TotalGiftsSent, next.Stats.TotalGiftCoins})
 }
 
 func (w *world) roundTrips(c room.Command, s room.State, events []room.Event) {
@@ -237,7 +268,12 @@ func (w *world) expireAll() {
 // action makes a command of four small numbers.
 func (w *world) action(kind, a, b int) room.Action {
 	whom := people[b%len(people)]
-	switch kind % 32 {
+	switch kind % 33 {
+	case 32:
+		return room.SendGift{
+			Gift: signaling.GiftInfo{GiftID: fmt.Sprint("gift", a%3), Coins: int64(a % 5)}, Count: b%12 - 1, Receiver: user(whom),
+			Present: a%2 == 0, News: b%2 == 0, Combo: time.Duration(a%3) * time.Second, Paid: a%7 == 0, Room: int64(b%11) / 10,
+		}
 	case 30:
 		w.state = w.state.Attended(a%2 == 0, b%2 == 0, w.now)
 		return room.Lapse{Rules: room.LifeRules{Empty: time.Hour, OwnerLeft: time.Hour, OwnerLost: time.Duration(a%5) * time.Hour}}
@@ -310,7 +346,7 @@ func TestRules_holdForRandomCommands(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"command": func(t *rapid.T) {
 				who := rapid.SampledFrom(people).Draw(t, "who")
-				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 31).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
+				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 32).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
 				c.App = rapid.IntRange(0, 4).Draw(t, "app") == 0
 				w.decide(c)
 			},

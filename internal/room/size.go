@@ -10,7 +10,7 @@ import (
 // What the parts of a state take as JSON at most, beside the texts in them. A test holds these against encoding/json.
 const (
 	seatBytes     = 453     // a seat with the longest id, name and avatar
-	restBytes     = 3 << 10 // the room's own data and its administrators
+	restBytes     = 4 << 10 // the room's own data, its administrators, what is counted, and combos
 	requestKeys   = 158     // a request without its texts
 	requestMinima = 8 << 10 // of applications there is always room for a few
 )

@@ -44,6 +44,9 @@ type State struct {
 
 	// Stats is what is counted with the log. Viewers are Info.ViewCount, and the duration follows from Info.CreateTime.
 	Stats signaling.LiveStatistics `json:"stats,omitzero"`
+
+	Combos []Combo `json:"combos,omitempty"` // in gift.go; never changed, only replaced
+	Gifts  uint64  `json:"gifts,omitempty"`  // how often somebody has sent any
 }
 
 // Exists reports whether there is a room: created and not dismissed.

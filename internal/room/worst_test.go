@@ -25,7 +25,7 @@ func full(t testing.TB, seats int, fill string) room.State {
 	s, _, err := room.Apply(room.State{}, room.Command{ID: "c", By: owner, Action: room.Create{
 		Info: signaling.RoomInfo{
 			RoomID: signaling.RoomID(long(48)), Name: long(100), MaxSeatCount: seats, MaxMemberCount: math.MaxInt32, Notice: long(100), CoverURL: long(200), BackgroundURL: long(200),
-			Categories: []int{math.MinInt32, math.MinInt32, math.MinInt32}, ActivityStatus: math.MinInt32, CustomInfo: long(500), Hidden: true, MessageDisabled: true,
+			Categories: []int{math.MinInt32, math.MinInt32, math.MinInt32}, ActivityStatus: math.MinInt32, CustomInfo: long(500), Hidden: true, MessageDisabled: true, GiftDisabled: true,
 		}, SeatLimit: seats,
 	}}, t0)
 	require.NoError(t, err)
@@ -39,7 +39,17 @@ func full(t testing.TB, seats int, fill string) room.State {
 		require.NoError(t, err)
 		s.Seats[i].Locked = true
 	}
-	s.Info.SeatMode = signaling.ApplyToTake
+	s.Stats = signaling.LiveStatistics{
+		TotalViewers: math.MaxInt64, TotalGiftsSent: math.MaxInt64, TotalGiftCoins: math.MaxInt64, TotalUniqueGiftSenders: math.MaxInt64,
+		TotalLikesReceived: math.MaxInt64, TotalMessageCount: math.MaxInt64, LiveDuration: math.MaxInt64,
+	}
+	s.Gifts, s.Info.GiftDisabled = math.MaxInt64, false
+	for i := range 50 {
+		send := room.SendGift{Gift: signaling.GiftInfo{GiftID: long(20)}, Count: 1, Receiver: who(i), Present: true, Combo: time.Minute}
+		s, _, err = room.Apply(s, room.Command{ID: "x", By: who(i), Action: send}, t0)
+		require.NoError(t, err)
+	}
+	s.Info.SeatMode, s.Info.GiftDisabled = signaling.ApplyToTake, true
 	for i := range 10 {
 		s.Admins = append(s.Admins, who(1000+i).UserID)
 	}

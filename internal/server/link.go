@@ -39,6 +39,7 @@ type link struct {
 	ctx    context.Context // of the calls
 	cancel context.CancelFunc
 	out    chan []byte
+	laters chan struct{} // a token for each call that is answered later
 	quit   chan struct{} // closed by end
 	over   chan struct{} // closed when both goroutines have ended and the session has been let go
 
@@ -74,6 +75,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
 		srv: s, ws: ws, log: s.log.With("remote", r.RemoteAddr), ip: adminapi.ClientIP(r), browser: r.Header.Get("Origin") != "",
 		limiter: rate.NewLimiter(signaling.CallsPerSecond, 2*signaling.CallsPerSecond),
 		out:     make(chan []byte, signaling.MaxQueue), quit: make(chan struct{}), over: make(chan struct{}),
+		laters: make(chan struct{}, maxLater),
 	}
 	l.ctx, l.cancel = context.WithCancel(s.ctx)
 	s.mu.Lock()
@@ -289,6 +291,12 @@ func (l *link) handle(b []byte) {
 		ctx, cancel := context.WithTimeout(l.ctx, callLimit)
 		result, err = l.call(ctx, m)
 		cancel()
+	}
+	if f, ok := result.(later); ok && err == nil {
+		if l.answerLater(m, start, f) {
+			return
+		}
+		err = signaling.ErrServer
 	}
 	l.answer(m, start, result, err)
 }

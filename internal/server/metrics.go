@@ -110,7 +110,7 @@ var methods = map[string]bool{
 	signaling.MethodRespondRequest: true, signaling.MethodCancelRequest: true, signaling.MethodSetAudio: true,
 	signaling.MethodRestartMedia: true, signaling.MethodMoveSeat: true, signaling.MethodInvite: true,
 	signaling.MethodSetSelfInfo: true, signaling.MethodRenew: true, signaling.MethodGetRoom: true,
-	signaling.MethodSendBarrage: true, signaling.MethodBarrageHistory: true, signaling.MethodListGifts: true,
+	signaling.MethodSendBarrage: true, signaling.MethodBarrageHistory: true, signaling.MethodListGifts: true, signaling.MethodSendGift: true, signaling.MethodGiftTotals: true,
 	signaling.MethodMoveUser: true, signaling.MethodListRooms: true, signaling.MethodMute: true, signaling.MethodBan: true,
 	signaling.MethodUnban: true, signaling.MethodListMuted: true, signaling.MethodListBanned: true, signaling.MethodAudit: true,
 	signaling.MethodKickOffSeat: true, signaling.MethodLockSeat: true, signaling.MethodUpdateRoom: true,

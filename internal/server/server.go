@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -20,8 +21,10 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
+	"github.com/openvoiceroom/openvoiceroom/internal/battle"
 	"github.com/openvoiceroom/openvoiceroom/internal/follow"
 	"github.com/openvoiceroom/openvoiceroom/internal/gift"
+	"github.com/openvoiceroom/openvoiceroom/internal/giftorder"
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/sfu"
@@ -87,6 +90,8 @@ type Server struct {
 	follows  *follow.Follows
 
 	catalogues *gift.Catalogues // what can be sent in each app's rooms
+	orders     *giftorder.Orders
+	battles    atomic.Pointer[battle.Battles]
 	metrics    *metrics
 	rooms      *restRooms
 
@@ -202,6 +207,8 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	s.stops = append(s.stops, s.catalogues.Close)
 	s.roomCounts = newRoomCounts(s.cfg.Store)
+	s.orders = s.newOrders() // rooms' homes need them from their first decision on
+	s.stops = append(s.stops, s.orders.Close)
 	if err := s.startHooks(ctx); err != nil {
 		return err
 	}
@@ -215,7 +222,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.node, err = home.Start(ctx, home.Config{
 		Store: s.cfg.Store, ID: s.id, Info: []byte(s.cfg.URL), Grace: s.cfg.Grace,
 		SeatLimit: s.cfg.SeatLimit, MemberLimit: s.cfg.MemberLimit, History: s.cfg.BarrageHistory, Logger: s.log, Members: s.members,
-		Outbox: outbox, Told: s.hooks.Told, Rules: s.dismissals.of,
+		Outbox: outbox, Told: s.hooks.Told, Rules: s.dismissals.of, Gifts: s.orders,
 	})
 	if err != nil {
 		return err
@@ -238,6 +245,8 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.stops = append(s.stops, battles.Close)
+	s.battles.Store(battles)
+	s.orders.Serve(s.node)
 	s.rooms = &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+signaling.Path, s.accept)

@@ -12,13 +12,17 @@ type Bucket string
 
 // The buckets. A value's key says what else names it.
 const (
-	BucketAccount  Bucket = "account"  // ID: the user
-	BucketApp      Bucket = "app"      // ID: what of the app: its administrators, its callbacks, its profile fields
-	BucketBan      Bucket = "ban"      // ID: the room, Sub: the user
-	BucketMute     Bucket = "mute"     // ID: the room, Sub: the user
-	BucketBattle   Bucket = "battle"   // ID: the battle
-	BucketFollow   Bucket = "follow"   // ID: the user, Sub: which of the user's lists
-	BucketDelivery Bucket = "delivery" // ID: the room, Sub: what is told of it
+	BucketAccount    Bucket = "account"    // ID: the user
+	BucketApp        Bucket = "app"        // ID: what of the app: its administrators, its callbacks, its profile fields
+	BucketBan        Bucket = "ban"        // ID: the room, Sub: the user
+	BucketMute       Bucket = "mute"       // ID: the room, Sub: the user
+	BucketBattle     Bucket = "battle"     // ID: the battle
+	BucketFollow     Bucket = "follow"     // ID: the user, Sub: which of the user's lists
+	BucketGift       Bucket = "gift"       // ID: the room, Sub: when it was created, and which page
+	BucketGiftOrder  Bucket = "giftorder"  // ID: the room, Sub: the sender and its key; an order that is open
+	BucketGiftDone   Bucket = "giftdone"   // likewise; what has come of one
+	BucketGiftReturn Bucket = "giftreturn" // ID: the order; nobody has seen the gift, but the app may have been paid
+	BucketDelivery   Bucket = "delivery"   // ID: the room, Sub: what is told of it
 )
 
 // ValueKey names a value of the whole server. ID is never empty; Sub may be.

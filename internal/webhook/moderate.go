@@ -57,7 +57,7 @@ func (s *Service) Moderation(ctx context.Context, app signaling.AppID) (*Moderat
 // SetModeration sets how an app is asked about chat messages. nil ends that.
 func (s *Service) SetModeration(ctx context.Context, app signaling.AppID, m *Moderation) error {
 	if m != nil {
-		if err := s.checkURL(m.URL); err != nil {
+		if err := s.checkURL("Url", m.URL); err != nil {
 			return err
 		}
 		if !utf8.ValidString(m.URL) {

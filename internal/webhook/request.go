@@ -171,9 +171,20 @@ func accepted(body []byte) error {
 		return errors.New(`the answer is not the documents': {"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0} is wanted`)
 	}
 	if *a.ErrorCode != 0 || a.ActionStatus == "FAIL" {
-		return fmt.Errorf("the app answered ActionStatus %.10q, ErrorCode %d, ErrorInfo %.200q", a.ActionStatus, *a.ErrorCode, a.ErrorInfo)
+		return errAnswer{a.ActionStatus, *a.ErrorCode, a.ErrorInfo}
 	}
 	return nil
+}
+
+// errAnswer is an answer as documented that is not a yes.
+type errAnswer struct {
+	status string
+	code   int64
+	info   string
+}
+
+func (e errAnswer) Error() string {
+	return fmt.Sprintf("the app answered ActionStatus %.10q, ErrorCode %d, ErrorInfo %.200q", e.status, e.code, e.info)
 }
 
 // plain is an error of net/http without the URL, which is signed.

@@ -43,7 +43,7 @@ const (
 	Replayed  = "replayed" // an operator had it delivered again
 )
 
-// Outcomes of questions about chat messages, for metrics.
+// Outcomes of questions about chat messages and gifts, for metrics.
 const (
 	Allowed    = "allowed"
 	Replaced   = "replaced" // with another text, extension or data

@@ -114,7 +114,7 @@ func (s *Service) Update(ctx context.Context, app signaling.AppID, to string, co
 }
 
 func (s *Service) set(ctx context.Context, app signaling.AppID, to string, commands []string, check func(Settings) error) error {
-	if err := s.checkURL(to); err != nil {
+	if err := s.checkURL("Url", to); err != nil {
 		return err
 	}
 	commands, err := checkCommands(commands)
@@ -155,9 +155,9 @@ func none() error {
 var ours = []string{"SdkAppid", "CallbackCommand", "contenttype", "ClientIP", "OptPlatform", "Sign", "RequestTime"}
 
 // checkURL refuses what cannot or must not be called. Names are looked up when they are called, and checked again.
-func (s *Service) checkURL(text string) error {
+func (s *Service) checkURL(field, text string) error {
 	bad := func(format string, args ...any) error {
-		return signaling.Errorf(codeParameter, "Url: "+format, args...)
+		return signaling.Errorf(codeParameter, field+": "+format, args...)
 	}
 	u, err := url.Parse(text)
 	switch {
