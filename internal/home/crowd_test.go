@@ -136,8 +136,8 @@ func TestCrowd_ofAnAppThatWantsToKnow_isToldOneByOne(t *testing.T) {
 			said = append(said, fmt.Sprintf("%T %v", e.Event, e.Event))
 		}
 		assert.Equal(t, []string{
-			"signaling.UsersEntered {[{new   GeneralUser}] 301 301 0}", "signaling.UsersLeft {[{u0007   GeneralUser}] 300 0}",
-			"signaling.UsersEntered {[{u0007   GeneralUser}] 301 302 0}", "signaling.UsersLeft {[{new   GeneralUser}] 300 0}",
+			"signaling.UsersEntered {[{new   0 GeneralUser}] 301 301 0}", "signaling.UsersLeft {[{u0007   0 GeneralUser}] 300 0}",
+			"signaling.UsersEntered {[{u0007   0 GeneralUser}] 301 302 0}", "signaling.UsersLeft {[{new   0 GeneralUser}] 300 0}",
 		}, said, "in order, and nothing but ids")
 		assert.Len(t, d.told(), len(said)+2, "the members' digest comes behind it")
 	})
