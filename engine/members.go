@@ -33,7 +33,8 @@ func (m *Members) List(ctx context.Context, after UserID) (MemberPage, error) {
 	return m.page(ctx, "List", after, "")
 }
 
-// Search returns up to 50 members with this user id, or whose names hold the keyword, in upper or lower case.
+// Search returns up to 50 members with this user id, or whose names hold the keyword, in upper or lower case. A login may
+// ask five times a second, 20 times in a burst ([signaling.ErrFreqLimit]).
 func (m *Members) Search(ctx context.Context, keyword string, after UserID) (MemberPage, error) {
 	return m.page(ctx, "Search", after, keyword)
 }

@@ -234,3 +234,29 @@ func BenchmarkEnter(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkList is one page of a large room's members, and its audience.
+func BenchmarkList(b *testing.B) {
+	for _, members := range []int{1000, 10_000} {
+		d := newDesk(b)
+		for i := range members {
+			d.come(fmt.Sprint("u", i))
+		}
+		turn, _ := d.decide(nil)
+		b.Run(fmt.Sprint("search/", members), func(b *testing.B) {
+			for b.Loop() {
+				d.list(turn, Query{Keyword: "name", Limit: 50})
+			}
+		})
+		b.Run(fmt.Sprint("page/", members), func(b *testing.B) {
+			for b.Loop() {
+				d.list(turn, Query{Limit: 50})
+			}
+		})
+		b.Run(fmt.Sprint("audience/", members), func(b *testing.B) {
+			for b.Loop() {
+				d.audience(turn)
+			}
+		})
+	}
+}

@@ -87,8 +87,13 @@ func (h *home) info(t *turn) (signaling.RoomInfo, error) {
 func (h *home) list(t *turn, q Query) Page {
 	page := Page{Members: []signaling.UserInfo{}, Total: len(h.present)}
 	keyword := strings.ToLower(q.Keyword)
-	for id, p := range h.present {
-		if id <= q.After || keyword != "" && string(id) != q.Keyword && !strings.Contains(strings.ToLower(p.user.UserName), keyword) {
+	for _, a := range h.arrivals { // they lie side by side
+		id := a.user
+		if id <= q.After || page.Next != "" && id > page.Members[q.Limit-1].UserID {
+			continue // most of a large room
+		}
+		p := h.present[id]
+		if keyword != "" && string(id) != q.Keyword && !strings.Contains(strings.ToLower(p.user.UserName), keyword) {
 			continue
 		}
 		i, _ := slices.BinarySearchFunc(page.Members, id, func(u signaling.UserInfo, id signaling.UserID) int {

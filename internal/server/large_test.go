@@ -94,7 +94,7 @@ func (l *load) oneLargeRoom(name string) {
 	figure(name+"/join-1000-2000/p50", us(early[500]), "us", 0)
 	figure(name+"/join-9000-10000/p50", us(late[500]), "us", 0)
 	figure(name+"/join-9000-10000/p99", us(late[990]), "us", 0)
-	figure(name+"/join-ratio", float64(late[500])/float64(early[500]), "times", joinGoal)
+	figure(name+"/join-ratio", float64(late[500])/float64(early[500]), "times", 0) // what else runs shows here
 	figure(name+"/join-cpu-ratio", float64(cpu[10_000]-cpu[9000])/float64(cpu[2000]-cpu[1000]), "times", joinGoal)
 	figure(name+"/joins", largeRoom/took.Seconds(), "/s", 0)
 	figure(name+"/told-while-joining", float64(size)/1e6, "MB", 0)

@@ -52,3 +52,19 @@ func TestLevelIsTheProfiles(t *testing.T) {
 		require.Zero(t, u.Level)
 	})
 }
+
+// A search looks at every name of the room, so it has the rate of lists; pages do not.
+func TestSearchesHaveTheRateOfLists(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		host := w.login("host")
+		w.open(host, signaling.FreeToTake)
+		search := func() error {
+			return errOf(host.call(signaling.MethodListMembers, signaling.ListParams{RoomID: "r", Keyword: "h"}))
+		}
+		for range listsBurst {
+			require.NoError(t, search())
+		}
+		require.ErrorIs(t, search(), signaling.ErrFreqLimit)
+		host.must(signaling.MethodListMembers, signaling.ListParams{RoomID: "r"}, nil)
+	})
+}

@@ -75,6 +75,9 @@ func (ses *session) listMembers(ctx context.Context, p signaling.ListParams) (si
 	if p.Limit < 1 || p.Limit > signaling.PageLimit || !signaling.ValidText(p.Keyword, room.MaxNameBytes) {
 		return signaling.ListResult{}, signaling.Errorf(signaling.ErrInvalidParameter.Code, "limit is 1 to %d, keyword at most %d bytes", signaling.PageLimit, room.MaxNameBytes)
 	}
+	if p.Keyword != "" && !ses.lists.Allow() { // each looks at every name
+		return signaling.ListResult{}, signaling.ErrFreqLimit
+	}
 	page, err := ses.srv.node.List(ctx, m.replica.key, home.Query{After: p.After, Keyword: p.Keyword, Limit: p.Limit})
 	return signaling.ListResult{Members: page.Members, Next: page.Next, Total: page.Total}, err
 }

@@ -221,6 +221,8 @@ func TestRecord_collectsMembers(t *testing.T) {
 	out := func(ids ...signaling.UserID) room.Event {
 		return room.Event{Event: signaling.UsersLeft{Users: users(ids...)}}
 	}
+	forApp := func(e room.Event) room.Event { e.For = room.ForApp; return e }
+	digest := func(e room.Event) room.Event { e.For = room.ForMembers; return e }
 	for name, c := range map[string]struct {
 		events []room.Event
 		want   string
@@ -228,6 +230,7 @@ func TestRecord_collectsMembers(t *testing.T) {
 		"others":    {[]room.Event{in("a"), out("b"), in("c"), out("d")}, "Enter a c, Leave b d"},
 		"the same":  {[]room.Event{in("a"), out("a"), in("a"), out("a")}, "Enter a, Leave a, Enter a, Leave a"},
 		"both":      {[]room.Event{in("a"), out("b"), in("b", "c"), in("d"), out("a")}, "Enter a, Leave b a, Enter b c d"},
+		"a crowd":   {[]room.Event{forApp(in("a")), forApp(in("b", "c")), digest(in("c"))}, "Enter a b c"},
 		"a barrier": {[]room.Event{in("a"), {Event: signaling.RoomUpdated{}}, in("b")}, "Enter a, , Enter b"},
 	} {
 		var list []callback
