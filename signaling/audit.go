@@ -20,7 +20,7 @@ const (
 	ActUpdateRoom     ActKind = "updateRoom"     // the room has Changes
 	ActSetMetadata    ActKind = "setMetadata"    // of the keys in Keys
 	ActDeleteMetadata ActKind = "deleteMetadata" // of the keys in Keys
-	ActDismiss        ActKind = "dismiss"        // the room is over
+	ActDismiss        ActKind = "dismiss"        // the room is over; where the server has ended it, Reason is the rule: empty, owner left, owner lost
 )
 
 // Act is something that somebody with a right to it has done to a room: one line of its audit log.

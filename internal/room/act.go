@@ -1,7 +1,6 @@
 package room
 
 import (
-	"bytes"
 	"maps"
 	"slices"
 	"strconv"
@@ -66,7 +65,12 @@ func (c Command) Acts(before, after State, now time.Time) []signaling.Act {
 		act.Kind, act.Keys = signaling.ActSetMetadata, changedKeys(before.Metadata, after.Metadata)
 	case DeleteMetadata:
 		act.Kind, act.Keys = signaling.ActDeleteMetadata, changedKeys(before.Metadata, after.Metadata)
-	case Dismiss, Lapse:
+	case Lapse:
+		if before.Exists() && !after.Exists() {
+			act.Kind = signaling.ActDismiss
+			_, act.Reason = before.lapses(a.Rules)
+		}
+	case Dismiss:
 		if before.Exists() && !after.Exists() {
 			act.Kind = signaling.ActDismiss
 		}
@@ -110,7 +114,7 @@ func updateActs(act signaling.Act, was, is State) (list []signaling.Act) {
 	note("customInfo", before.CustomInfo, after.CustomInfo)
 	note("isGiftDisabled", strconv.FormatBool(before.GiftDisabled), strconv.FormatBool(after.GiftDisabled))
 	note("isHidden", strconv.FormatBool(before.Hidden), strconv.FormatBool(after.Hidden))
-	if !bytes.Equal(was.Password.Hash, is.Password.Hash) { // also when there is another one now
+	if !slices.Equal(was.Password.Hash, is.Password.Hash) { // also when there is another one now
 		act.Changes["hasPassword"] = strconv.FormatBool(after.HasPassword)
 	}
 	if len(act.Changes) > 0 {

@@ -74,21 +74,28 @@ func (s State) LeftByOwner(now time.Time) State {
 
 // Lapses returns when the room ends by itself if nothing happens before; ok is false when it does not.
 func (s State) Lapses(r LifeRules) (t time.Time, ok bool) {
+	t, rule := s.lapses(r)
+	return t, rule != ""
+}
+
+// lapses is Lapses with the rule by which the room ends; none when it does not.
+func (s State) lapses(r LifeRules) (t time.Time, rule string) {
 	if !s.Exists() {
-		return t, false
+		return t, ""
 	}
 	for _, x := range []struct {
+		rule  string
 		since int64
 		after time.Duration
-	}{{s.Life.Empty, r.Empty}, {s.Life.OwnerLeft, r.OwnerLeft}, {s.Life.OwnerLost, r.OwnerLost}} {
+	}{{"empty", s.Life.Empty, r.Empty}, {"owner left", s.Life.OwnerLeft, r.OwnerLeft}, {"owner lost", s.Life.OwnerLost, r.OwnerLost}} {
 		if x.since == 0 || x.after <= 0 {
 			continue
 		}
-		if at := time.UnixMilli(x.since).Add(x.after); !ok || at.Before(t) {
-			t, ok = at, true
+		if at := time.UnixMilli(x.since).Add(x.after); rule == "" || at.Before(t) {
+			t, rule = at, x.rule
 		}
 	}
-	return t, ok
+	return t, rule
 }
 
 // Lapse ends the room if it is overdue by the rules, and else does nothing: it may be issued at any time and any number

@@ -1,6 +1,7 @@
 package room_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -127,4 +128,43 @@ func TestLife_ofARuleThatIsOff_endsNothing(t *testing.T) {
 	require.False(t, ok)
 	_, ok = lost.Lapses(room.LifeRules{Empty: time.Hour, OwnerLeft: time.Hour})
 	require.False(t, ok)
+}
+
+// The audit log says by which rule a room has ended, and of a password that there is one.
+func TestActs_ofTheServerAndOfPasswords(t *testing.T) {
+	s := start(t, signaling.FreeToTake)
+	s.Info.ViewCount = 1
+	acts := func(s room.State, c room.Command) (room.State, []signaling.Act) {
+		next, _, err := room.Apply(s, c, t0.Add(time.Hour))
+		require.NoError(t, err)
+		return next, c.Acts(s, next, t0)
+	}
+	rules := room.LifeRules{Empty: 10 * time.Minute, OwnerLeft: 5 * time.Minute}
+	for rule, s := range map[string]room.State{"empty": s.Attended(false, false, t0), "owner left": s.Attended(true, true, t0).LeftByOwner(t0).Attended(false, false, t0)} {
+		_, list := acts(s, room.Command{Action: room.Lapse{Rules: rules}})
+		require.Equal(t, []signaling.Act{{Time: t0.UnixMilli(), Kind: signaling.ActDismiss, Reason: rule}}, list)
+	}
+	_, list := acts(s, room.Command{Action: room.Lapse{Rules: rules}})
+	require.Empty(t, list)
+
+	changes := func(s room.State, p room.Password) (room.State, any) {
+		next, list := acts(s, cmd("p", "owner", room.Update{Password: &p}))
+		if len(list) == 0 {
+			return next, nil
+		}
+		require.Len(t, list, 1)
+		require.Equal(t, signaling.ActUpdateRoom, list[0].Kind)
+		return next, list[0].Changes
+	}
+	password := func(b byte) room.Password {
+		return room.Password{Salt: bytes.Repeat([]byte{b}, room.PasswordSalt), Hash: bytes.Repeat([]byte{b}, room.PasswordHash)}
+	}
+	s, got := changes(s, password(1))
+	require.Equal(t, map[string]string{"hasPassword": "true"}, got)
+	s, got = changes(s, password(2))
+	require.Equal(t, map[string]string{"hasPassword": "true"}, got, "another")
+	s, got = changes(s, room.Password{})
+	require.Equal(t, map[string]string{"hasPassword": "false"}, got)
+	_, got = changes(s, room.Password{})
+	require.Nil(t, got)
 }
