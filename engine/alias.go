@@ -33,6 +33,9 @@ type (
 	GiftTotals        = signaling.GiftTotals
 	GiftTally         = signaling.GiftTally
 	NetworkQuality    = signaling.NetworkQuality
+	ConnectionUser    = signaling.ConnectionUser
+	ConnectionRequest = signaling.ConnectionRequest
+	ConnectionCode    = signaling.ConnectionCode
 	Code              = signaling.Code
 	Error             = signaling.Error
 )
@@ -86,6 +89,15 @@ const (
 
 	BarrageText   = signaling.BarrageText
 	BarrageCustom = signaling.BarrageCustom
+
+	ConnectionUnknown             = signaling.ConnectionUnknown
+	ConnectionSuccess             = signaling.ConnectionSuccess
+	ConnectionRoomNotExist        = signaling.ConnectionRoomNotExist
+	ConnectionConnecting          = signaling.ConnectionConnecting
+	ConnectionConnectingOtherRoom = signaling.ConnectionConnectingOtherRoom
+	ConnectionFull                = signaling.ConnectionFull
+	ConnectionRetry               = signaling.ConnectionRetry
+	ConnectionRoomMismatch        = signaling.ConnectionRoomMismatch
 
 	LockFlagSeat  = signaling.LockFlagSeat
 	LockFlagVideo = signaling.LockFlagVideo

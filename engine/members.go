@@ -141,6 +141,7 @@ func (r *Room) roleChanged(ev signaling.RoleChanged) {
 		r.spawn(r.catchUp)
 		return
 	}
+	r.connectionRequestsLost()
 	for _, q := range r.view.Requests { // they go on without this user
 		if q.From.UserID != self && q.To != self {
 			r.requestEnded(signaling.RequestEnded{Request: q, Result: Cancelled, By: q.From})

@@ -80,6 +80,20 @@ type RoomObserver struct {
 	OnReceiveGift func(room RoomID, g GiftReceived)
 	// OnGiftCountChanged: so many gifts have been sent in the room so far, for so many coins. It comes with each gift.
 	OnGiftCountChanged func(room RoomID, gifts, coins int64)
+	// OnConnectionUserListChanged: the room is connected with other rooms from now on, with fewer, or with none (connected
+	// is empty then). connected has this room, too.
+	OnConnectionUserListChanged func(room RoomID, connected, joined, left []ConnectionUser)
+	// OnConnectionRequestReceived, for the owner: a room asks this one, among inviteeList, for a connection.
+	OnConnectionRequestReceived func(room RoomID, inviter ConnectionUser, inviteeList []ConnectionUser, extensionInfo string)
+	// OnConnectionRequestCancelled, for the owner: a room that has asked this one does not any more.
+	OnConnectionRequestCancelled func(room RoomID, inviter ConnectionUser)
+	// OnConnectionRequestAccept, OnConnectionRequestReject, for the owner: a room that this one has asked has answered.
+	OnConnectionRequestAccept func(room RoomID, invitee ConnectionUser)
+	OnConnectionRequestReject func(room RoomID, invitee ConnectionUser)
+	// OnConnectionRequestTimeout, for the owners of both: a request had no answer in time, or none can come any more.
+	OnConnectionRequestTimeout func(room RoomID, inviter, invitee ConnectionUser)
+	// OnConnectionMuted: a connected room is not heard in this one from now on, or is again.
+	OnConnectionMuted func(room, connected RoomID, muted bool)
 
 	// OnRequestReceived: somebody applies (for managers) or invites this user.
 	OnRequestReceived func(Request)

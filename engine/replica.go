@@ -153,6 +153,7 @@ func (r *Room) missed(old signaling.Snapshot) {
 	if r.view.MutedUntil != old.MutedUntil {
 		r.muteTold(r.view.Self.UserID, r.view.MutedUntil)
 	}
+	r.connectionMissed(old.Connection)
 	var seated, left []UserInfo
 	for i, seat := range r.view.Seats {
 		if i >= len(old.Seats) || old.Seats[i].UserID == seat.UserID {
@@ -256,6 +257,14 @@ func (r *Room) apply(e signaling.RoomEvents) {
 			r.userInfoChanged(ev.User)
 		case signaling.GiftReceived:
 			r.giftReceived(ev)
+		case signaling.ConnectionUserListChanged:
+			r.connectionUsersChanged(ev)
+		case signaling.ConnectionRequestReceived:
+			r.connectionRequested(ev.Request)
+		case signaling.ConnectionRequestEnded:
+			r.connectionRequestEnded(ev)
+		case signaling.ConnectionMuted:
+			r.connectionMuted(ev.RoomID, ev.Muted)
 		case signaling.RoomDismissed:
 			r.dismissed(ev.Reason)
 		case signaling.KickedOutOfRoom:

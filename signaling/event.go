@@ -167,6 +167,14 @@ func UnmarshalEvent(b []byte) (Event, error) {
 		return decodeEvent[BattleScoreChanged](t)
 	case "battleEnded":
 		return decodeEvent[BattleEnded](t)
+	case "connectionUserListChanged":
+		return decodeEvent[ConnectionUserListChanged](t)
+	case "connectionRequestReceived":
+		return decodeEvent[ConnectionRequestReceived](t)
+	case "connectionRequestEnded":
+		return decodeEvent[ConnectionRequestEnded](t)
+	case "connectionMuted":
+		return decodeEvent[ConnectionMuted](t)
 	case "roomUpdated":
 		return decodeEvent[RoomUpdated](t)
 	case "metadataChanged":

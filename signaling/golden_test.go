@@ -75,7 +75,15 @@ var (
 			Level: 1, Coins: 10, ExtensionInfo: map[string]string{"emoji": "🌹"},
 		}},
 	}
+	connected  = signaling.ConnectionUser{RoomID: "other", UserID: "amy", UserName: "Amy", AvatarURL: "https://example.org/amy.png", JoinConnectionTime: 1767225600000}
+	connecting = signaling.ConnectionRequest{
+		RequestID: "c-1", Inviter: connected, Invitee: connected, InviteeList: []signaling.ConnectionUser{connected}, ExtensionInfo: "x",
+		Created: 1767225600000, Deadline: 1767225610000,
+	}
 	snapshot = signaling.Snapshot{
+		Connection: &signaling.Connection{
+			Connected: []signaling.ConnectionUser{connected}, Muted: []signaling.RoomID{"other"}, Requests: []signaling.ConnectionRequest{connecting},
+		},
 		Battle:  &battle,
 		Version: 12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
 		Metadata: map[string]string{"theme": "jazz"}, MutedUntil: 1767225660000,
@@ -211,6 +219,22 @@ func messages() []message {
 		}},
 		{signaling.MethodBarrageHistory, "call", params},
 		{signaling.MethodBarrageHistory, "result", signaling.BarrageHistory{Barrages: []signaling.Barrage{barrage}}},
+		{signaling.MethodRequestConnection, "call", signaling.ConnectionRequestParams{
+			CommandID: "c-1", RoomID: room.RoomID, RoomIDs: []signaling.RoomID{"other"}, Timeout: 10, ExtensionInfo: "x",
+		}},
+		{signaling.MethodRequestConnection, "result", signaling.ConnectionRequestResult{
+			Version: 12, Results: []signaling.ConnectionRoomResult{{RoomID: "other", Code: signaling.ConnectionConnecting, Reason: 100401}},
+		}},
+		{signaling.MethodCancelConnection, "call", signaling.ConnectionCancelParams{CommandID: "c-1", RoomID: room.RoomID, RoomIDs: []signaling.RoomID{"other"}}},
+		{signaling.MethodCancelConnection, "result", done},
+		{signaling.MethodAcceptConnection, "call", signaling.ConnectionAnswerParams{CommandID: "c-1", RoomID: room.RoomID, Inviter: "other"}},
+		{signaling.MethodAcceptConnection, "result", done},
+		{signaling.MethodRejectConnection, "call", signaling.ConnectionAnswerParams{CommandID: "c-1", RoomID: room.RoomID, Inviter: "other"}},
+		{signaling.MethodRejectConnection, "result", done},
+		{signaling.MethodDisconnect, "call", params},
+		{signaling.MethodDisconnect, "result", done},
+		{signaling.MethodMuteConnection, "call", signaling.ConnectionMuteParams{CommandID: "c-1", RoomID: room.RoomID, Connected: "other", Mute: true}},
+		{signaling.MethodMuteConnection, "result", done},
 		{signaling.NotifyBarrage, "notification", signaling.BarrageReceived{RoomID: room.RoomID, Barrage: barrage}},
 		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
 		{signaling.NotifyNetwork, "notification", signaling.NetworkChanged{RoomID: room.RoomID, Users: []signaling.NetworkInfo{
@@ -246,6 +270,12 @@ func events() signaling.EventList {
 		signaling.BattleStarted{Battle: battle},
 		signaling.BattleScoreChanged{BattleID: "b-1", Users: []signaling.BattleUser{battle.Inviter}},
 		signaling.BattleEnded{Battle: battle, Reason: signaling.BattleOtherExit},
+		signaling.ConnectionUserListChanged{
+			Connected: []signaling.ConnectionUser{connected}, Joined: []signaling.ConnectionUser{connected}, Left: []signaling.ConnectionUser{connected},
+		},
+		signaling.ConnectionRequestReceived{Request: connecting},
+		signaling.ConnectionRequestEnded{Request: connecting, Result: signaling.Timeout},
+		signaling.ConnectionMuted{RoomID: "other", Muted: true, By: owner},
 		signaling.KickedOutOfRoom{Reason: signaling.KickedByServer, Message: "m"},
 	}
 }
@@ -330,6 +360,7 @@ func TestGoldenEnums(t *testing.T) {
 	list("RequestResultType", 4, func(v int) string { return signaling.RequestResultType(v).String() })
 	list("BattleStoppedReason", 1, func(v int) string { return signaling.BattleStoppedReason(v).String() })
 	list("FollowType", 3, func(v int) string { return signaling.FollowType(v).String() })
+	list("ConnectionCode", 6, func(v int) string { return signaling.ConnectionCode(v).String() })
 	list("BarrageType", 1, func(v int) string { return signaling.BarrageType(v).String() })
 	list("MoveSeatPolicy", 2, func(v int) string { return signaling.MoveSeatPolicy(v).String() })
 	list("MicStatus", 2, func(v int) string { return signaling.MicStatus(v).String() })

@@ -58,6 +58,13 @@ const (
 	MethodListGifts      = "gift.list"           // GiftListParams -> GiftListResult
 	MethodSendGift       = "gift.send"           // SendGiftParams -> Done
 	MethodGiftTotals     = "gift.totals"         // GiftTotalsParams -> GiftTotals
+
+	MethodRequestConnection = "connection.request"    // ConnectionRequestParams -> ConnectionRequestResult
+	MethodCancelConnection  = "connection.cancel"     // ConnectionCancelParams -> Done
+	MethodAcceptConnection  = "connection.accept"     // ConnectionAnswerParams -> Done
+	MethodRejectConnection  = "connection.reject"     // ConnectionAnswerParams -> Done
+	MethodDisconnect        = "connection.disconnect" // RoomParams -> Done
+	MethodMuteConnection    = "connection.mute"       // ConnectionMuteParams -> Done
 )
 
 // The notifications a server sends.

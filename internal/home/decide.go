@@ -132,6 +132,10 @@ func (h *home) one(t *turn, c call) {
 		r := h.totals(t, *c.Gifts)
 		t.add(c, func(Entry) reply { return r })
 		return
+	case c.Host != nil:
+		r := h.host(t, *c.Host)
+		t.add(c, func(Entry) reply { return r })
+		return
 	case c.Info, c.Look:
 		info, err := h.info(t)
 		r := reply{Room: &info}

@@ -99,6 +99,7 @@ type request struct {
 	Audience  bool               `json:"audience,omitempty"`
 	Info      bool               `json:"info,omitempty"` // the room as anybody may see it
 	Look      bool               `json:"look,omitempty"` // that, and what its members see without asking
+	Host      *hostQuery         `json:"host,omitempty"`
 	Sanctions *sanctionQuery     `json:"sanctions,omitempty"`
 	Audit     *auditQuery        `json:"audit,omitempty"`   // what its audit log has to hold
 	Reread    bool               `json:"reread,omitempty"`  // the room's bans and mutes
@@ -139,6 +140,8 @@ type reply struct {
 	Admins []signaling.UserID   `json:"admins,omitempty"` // of a Look
 	Seats  []signaling.SeatInfo `json:"seats,omitempty"`  // of a Look
 	Meta   map[string]string    `json:"meta,omitempty"`   // of a Look
+
+	Host *Host `json:"host,omitempty"` // of a Host
 
 	Barrages []signaling.Barrage `json:"barrages,omitempty"` // of a Barrage, that one, or a Recent
 

@@ -21,7 +21,7 @@ var imports = []struct {
 		name: "the server does not stand on the client",
 		who: []string{
 			"cmd/voiceroomd", "internal/server/...", "internal/home/...", "internal/room/...", "internal/store/...",
-			"internal/sfu/...", "internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/follow", "internal/gift", "internal/giftorder",
+			"internal/sfu/...", "internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/connection", "internal/follow", "internal/gift", "internal/giftorder",
 		},
 		never: []string{"voiceroom/...", "seatgrid/...", "engine/...", "internal/rtc/...", "internal/dispatch/..."},
 		why:   "what both sides share is the wire; a server that leans on its client cannot serve another one",
@@ -32,7 +32,7 @@ var imports = []struct {
 		except: []string{"voiceroom/voiceroomtest/..."}, // starts a server for tests
 		never: []string{
 			"internal/room/...", "internal/home/...", "internal/store/...", "internal/sfu/...", "internal/server/...",
-			"internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/follow", "internal/gift", "internal/giftorder", "internal/roomlist", "github.com/nats-io/nats-server/v2/...", "github.com/nats-io/nats.go/...",
+			"internal/adminapi/...", "internal/webhook/...", "internal/account", "internal/record", "internal/battle", "internal/connection", "internal/follow", "internal/gift", "internal/giftorder", "internal/roomlist", "github.com/nats-io/nats-server/v2/...", "github.com/nats-io/nats.go/...",
 		},
 		why: "an app that talks in rooms must not link a database, and must know a room from the wire alone",
 	},
@@ -92,8 +92,8 @@ var imports = []struct {
 		why:   "it makes commands of calls; who carries them out is handed to it",
 	},
 	{
-		name:  "accounts, battles and gifts are values of a store",
-		who:   []string{"internal/account", "internal/record", "internal/battle", "internal/gift"},
+		name:  "accounts, battles, connections and gifts are values of a store",
+		who:   []string{"internal/account", "internal/record", "internal/battle", "internal/connection", "internal/gift"},
 		never: []string{"internal/server/...", "internal/home/...", "internal/room/...", "internal/adminapi/...", "internal/sfu/...", "internal/store/memstore/...", "internal/store/natsstore/...", "net/http"},
 		why:   "their rules are the same whoever asks, over REST or from a room, and whichever store keeps them",
 	},

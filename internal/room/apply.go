@@ -109,6 +109,10 @@ func (d *decision) do(a Action) error {
 		return d.sendGift(a)
 	case ShowBattle:
 		return d.showBattle(a)
+	case ShowConnection:
+		return d.showConnection(a)
+	case MuteConnection:
+		return d.muteConnection(a)
 	case Dismiss:
 		return d.dismiss(a)
 	case Lapse:
@@ -228,6 +232,7 @@ func (d *decision) dismiss(a Dismiss) error {
 	}
 	// Nobody sits in a room that is over, and the entry that ends many requests has to fit into the log.
 	d.state.Seats, d.state.Admins, d.state.Metadata, d.state.Battle, d.state.Combos = nil, nil, nil, nil, nil
+	d.state.Connection = nil
 	d.state.Dismissed = reason
 	d.tell(nil, signaling.RoomDismissed{Reason: reason})
 	return nil

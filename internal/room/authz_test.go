@@ -41,6 +41,9 @@ func stage(t *testing.T) room.State {
 	do("", "owner", room.Update{SeatMode: &asks})
 	do("applied", "pat", room.TakeSeat{Index: 3, Timeout: time.Minute})
 	do("invited", "owner", room.Invite{User: user("ann"), Index: 3})
+	connected, _, err := room.Apply(s, appCmd("connected", "administrator", showConnection("r", "c", 1, 1, "r", "other")), t0)
+	require.NoError(t, err)
+	s = connected
 	return s
 }
 
@@ -142,6 +145,11 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		{"send nothing", room.SendGift{Gift: signaling.GiftInfo{GiftID: "rose"}}, "-1001 -1001 -1001 -1001 -1001"},
 		{"send too many", room.SendGift{Gift: signaling.GiftInfo{GiftID: "rose"}, Count: 10000}, "-1001 -1001 -1001 -1001 -1001"},
 		{"turn gifts off", room.Update{GiftDisabled: new(true)}, "0 0 -2301 -2301 -2301"},
+		{"mute a connected room", room.MuteConnection{Room: "other", Mute: true}, "0 0 -2301 -2301 -2301"},
+		{"mute a room that is not connected", room.MuteConnection{Room: "third", Mute: true}, "100407 100407 -2301 -2301 -2301"},
+		{"mute the own room", room.MuteConnection{Room: "r", Mute: true}, "-1001 -1001 -2301 -2301 -2301"},
+		{"hear a connected room that one hears", room.MuteConnection{Room: "other"}, "0 0 -2301 -2301 -2301"},
+		{"show a connection", showConnection("r", "c", 9, 9, "r", "other"), "100006 100006 100006 100006 100006"},
 		{"change the own name", room.SetInfo{UserName: "x", News: true}, "0 0 0 0 0"},
 		{"be expelled by the server", room.Expel{Reason: signaling.KickedForTooManyRooms}, "0 0 0 0 0"},
 		{"leave the room", room.Leave{}, "-2102 0 0 0 0"},

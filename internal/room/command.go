@@ -316,6 +316,10 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[Lapse](c, w.Data)
 	case "sendGift":
 		return decodeAction[SendGift](c, w.Data)
+	case "showConnection":
+		return decodeAction[ShowConnection](c, w.Data)
+	case "muteConnection":
+		return decodeAction[MuteConnection](c, w.Data)
 	case "expire":
 		return decodeAction[Expire](c, w.Data)
 	}

@@ -17,9 +17,9 @@ const (
 
 // requestBudget is how many bytes the pending requests of a room may take, so that the whole state stays within
 // [MaxStateBytes] when somebody with a long name sits on every seat. 200 requests of usual users fit beside 20 seats
-// in a room without metadata and battle.
+// in a room without metadata, battle and connection.
 func (s State) requestBudget() int {
-	return max(MaxStateBytes-restBytes-len(s.Seats)*seatBytes-s.metadataBytes()-s.battleBytes(), requestMinima)
+	return max(MaxStateBytes-restBytes-len(s.Seats)*seatBytes-s.metadataBytes()-s.battleBytes()-s.connectionBytes(), requestMinima)
 }
 
 // metadataBytes is what the metadata takes: keys with quotes, and values in base64 with theirs.

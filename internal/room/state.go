@@ -42,6 +42,8 @@ type State struct {
 	Password  Password                  `json:"password,omitzero"` // shown to nobody
 	Life      Life                      `json:"life,omitzero"`     // in life.go
 
+	Connection *Connection `json:"connection,omitempty"` // in connection.go; never changed, only replaced
+
 	// Stats is what is counted with the log. Viewers are Info.ViewCount, and the duration follows from Info.CreateTime.
 	Stats signaling.LiveStatistics `json:"stats,omitzero"`
 
@@ -122,7 +124,7 @@ func (s State) NextDeadline() (t time.Time, ok bool) {
 // View returns the room as one user may see it: everybody sees the seats, managers all requests, the others their own.
 func (s State) View(u signaling.UserInfo, version uint64, members int) signaling.Snapshot {
 	u.Role = s.RoleOf(u.UserID)
-	v := signaling.Snapshot{Version: version, Room: s.Info, Self: u, Admins: slices.Clone(s.Admins), Seats: slices.Clone(s.Seats), Metadata: s.Texts(), Battle: s.battle()}
+	v := signaling.Snapshot{Version: version, Room: s.Info, Self: u, Admins: slices.Clone(s.Admins), Seats: slices.Clone(s.Seats), Metadata: s.Texts(), Battle: s.battle(), Connection: s.viewConnection(u.Role)}
 	v.Room.MemberCount = members
 	for _, r := range s.Requests {
 		if u.Role.Manages() || u.UserID != "" && (r.From.UserID == u.UserID || r.To == u.UserID) {

@@ -118,7 +118,9 @@ var methods = map[string]bool{
 	signaling.MethodFollow: true, signaling.MethodUnfollow: true, signaling.MethodCheckFollow: true,
 	signaling.MethodFollowInfo: true, signaling.MethodFollowList: true,
 	signaling.MethodChangeRole: true, signaling.MethodKickOut: true, signaling.MethodListMembers: true,
-	signaling.MethodListAudience: true,
+	signaling.MethodListAudience:      true,
+	signaling.MethodRequestConnection: true, signaling.MethodCancelConnection: true, signaling.MethodAcceptConnection: true,
+	signaling.MethodRejectConnection: true, signaling.MethodDisconnect: true, signaling.MethodMuteConnection: true,
 }
 
 func (m *metrics) called(method string, err error, took time.Duration) {

@@ -22,6 +22,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/internal/account"
 	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
 	"github.com/openvoiceroom/openvoiceroom/internal/battle"
+	"github.com/openvoiceroom/openvoiceroom/internal/connection"
 	"github.com/openvoiceroom/openvoiceroom/internal/follow"
 	"github.com/openvoiceroom/openvoiceroom/internal/gift"
 	"github.com/openvoiceroom/openvoiceroom/internal/giftorder"
@@ -94,6 +95,8 @@ type Server struct {
 	battles    atomic.Pointer[battle.Battles]
 	metrics    *metrics
 	rooms      *restRooms
+
+	connections *connection.Connections
 
 	roomCounts *roomCounts
 	dismissals *dismissRules
@@ -247,6 +250,10 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.stops = append(s.stops, battles.Close)
 	s.battles.Store(battles)
 	s.orders.Serve(s.node)
+	if s.connections, err = s.newConnections(); err != nil {
+		return err
+	}
+	s.stops = append(s.stops, s.connections.Close)
 	s.rooms = &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+signaling.Path, s.accept)

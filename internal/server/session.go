@@ -48,6 +48,7 @@ type session struct {
 	lists   *rate.Limiter // of listRooms
 
 	passwords *rate.Limiter // of the same goroutine, too: passwords of rooms
+	asks      *rate.Limiter // rooms that are asked for a connection; of the same goroutine
 
 	// Of the same goroutine: users that are followed or unfollowed, and questions about that.
 	follows, followAsks *rate.Limiter
@@ -74,6 +75,7 @@ func (s *Server) newSession(l *link, app signaling.AppID, user signaling.UserInf
 	ses := &session{
 		srv: s, id: rand.Text(), app: app, user: user, since: time.Now(), holder: l, rooms: map[signaling.RoomID]*membership{},
 		renames:    rate.NewLimiter(renamesPerSecond, renamesBurst),
+		asks:       rate.NewLimiter(connectionsPerSecond, connectionsBurst),
 		lists:      rate.NewLimiter(listsPerSecond, listsBurst),
 		passwords:  rate.NewLimiter(passwordsPerSecond, passwordsBurst),
 		follows:    rate.NewLimiter(followsPerSecond, followsBurst),

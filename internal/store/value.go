@@ -23,6 +23,8 @@ const (
 	BucketGiftDone   Bucket = "giftdone"   // likewise; what has come of one
 	BucketGiftReturn Bucket = "giftreturn" // ID: the order; nobody has seen the gift, but the app may have been paid
 	BucketDelivery   Bucket = "delivery"   // ID: the room, Sub: what is told of it
+
+	BucketConnection Bucket = "connection" // ID: the connection
 )
 
 // ValueKey names a value of the whole server. ID is never empty; Sub may be.
