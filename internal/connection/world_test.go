@@ -41,6 +41,7 @@ type home struct {
 	state  room.State
 	events []signaling.Event // in order
 	deaf   bool              // out of reach
+	full   bool              // cannot be shown anything now
 	empty  bool              // without its owner
 }
 
@@ -178,7 +179,7 @@ func (n *node) Show(_ context.Context, _ signaling.AppID, s Stay, c Connection) 
 		if r == nil {
 			return signaling.ErrRoomNotExist
 		}
-		if r.deaf {
+		if r.deaf || r.full {
 			return fmt.Errorf("out of reach")
 		}
 		return r.do(room.Command{By: signaling.UserInfo{UserID: "administrator"}, App: true, Action: shown(s, c)})
@@ -219,7 +220,9 @@ func (n *node) Near(signaling.AppID, signaling.RoomID) bool { return n.near }
 func (w *world) change(id signaling.RoomID, f func(*home)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f(w.rooms[id])
+	if h := w.rooms[id]; h != nil {
+		f(h)
+	}
 }
 
 func (w *world) dismiss(id signaling.RoomID) {
