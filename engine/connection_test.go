@@ -228,3 +228,39 @@ func TestConnectionEndsWithoutItsOwner(t *testing.T) {
 		require.Equal(t, []string{"now [amy bob] +[] -[cem]"}, amy.heard())
 	})
 }
+
+// Connected rooms hear each other, on whichever nodes, until they part, or one is muted.
+func TestConnectionIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.Config{Nodes: 3}.NewServer(t)
+		all := cohosts(t, srv, 3, "amy", "bob", "cem")
+		amy, bob, cem := all["amy"], all["bob"], all["cem"]
+		guest := srv.NewUserOn(t, 2, "guest")
+		guest.Join(t, "amy")
+		for _, c := range all {
+			require.NoError(t, c.user.StartMicrophone(t.Context()))
+		}
+		guest.Hears(t, amy.user)
+		guest.HearsNot(t, bob.user)
+		ask(t, amy, time.Minute, "bob", "cem")
+		require.NoError(t, bob.AcceptConnection(t.Context(), "amy"))
+		guest.Hears(t, bob.user)
+		bob.user.Hears(t, amy.user)
+		guest.HearsNot(t, cem.user)
+		require.NoError(t, cem.AcceptConnection(t.Context(), "amy"))
+		guest.Hears(t, cem.user)
+		bob.user.Hears(t, cem.user)
+		require.NoError(t, amy.MuteConnection(t.Context(), "cem", true))
+		time.Sleep(time.Second)
+		guest.HearsNot(t, cem.user)
+		bob.user.Hears(t, cem.user)
+		cem.user.Hears(t, amy.user)
+		require.NoError(t, amy.MuteConnection(t.Context(), "cem", false))
+		guest.Hears(t, cem.user)
+		require.NoError(t, bob.Disconnect(t.Context()))
+		time.Sleep(time.Second)
+		guest.HearsNot(t, bob.user)
+		bob.user.HearsNothing(t)
+		guest.Hears(t, cem.user)
+	})
+}

@@ -34,10 +34,14 @@ type standing struct {
 
 // connectedRooms reads a room's connections from its state.
 func (s *Server) connectedRooms(state room.State) []connectedRoom {
-	if s.cfg.connected == nil {
-		return nil
+	if s.cfg.connected != nil {
+		return s.cfg.connected(state)
 	}
-	return s.cfg.connected(state)
+	var list []connectedRoom
+	for _, c := range state.ConnectedWith() {
+		list = append(list, connectedRoom{room: c.RoomID, created: c.Created, muted: c.Muted})
+	}
+	return list
 }
 
 // hearing is what a replica has to do with connected rooms.

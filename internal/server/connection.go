@@ -20,19 +20,19 @@ const (
 	connectionsBurst     = 24
 )
 
-// connectedRooms are the rooms as connections see them.
-type connectedRooms struct{ srv *Server }
+// hostRooms are the rooms as connections see them.
+type hostRooms struct{ srv *Server }
 
-var _ connection.Rooms = connectedRooms{}
+var _ connection.Rooms = hostRooms{}
 
 func (s *Server) newConnections() (*connection.Connections, error) {
 	return connection.New(connection.Config{
-		Values: s.cfg.Store, Apps: slices.Collect(maps.Keys(s.cfg.Apps)), Rooms: connectedRooms{s}, Grace: s.grace(), Logger: s.log,
+		Values: s.cfg.Store, Apps: slices.Collect(maps.Keys(s.cfg.Apps)), Rooms: hostRooms{s}, Grace: s.grace(), Logger: s.log,
 	})
 }
 
 // Host implements [connection.Rooms].
-func (r connectedRooms) Host(ctx context.Context, app signaling.AppID, id signaling.RoomID, by signaling.UserID) (connection.Host, error) {
+func (r hostRooms) Host(ctx context.Context, app signaling.AppID, id signaling.RoomID, by signaling.UserID) (connection.Host, error) {
 	host, err := r.srv.node.Host(ctx, store.Key{App: app, Room: id}, by)
 	if err != nil {
 		return connection.Host{}, err
@@ -47,7 +47,7 @@ func (r connectedRooms) Host(ctx context.Context, app signaling.AppID, id signal
 }
 
 // Show implements [connection.Rooms].
-func (r connectedRooms) Show(ctx context.Context, app signaling.AppID, s connection.Stay, c connection.Connection) (uint64, error) {
+func (r hostRooms) Show(ctx context.Context, app signaling.AppID, s connection.Stay, c connection.Connection) (uint64, error) {
 	view := c.View(s)
 	show := room.ShowConnection{Room: s.Created, ID: c.ID, Turn: s.Turn, Seq: c.Seq, Over: view.Over, Connected: view.Connected}
 	for _, u := range view.Users {
@@ -71,7 +71,7 @@ func toAsk(q connection.ViewRequest) room.ConnectionAsk {
 }
 
 // Near implements [connection.Rooms].
-func (r connectedRooms) Near(app signaling.AppID, id signaling.RoomID) bool {
+func (r hostRooms) Near(app signaling.AppID, id signaling.RoomID) bool {
 	return r.srv.node.Decides(store.Key{App: app, Room: id})
 }
 
