@@ -28,15 +28,17 @@ func (w *world) looks() string {
 }
 
 // changes are one of each kind, in a world in which r1 and r2 are connected, r1 has asked r3, and r4 and r5 are free.
-var changes = map[string]func(n *node) error{
-	"asked, and a connection made": func(n *node) error { _, err := n.ask("x", "r4", 5*time.Minute, "r5"); return err },
-	"asked into the connection":    func(n *node) error { _, err := n.ask("x", "r2", 5*time.Minute, "r4", "r5"); return err },
-	"accepted":                     func(n *node) error { return n.do("r3", Answer{"x", "r3", "r1", true}) },
-	"rejected":                     func(n *node) error { return n.do("r3", Answer{"x", "r3", "r1", false}) },
-	"cancelled":                    func(n *node) error { return n.do("r1", Cancel{"x", "r1", []signaling.RoomID{"r3"}}) },
-	"left by who asks":             func(n *node) error { return n.do("r1", Leave{"x", "r1"}) },
-	"left by the other":            func(n *node) error { return n.do("r2", Leave{"x", "r2"}) },
-	"timed out":                    func(*node) error { time.Sleep(4 * time.Minute); synctest.Wait(); return nil },
+func changes() map[string]func(n *node) error {
+	return map[string]func(n *node) error{
+		"asked, and a connection made": func(n *node) error { _, err := n.ask("x", "r4", 5*time.Minute, "r5"); return err },
+		"asked into the connection":    func(n *node) error { _, err := n.ask("x", "r2", 5*time.Minute, "r4", "r5"); return err },
+		"accepted":                     func(n *node) error { return n.do("r3", Answer{"x", "r3", "r1", true}) },
+		"rejected":                     func(n *node) error { return n.do("r3", Answer{"x", "r3", "r1", false}) },
+		"cancelled":                    func(n *node) error { return n.do("r1", Cancel{"x", "r1", []signaling.RoomID{"r3"}}) },
+		"left by who asks":             func(n *node) error { return n.do("r1", Leave{"x", "r1"}) },
+		"left by the other":            func(n *node) error { return n.do("r2", Leave{"x", "r2"}) },
+		"timed out":                    func(*node) error { time.Sleep(4 * time.Minute); synctest.Wait(); return nil },
+	}
 }
 
 // Wherever a node dies in the midst of a change, before a write or after it: a moment later all rooms show the change, or
@@ -50,7 +52,7 @@ func TestDeathBetweenAnyTwoWrites(t *testing.T) {
 		w.agree()
 		return first, second
 	}
-	for name, change := range changes {
+	for name, change := range changes() {
 		var before, after string
 		inWorld(t, func(t *testing.T, w *world) {
 			n, _ := setup(w)
