@@ -48,6 +48,48 @@ func (c *Connections) Muted() []RoomID {
 	return nil
 }
 
+// Seats returns all seats of a room that this one is connected with; nil for others, and for a moment before they are known.
+func (c *Connections) Seats(connected RoomID) []SeatInfo {
+	c.room.mu.Lock()
+	defer c.room.mu.Unlock()
+	if !c.room.connectedWith(connected) {
+		return nil
+	}
+	return slices.Clone(c.room.neighbors[connected])
+}
+
+// connectedWith reports whether the room is connected with another; r.mu is held.
+func (r *Room) connectedWith(id RoomID) bool {
+	v := r.view.Connection
+	return v != nil && id != r.id && slices.ContainsFunc(v.Connected, func(u ConnectionUser) bool { return u.RoomID == id })
+}
+
+// connectedSeatsChanged takes the seats of connected rooms. It runs on the connection's reading goroutine.
+func (r *Room) connectedSeatsChanged(rooms []signaling.SeatsOfRoom) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return
+	}
+	if r.neighbors == nil {
+		r.neighbors = map[RoomID][]SeatInfo{}
+	}
+	for _, x := range rooms {
+		if slices.Equal(r.neighbors[x.RoomID], x.Seats) {
+			continue
+		}
+		r.neighbors[x.RoomID] = x.Seats
+		if !r.joined { // before Enter has succeeded nothing is told
+			continue
+		}
+		r.post("OnConnectedSeatListChanged", func(o *RoomObserver) {
+			if o.OnConnectedSeatListChanged != nil {
+				o.OnConnectedSeatListChanged(r.id, x.RoomID, slices.Clone(x.Seats))
+			}
+		})
+	}
+}
+
 // RequestConnection asks up to eight rooms for a connection, or into the one that this room is in. It says of each room
 // whether it is asked ([ConnectionSuccess]) or why not; how each request ends is told by OnConnectionRequestAccept, Reject
 // and Timeout. A timeout of 0 is the longest, five minutes; parts of a second count as one. extensionInfo goes to the
@@ -134,7 +176,17 @@ func (r *Room) connectionUsersChanged(ev signaling.ConnectionUserListChanged) {
 		return !slices.ContainsFunc(ev.Connected, func(u ConnectionUser) bool { return u.RoomID == id })
 	})
 	if !same {
+		r.forgetNeighbors()
 		r.connectionUsersTold(ev)
+	}
+}
+
+// forgetNeighbors forgets the seats of rooms that are connected no longer; r.mu is held.
+func (r *Room) forgetNeighbors() {
+	for id := range r.neighbors {
+		if !r.connectedWith(id) {
+			delete(r.neighbors, id)
+		}
 	}
 }
 
@@ -272,6 +324,7 @@ func (r *Room) connectionMissed(old *signaling.Connection) {
 		}
 	}
 	if !slices.Equal(was.Connected, is.Connected) {
+		r.forgetNeighbors()
 		ev := signaling.ConnectionUserListChanged{Connected: is.Connected}
 		for _, u := range is.Connected {
 			if !in(was.Connected, u) {

@@ -264,3 +264,73 @@ func TestConnectionIsHeard(t *testing.T) {
 		guest.Hears(t, cem.user)
 	})
 }
+
+// Members see who sits in the connected rooms, wherever these are, from when they are connected until they part; also who
+// comes later, or comes back.
+func TestConnectedSeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.Config{Nodes: 2}.NewServer(t)
+		all := cohosts(t, srv, 2, "amy", "bob", "cem")
+		amy, bob, cem := all["amy"], all["bob"], all["cem"]
+		guest, later := srv.NewUserOn(t, 1, "guest"), srv.NewUserOn(t, 0, "later")
+		guest.Join(t, "amy")
+		var told []string
+		sits := func(seats []engine.SeatInfo) (s string) {
+			for _, x := range seats {
+				if x.UserID != "" {
+					s += fmt.Sprintf("%d:%s ", x.Index, x.UserID)
+				}
+			}
+			return s
+		}
+		guest.Room().AddObserver(&engine.RoomObserver{OnConnectedSeatListChanged: func(room, connected engine.RoomID, seats []engine.SeatInfo) {
+			require.Equal(t, engine.RoomID("amy"), room)
+			require.Len(t, seats, 10)
+			told = append(told, string(connected)+" "+sits(seats))
+		}})
+		next := func() []string {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			now := told
+			told = nil
+			return now
+		}
+		seen := func(u *voiceroomtest.User, connected engine.RoomID) string {
+			return sits(u.Room().Connections().Seats(connected))
+		}
+		require.Empty(t, seen(guest, "bob"))
+		ask(t, amy, time.Minute, "bob", "cem")
+		require.NoError(t, bob.AcceptConnection(t.Context(), "amy"))
+		require.Equal(t, []string{"bob 0:bob "}, next())
+		require.NoError(t, bob.room.Members().MoveUserToSeatByAdmin(t.Context(), "bob", 3, engine.AbortWhenOccupied))
+		require.Equal(t, []string{"bob 3:bob "}, next())
+		require.NoError(t, cem.AcceptConnection(t.Context(), "amy"))
+		require.Equal(t, []string{"cem 0:cem "}, next(), "the other's are known")
+		require.NoError(t, amy.MuteConnection(t.Context(), "bob", true))
+		require.NoError(t, bob.room.Members().MoveUserToSeatByAdmin(t.Context(), "bob", 5, engine.AbortWhenOccupied))
+		require.Equal(t, []string{"bob 5:bob "}, next(), "not heard, but seen")
+
+		later.Join(t, "amy")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(t, "5:bob ", seen(later, "bob"))
+		require.Equal(t, "0:cem ", seen(later, "cem"))
+		require.Empty(t, seen(later, "amy"), "one's own are Seats")
+		guest.SetOffline(true)
+		time.Sleep(15 * time.Second)
+		require.NoError(t, bob.room.Members().MoveUserToSeatByAdmin(t.Context(), "bob", 1, engine.AbortWhenOccupied))
+		time.Sleep(time.Second)
+		guest.SetOffline(false)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, []string{"bob 1:bob "}, next())
+		srv.KillNode(t, 1) // guest's, and bob's
+		time.Sleep(20 * time.Second)
+		require.NoError(t, bob.room.Members().MoveUserToSeatByAdmin(t.Context(), "bob", 2, engine.AbortWhenOccupied))
+		require.Equal(t, []string{"bob 2:bob "}, next())
+		require.Equal(t, "2:bob ", seen(later, "bob"))
+		require.NoError(t, bob.Disconnect(t.Context()))
+		synctest.Wait()
+		require.Empty(t, seen(guest, "bob"))
+		require.Equal(t, "0:cem ", seen(guest, "cem"))
+	})
+}

@@ -281,6 +281,12 @@ func (e *Engine) notified(method string, params json.RawMessage) {
 				r.media.networkChanged(p.Users)
 			}
 		}
+	case signaling.NotifyConnectedSeats:
+		if p, ok := decode[signaling.ConnectedSeats](e, method, params); ok {
+			if r := e.room(p.RoomID); r != nil {
+				r.connectedSeatsChanged(p.Rooms)
+			}
+		}
 	case signaling.NotifyFollowers:
 		if p, ok := decode[signaling.FollowersChanged](e, method, params); ok {
 			e.followersChanged(p)

@@ -92,6 +92,8 @@ type RoomObserver struct {
 	OnConnectionRequestReject func(room RoomID, invitee ConnectionUser)
 	// OnConnectionRequestTimeout, for the owners of both: a request had no answer in time, or none can come any more.
 	OnConnectionRequestTimeout func(room RoomID, inviter, invitee ConnectionUser)
+	// OnConnectedSeatListChanged: who sits in a room that this one is connected with: all its seats.
+	OnConnectedSeatListChanged func(room, connected RoomID, seats []SeatInfo)
 	// OnConnectionMuted: a connected room is not heard in this one from now on, or is again.
 	OnConnectionMuted func(room, connected RoomID, muted bool)
 

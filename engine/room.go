@@ -36,6 +36,7 @@ type Room struct {
 	ended     []endedRequest // of this user, not waited for yet; the newest last
 	waiting   map[string]awaited
 	chat      barrages
+	neighbors map[RoomID][]SeatInfo // the seats of connected rooms
 	audience  audience
 	giftLines bool  // gifts are lines of the chat, too
 	cause     error // why the room is over

@@ -105,6 +105,19 @@ type ConnectionMuteParams struct {
 	Mute      bool   `json:"mute" required:"true"`
 }
 
+// ConnectedSeats says who sits in rooms that a room is connected with: of each room that is named all seats. It comes when
+// they have changed, four times a second at most, and to who enters or comes back.
+type ConnectedSeats struct {
+	RoomID RoomID        `json:"roomId"`
+	Rooms  []SeatsOfRoom `json:"rooms"`
+}
+
+// SeatsOfRoom are all seats of a connected room.
+type SeatsOfRoom struct {
+	RoomID RoomID     `json:"roomId"`
+	Seats  []SeatInfo `json:"seats"`
+}
+
 // ConnectionUserListChanged carries all connected rooms, this one included, and how the list has changed. It is empty
 // when the room is connected no longer; Left has all others then, too.
 type ConnectionUserListChanged struct {

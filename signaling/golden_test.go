@@ -235,6 +235,9 @@ func messages() []message {
 		{signaling.MethodDisconnect, "result", done},
 		{signaling.MethodMuteConnection, "call", signaling.ConnectionMuteParams{CommandID: "c-1", RoomID: room.RoomID, Connected: "other", Mute: true}},
 		{signaling.MethodMuteConnection, "result", done},
+		{signaling.NotifyConnectedSeats, "notification", signaling.ConnectedSeats{
+			RoomID: room.RoomID, Rooms: []signaling.SeatsOfRoom{{RoomID: "other", Seats: []signaling.SeatInfo{seat}}},
+		}},
 		{signaling.NotifyBarrage, "notification", signaling.BarrageReceived{RoomID: room.RoomID, Barrage: barrage}},
 		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
 		{signaling.NotifyNetwork, "notification", signaling.NetworkChanged{RoomID: room.RoomID, Users: []signaling.NetworkInfo{

@@ -77,6 +77,8 @@ const (
 	NotifySigExpired = "session.userSigExpired"  // UserSigExpired
 	NotifyFollowers  = "follow.followersChanged" // FollowersChanged
 	NotifyBarrage    = "barrage.received"        // BarrageReceived
+
+	NotifyConnectedSeats = "connection.seats" // ConnectedSeats
 )
 
 // Empty is the parameters or result of a call that has none.

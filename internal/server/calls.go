@@ -181,6 +181,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	ses.joined(p.RoomID, m, old)
 	ses.renamedMeanwhile(m)
 	r.network.newcomer()
+	r.seating.arm()
 	if old != nil {
 		old.end()
 	}

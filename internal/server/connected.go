@@ -15,8 +15,8 @@ import (
 )
 
 // A node that has members of a room needs the rooms that this is connected with, too: who may be heard there is in their
-// logs, and what is said there comes over their subjects. It holds their replicas, also of rooms of which nobody is here,
-// for as long as its members may hear them.
+// logs, as are their seats, and what is said there comes over their subjects. It holds their replicas, also of rooms of
+// which nobody is here, for as long as it has members of the room.
 
 // connectedRoom is a room that another is connected with, as the other one's log says.
 type connectedRoom struct {
@@ -46,8 +46,9 @@ func (s *Server) connectedRooms(state room.State) []connectedRoom {
 
 // hearing is what a replica has to do with connected rooms.
 type hearing struct {
-	standing atomic.Pointer[standing] // nil before the first entry
-	wake     chan struct{}            // capacity one: there is something to tend
+	standing atomic.Pointer[standing]             // nil before the first entry
+	seats    atomic.Pointer[[]signaling.SeatInfo] // of the newest entry; never changed
+	wake     chan struct{}                        // capacity one: there is something to tend
 
 	mu      sync.Mutex // protects what follows; media is told while it is held, nothing is waited for
 	members int        // who uses the replica for a member: only they want to hear other rooms
@@ -96,6 +97,7 @@ func (s *standing) connectedWith(id signaling.RoomID, created int64) (named, mut
 // rehear sets whom the members here hear of the rooms that are held: those that this room's log and their own both name, so
 // that a connection is over as soon as one of the two says so.
 func (r *replica) rehear() {
+	defer r.seating.arm() // with what is held, what is known of seats changes
 	h := &r.hearing
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -187,14 +189,15 @@ func (r *replica) tendAll() {
 	}
 }
 
-// wantedLocked returns the rooms whose logs this node needs; hearing.mu is held.
+// wantedLocked returns the rooms whose logs this node needs: those that are muted here too, whose seats are shown all the
+// same; hearing.mu is held.
 func (r *replica) wantedLocked() (ids []signaling.RoomID) {
 	own := r.hearing.standing.Load()
 	if own == nil || own.over || r.hearing.members == 0 {
 		return nil
 	}
 	for _, c := range own.connected {
-		if !c.muted && c.room != r.key.Room {
+		if c.room != r.key.Room {
 			ids = append(ids, c.room)
 		}
 	}

@@ -174,7 +174,7 @@ func (r *replica) resume(ctx context.Context, m *membership, since uint64) {
 	if m.lastWord != nil {
 		now.Version, now.Events = max(now.Version, since+1), append(now.Events, *m.lastWord)
 	}
-	m.active, m.prev, m.lines = !m.out && !r.over, since, 0
+	m.active, m.prev, m.lines, m.seating = !m.out && !r.over, since, 0, 0
 	if now.Version > since && len(now.Events) > 0 || !known {
 		m.prev = now.Version
 		m.session.notify(signaling.NotifyRoomEvents, now)

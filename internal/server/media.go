@@ -73,6 +73,7 @@ func (m *membership) onSlots(list []sfu.Slot) {
 // retellSlots tells a client that was away who is heard where now.
 func (m *membership) retellSlots() {
 	m.replica.network.newcomer()
+	m.replica.seating.arm()
 	m.slotMu.Lock()
 	defer m.slotMu.Unlock()
 	if m.peer != nil && m.tellSlots {

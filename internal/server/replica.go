@@ -27,6 +27,7 @@ type replica struct {
 	network  network
 	barrages barrages
 	hearing  hearing
+	seating  seating
 
 	refs  int           // guarded by srv.mu
 	ready chan struct{} // closed when it is open, or err is set
@@ -53,6 +54,8 @@ type membership struct {
 	lines  uint64 // the version of the lines that it was told last; guarded by replica.mu
 	mute   mute   // guarded by replica.mu
 	owed   bool   // it has not been told of all who came and went; guarded by replica.mu
+
+	seating uint64 // the version of connected rooms' seats that it was told last; guarded by replica.mu
 
 	// Guarded by replica.mu, for [Config.MultiLogin]:
 	entered  time.Time                  // when this stay began
@@ -89,6 +92,7 @@ func (s *Server) hold(ctx context.Context, key store.Key) (*replica, error) {
 		r = &replica{srv: s, key: key, ready: make(chan struct{}), members: map[*membership]struct{}{}}
 		r.network.replica, r.network.others = r, map[store.NodeID]*lines{}
 		r.hearing.wake = make(chan struct{}, 1)
+		r.seating.replica = r
 		s.replicas[key] = r
 	}
 	r.refs++
@@ -174,6 +178,7 @@ func (r *replica) close() {
 			stop()
 		}
 		r.network.close()
+		r.seating.close()
 		r.media.Close()
 	})
 }
@@ -275,6 +280,7 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 	}
 	if r.media != nil {
 		r.media.SetSpeakers(e.State.Speakers())
+		r.reseat(e.State.Seats)
 		r.connect(standing{created: e.State.Info.CreateTime, over: over, connected: r.srv.connectedRooms(e.State)})
 	}
 	if over {
