@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,8 @@ type cohost struct {
 	*engine.Connections
 	room *engine.Room
 	user *voiceroomtest.User
+
+	mu   sync.Mutex
 	told []string
 }
 
@@ -36,7 +39,7 @@ func cohosts(t *testing.T, srv *voiceroomtest.Server, nodes int, names ...string
 
 func watchConnection(t *testing.T, u *voiceroomtest.User, room *engine.Room) *cohost {
 	c := &cohost{Connections: room.Connections(), room: room, user: u}
-	note := func(format string, args ...any) { c.told = append(c.told, fmt.Sprintf(format, args...)) }
+	note := c.note
 	room.AddObserver(&engine.RoomObserver{
 		OnConnectionUserListChanged: func(_ engine.RoomID, connected, joined, left []engine.ConnectionUser) {
 			note("now %v +%v -%v", ids(connected), ids(joined), ids(left))
@@ -63,9 +66,17 @@ func ids(users []engine.ConnectionUser) []engine.RoomID {
 	return list
 }
 
+func (c *cohost) note(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, fmt.Sprintf(format, args...))
+}
+
 // heard returns what has been told since.
 func (c *cohost) heard() []string {
 	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	told := c.told
 	c.told = nil
 	return told
@@ -274,7 +285,7 @@ func TestConnectedSeats(t *testing.T) {
 		amy, bob, cem := all["amy"], all["bob"], all["cem"]
 		guest, later := srv.NewUserOn(t, 1, "guest"), srv.NewUserOn(t, 0, "later")
 		guest.Join(t, "amy")
-		var told []string
+		told := &cohost{}
 		sits := func(seats []engine.SeatInfo) (s string) {
 			for _, x := range seats {
 				if x.UserID != "" {
@@ -286,14 +297,11 @@ func TestConnectedSeats(t *testing.T) {
 		guest.Room().AddObserver(&engine.RoomObserver{OnConnectedSeatListChanged: func(room, connected engine.RoomID, seats []engine.SeatInfo) {
 			require.Equal(t, engine.RoomID("amy"), room)
 			require.Len(t, seats, 10)
-			told = append(told, string(connected)+" "+sits(seats))
+			told.note("%s %s", connected, sits(seats))
 		}})
 		next := func() []string {
 			time.Sleep(time.Second)
-			synctest.Wait()
-			now := told
-			told = nil
-			return now
+			return told.heard()
 		}
 		seen := func(u *voiceroomtest.User, connected engine.RoomID) string {
 			return sits(u.Room().Connections().Seats(connected))

@@ -178,7 +178,7 @@ func (c *Connections) Ask(ctx context.Context, app signaling.AppID, by signaling
 	a.From, a.To = host.Room, slices.Clone(a.To)
 	asks := asking{Ask: a, host: host, hosts: make([]Host, len(a.To)), errs: make([]error, len(a.To))}
 	each(len(a.To), func(i int) {
-		asks.hosts[i], asks.errs[i] = c.cfg.Rooms.Host(ctx, app, a.To[i].RoomID, "")
+		asks.hosts[i], asks.errs[i] = c.host(ctx, app, a.To[i].RoomID)
 		if asks.errs[i] == nil && asks.hosts[i].Seats == 0 {
 			asks.errs[i] = signaling.ErrSeatsNotSupported
 		}
@@ -346,7 +346,7 @@ func (c *Connections) leaves(ctx context.Context, app signaling.AppID, h Host, o
 	}
 	for _, s := range doc.Stays {
 		if s.RoomID == h.RoomID && s.Status == Out && s.Gone > doc.Told {
-			if _, err := c.cfg.Rooms.Show(ctx, app, s, doc); err != nil && !errors.Is(err, signaling.ErrRoomNotExist) {
+			if err := c.show(ctx, app, s, doc); err != nil && !errors.Is(err, signaling.ErrRoomNotExist) {
 				return err
 			}
 		}

@@ -20,7 +20,8 @@ const (
 	scanPause = time.Second      // between two scans, however many hints come
 	lookNear  = 2 * time.Second  // between two looks at the rooms of a connection
 	lookFar   = 20 * time.Second // at the other nodes
-	stepLimit = 5 * time.Second  // for one talk with the store and the rooms
+	stepLimit = 8 * time.Second  // for one talk with the store and the rooms
+	roomLimit = 2 * time.Second  // for one room in it: the others' time goes on
 	behind    = time.Second      // what a node waits for the one that has made a change
 	farBehind = time.Second      // what the other nodes wait when something is due
 )
@@ -176,23 +177,24 @@ func (c *Connections) step(ctx context.Context, which id, f *follower, own bool)
 		}
 		own = true
 	}
+	var unseen error // of rooms that could not be looked at: nobody else waits for them
 	if !doc.Over && (f.checked.IsZero() || now.Sub(f.checked) >= look) {
 		f.checked = now
-		var changed bool
-		if doc, changed, err = c.check(ctx, which, f, doc); err != nil {
+		before := doc.Seq
+		if doc, unseen, err = c.check(ctx, which, f, doc); err != nil {
 			return lookNear, err
 		}
-		own = own || changed
+		own = own || doc.Seq != before
 	}
 	if doc.Told < doc.Seq {
 		if f.untold != doc.Seq {
 			f.untold, f.since = doc.Seq, now
 		}
 		if left := behind - now.Sub(f.since); left > 0 && !own {
-			return left, nil
+			return left, unseen
 		}
 		if doc, err = c.showAll(ctx, which.app, doc); err != nil {
-			return lookNear, err
+			return lookNear, errors.Join(unseen, err)
 		}
 		if doc.Told < doc.Seq { // it has changed again meanwhile
 			return time.Millisecond, nil
@@ -205,20 +207,20 @@ func (c *Connections) step(ctx context.Context, which id, f *follower, own bool)
 	if due := doc.Deadline(); !due.IsZero() {
 		next = min(next, due.Add(late).Sub(now))
 	}
-	return max(next, time.Millisecond), nil
+	return max(next, time.Millisecond), unseen
 }
 
 // check looks at the rooms: those that exist no more, or have been without their owner for too long, are out, and the
-// others may have another owner, or name, by now.
-func (c *Connections) check(ctx context.Context, which id, f *follower, doc Connection) (_ Connection, changed bool, err error) {
+// others may have another owner, or name, by now. unseen is about rooms that do not answer.
+func (c *Connections) check(ctx context.Context, which id, f *follower, doc Connection) (_ Connection, unseen, err error) {
 	hosts, errs := make([]Host, len(doc.Stays)), make([]error, len(doc.Stays))
 	looked := func(s Stay) bool { return s.Status == Asked || s.Status == Connected }
 	each(len(doc.Stays), func(i int) {
 		if looked(doc.Stays[i]) {
-			hosts[i], errs[i] = c.cfg.Rooms.Host(ctx, which.app, doc.Stays[i].RoomID, "")
+			hosts[i], errs[i] = c.host(ctx, which.app, doc.Stays[i].RoomID)
 		}
 	})
-	before, stays := doc.Seq, doc.Stays
+	stays := doc.Stays
 	for i, s := range stays {
 		if !looked(s) {
 			continue
@@ -228,19 +230,18 @@ func (c *Connections) check(ctx context.Context, which id, f *follower, doc Conn
 		case errors.Is(e, signaling.ErrRoomNotExist), e == nil && h.Created != s.Created, e == nil && c.deserted(f, s, h):
 			cmd = Lose{s.RoomID, s.Turn}
 		case e != nil:
-			err = errors.Join(err, e)
+			unseen = errors.Join(unseen, e)
 		case h.Owner != s.Owner || h.OwnerName != s.OwnerName || h.AvatarURL != s.AvatarURL:
 			cmd = Renew{h.Room}
 		}
 		if cmd == nil {
 			continue
 		}
-		var e error
-		if doc, e = c.apply(ctx, which.app, which.connection, cmd); e != nil {
-			return doc, false, e
+		if doc, err = c.apply(ctx, which.app, which.connection, cmd); err != nil {
+			return doc, unseen, err
 		}
 	}
-	return doc, doc.Seq != before, err
+	return doc, unseen, nil
 }
 
 // deserted reports whether a connected room has been without its owner for too long.
@@ -268,7 +269,7 @@ func (c *Connections) showAll(ctx context.Context, app signaling.AppID, doc Conn
 		if s.Status == Reserved || s.Status == Out && s.Gone <= doc.Told {
 			return
 		}
-		_, err := c.cfg.Rooms.Show(ctx, app, s, doc)
+		err := c.show(ctx, app, s, doc)
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
@@ -298,6 +299,21 @@ func (c *Connections) showTo(ctx context.Context, app signaling.AppID, doc Conne
 		return 0, nil
 	}
 	return c.cfg.Rooms.Show(ctx, app, doc.Stays[i], doc)
+}
+
+// host asks about a room that somebody else waits for.
+func (c *Connections) host(ctx context.Context, app signaling.AppID, room signaling.RoomID) (Host, error) {
+	ctx, cancel := context.WithTimeout(ctx, roomLimit)
+	defer cancel()
+	return c.cfg.Rooms.Host(ctx, app, room, "")
+}
+
+// show has a room shown a connection that somebody else waits for.
+func (c *Connections) show(ctx context.Context, app signaling.AppID, s Stay, doc Connection) error {
+	ctx, cancel := context.WithTimeout(ctx, roomLimit)
+	defer cancel()
+	_, err := c.cfg.Rooms.Show(ctx, app, s, doc)
+	return err
 }
 
 // forget removes a connection that is over, and its rooms' claims, when no command can ask about it any more.
