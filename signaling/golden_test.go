@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -75,17 +76,10 @@ var (
 			Level: 1, Coins: 10, ExtensionInfo: map[string]string{"emoji": "🌹"},
 		}},
 	}
-	connected  = signaling.ConnectionUser{RoomID: "other", UserID: "amy", UserName: "Amy", AvatarURL: "https://example.org/amy.png", JoinConnectionTime: 1767225600000}
-	connecting = signaling.ConnectionRequest{
-		RequestID: "c-1", Inviter: connected, Invitee: connected, InviteeList: []signaling.ConnectionUser{connected}, ExtensionInfo: "x",
-		Created: 1767225600000, Deadline: 1767225610000,
-	}
 	snapshot = signaling.Snapshot{
-		Connection: &signaling.Connection{
-			Connected: []signaling.ConnectionUser{connected}, Muted: []signaling.RoomID{"other"}, Requests: []signaling.ConnectionRequest{connecting},
-		},
-		Battle:  &battle,
-		Version: 12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
+		Connection: &connection,
+		Battle:     &battle,
+		Version:    12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
 		Metadata: map[string]string{"theme": "jazz"}, MutedUntil: 1767225660000,
 	}
 	slots = []signaling.Slot{{MID: "1", RoomID: "other", UserID: "amy"}}
@@ -96,7 +90,7 @@ func messages() []message {
 	other := signaling.UserParams{CommandID: "c-1", RoomID: room.RoomID, UserID: "vince"}
 	done := signaling.Done{Version: 12}
 	sanctioned := signaling.SanctionListResult{Users: []signaling.SanctionedUser{{UserID: "vince", Until: 1767225660000}}, Next: "vince"}
-	return []message{
+	return slices.Concat(connectionMessages(), []message{
 		{signaling.MethodLogin, "call", signaling.LoginParams{
 			SDKAppID: 1400000001, UserID: "vince", UserSig: "eJw...", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
 			Client: "go/1.0.0", Platform: signaling.PlatformMac, Resume: &signaling.Resume{SessionID: "s-1", Versions: map[signaling.RoomID]uint64{room.RoomID: 11}},
@@ -219,25 +213,6 @@ func messages() []message {
 		}},
 		{signaling.MethodBarrageHistory, "call", params},
 		{signaling.MethodBarrageHistory, "result", signaling.BarrageHistory{Barrages: []signaling.Barrage{barrage}}},
-		{signaling.MethodRequestConnection, "call", signaling.ConnectionRequestParams{
-			CommandID: "c-1", RoomID: room.RoomID, RoomIDs: []signaling.RoomID{"other"}, Timeout: 10, ExtensionInfo: "x",
-		}},
-		{signaling.MethodRequestConnection, "result", signaling.ConnectionRequestResult{
-			Version: 12, Results: []signaling.ConnectionRoomResult{{RoomID: "other", Code: signaling.ConnectionConnecting, Reason: 100401}},
-		}},
-		{signaling.MethodCancelConnection, "call", signaling.ConnectionCancelParams{CommandID: "c-1", RoomID: room.RoomID, RoomIDs: []signaling.RoomID{"other"}}},
-		{signaling.MethodCancelConnection, "result", done},
-		{signaling.MethodAcceptConnection, "call", signaling.ConnectionAnswerParams{CommandID: "c-1", RoomID: room.RoomID, Inviter: "other"}},
-		{signaling.MethodAcceptConnection, "result", done},
-		{signaling.MethodRejectConnection, "call", signaling.ConnectionAnswerParams{CommandID: "c-1", RoomID: room.RoomID, Inviter: "other"}},
-		{signaling.MethodRejectConnection, "result", done},
-		{signaling.MethodDisconnect, "call", params},
-		{signaling.MethodDisconnect, "result", done},
-		{signaling.MethodMuteConnection, "call", signaling.ConnectionMuteParams{CommandID: "c-1", RoomID: room.RoomID, Connected: "other", Mute: true}},
-		{signaling.MethodMuteConnection, "result", done},
-		{signaling.NotifyConnectedSeats, "notification", signaling.ConnectedSeats{
-			RoomID: room.RoomID, Rooms: []signaling.SeatsOfRoom{{RoomID: "other", Seats: []signaling.SeatInfo{seat}}},
-		}},
 		{signaling.NotifyBarrage, "notification", signaling.BarrageReceived{RoomID: room.RoomID, Barrage: barrage}},
 		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
 		{signaling.NotifyNetwork, "notification", signaling.NetworkChanged{RoomID: room.RoomID, Users: []signaling.NetworkInfo{
@@ -247,12 +222,12 @@ func messages() []message {
 		{signaling.NotifyFollowers, "notification", signaling.FollowersChanged{Added: []signaling.UserInfo{guest}, Removed: []signaling.UserID{"amy"}}},
 		{signaling.NotifySigExpired, "notification", signaling.UserSigExpired{GraceMS: 30000}},
 		{signaling.NotifyKickedOff, "notification", signaling.KickedOffLine{Message: "the same user has logged in elsewhere"}},
-	}
+	})
 }
 
 func events() signaling.EventList {
 	users := []signaling.UserInfo{guest}
-	return signaling.EventList{
+	return slices.Concat(signaling.EventList{
 		signaling.UsersEntered{Users: users, Count: 2, ViewCount: 10, More: 1},
 		signaling.UsersLeft{Users: users, Count: 1, More: 1},
 		signaling.SeatsChanged{Seats: []signaling.SeatInfo{seat}, Seated: users, Left: []signaling.UserInfo{owner}},
@@ -273,14 +248,8 @@ func events() signaling.EventList {
 		signaling.BattleStarted{Battle: battle},
 		signaling.BattleScoreChanged{BattleID: "b-1", Users: []signaling.BattleUser{battle.Inviter}},
 		signaling.BattleEnded{Battle: battle, Reason: signaling.BattleOtherExit},
-		signaling.ConnectionUserListChanged{
-			Connected: []signaling.ConnectionUser{connected}, Joined: []signaling.ConnectionUser{connected}, Left: []signaling.ConnectionUser{connected},
-		},
-		signaling.ConnectionRequestReceived{Request: connecting},
-		signaling.ConnectionRequestEnded{Request: connecting, Result: signaling.Timeout},
-		signaling.ConnectionMuted{RoomID: "other", Muted: true, By: owner},
 		signaling.KickedOutOfRoom{Reason: signaling.KickedByServer, Message: "m"},
-	}
+	}, connectionEvents())
 }
 
 func TestGoldenMessages(t *testing.T) {

@@ -23,8 +23,10 @@ import (
 var actions = map[string]bool{
 	"Create": false, "TakeSeat": false, "LeaveSeat": false, "MoveSeat": false, "Invite": false, "Respond": false, "Cancel": false,
 	"SetAudio": false, "SetInfo": false, "Leave": false, "Depart": false, "Expel": false, "Expire": false,
-	"SendGift":   false, // anybody's, and kept with the gifts
-	"ShowBattle": false, // kept by the battle
+	"SendGift":       false, // anybody's, and kept with the gifts
+	"ShowBattle":     false, // kept by the battle
+	"ShowConnection": false, // of owners, each for the own room
+	"MuteConnection": false, // the other room is not touched
 
 	"MoveUser": true, "PutOnSeat": true, "KickOffSeat": true, "LockSeat": true, "Update": true, "SetMetadata": true, "DeleteMetadata": true,
 	"ChangeRole": true, "ModifyAdmins": true, "Ban": true, "Unban": true, "Mute": true, "KickOut": true, "Dismiss": true, "Lapse": true,
