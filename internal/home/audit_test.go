@@ -202,6 +202,62 @@ func TestAudit_ofAHomeThatDies(t *testing.T) {
 	}
 }
 
+// The home dies when a ban or a mute, or its end, is stored, and before the entry that tells of it is. Whoever asks again has
+// it done, told and written down once; of what nobody asks again for, the next home writes down what it finds.
+func TestAudit_ofASanctionWhoseHomeDies(t *testing.T) {
+	users := []signaling.UserID{"ann", "zoe"}
+	for name, c := range map[string]struct {
+		before, act room.Action
+		line, state string
+	}{
+		"ban":    {nil, room.Ban{Users: users, Duration: time.Hour, Reason: "noise"}, "owner ban ann zoe for 1h0m0s because noise", "ann zoe / "},
+		"unban":  {room.Ban{Users: users, Duration: time.Hour}, room.Unban{Users: users}, "owner unban ann zoe", "/ "},
+		"mute":   {nil, room.Mute{Users: users, Duration: time.Hour}, "owner mute ann zoe for 1h0m0s", "/ ann zoe "},
+		"unmute": {room.Mute{Users: users, Duration: time.Hour}, room.Mute{Users: users}, "owner unmute ann zoe", "/ "},
+	} {
+		for _, again := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " asked again ", again), func(t *testing.T) {
+				bubble(t, 2, func(t *testing.T, c2 *cluster) {
+					a, b := c2.nodes[0], c2.nodes[1]
+					a.create(signaling.FreeToTake)
+					b.enter("owner")
+					var want []string
+					if c.before != nil {
+						b.do("before", "owner", c.before)
+						want = append(want, lines(b.acts(""))...)
+					}
+					a.disk.Store(int64(100 * time.Millisecond))
+					ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+					defer cancel()
+					_, err := b.Do(ctx, key, command("it", "owner", c.act))
+					require.Error(t, err)
+					a.kill()
+					if again {
+						b.do("it", "owner", c.act)
+						b.do("it", "owner", c.act)
+					} else {
+						require.Equal(t, want, lines(b.acts("")), "somebody may ask again")
+					}
+					require.Equal(t, c.state, b.sanctioned())
+					time.Sleep(time.Minute)
+					got := b.acts("")
+					require.Equal(t, append(want, c.line), lines(got))
+					require.Less(t, time.Since(time.UnixMilli(got[len(got)-1].Time)), 2*time.Minute)
+					b.kill()
+					fresh := c2.add()
+					require.Equal(t, c.state, fresh.sanctioned())
+					time.Sleep(time.Minute)
+					require.Equal(t, append(want, c.line), lines(fresh.acts("")), "and not twice")
+					if c.state == "/ " {
+						time.Sleep(5 * time.Minute)
+						require.Zero(t, c2.stored(), "nothing is left of what was taken back")
+					}
+				})
+			})
+		}
+	}
+}
+
 // A single node that starts again finds its room, and what it has not written down.
 func TestAudit_afterARestartOfEverything(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, c *cluster) {

@@ -1,6 +1,7 @@
 package home
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -24,6 +25,7 @@ type turn struct {
 	asked   bool // somebody waits for an answer, which must be the room's home's
 	events  []room.Event
 	acts    []signaling.Act // for the audit log
+	written []owed          // those of them whose values are in the store
 	size    int             // of the events and the acts, about
 	done    []Done
 	calls   []call
@@ -194,6 +196,10 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 		return
 	}
 	out, err := h.apply(t, cmd)
+	if t.now.Before(h.gatherUntil) && (errors.Is(err, signaling.ErrUserNotEntered) || errors.Is(err, signaling.ErrUserNotFound)) {
+		t.add(c, func(Entry) reply { return reply{Moved: true} }) // the node of whom it is about has not said yet whom it has
+		return
+	}
 	if err != nil {
 		t.add(c, func(Entry) reply { return refusal(err) })
 		return

@@ -51,6 +51,10 @@ type home struct {
 	crowd       crowd
 
 	sanctions sanctions
+	owed      map[string]owed                 // by their ids: acts that the log does not have yet
+	settled   map[string]bool                 // ids of those that it has got since
+	unsure    map[string]bool                 // ids of acts whose values may be in the store
+	before    struct{ epoch, version uint64 } // the newest entry of the home before
 	chat      chat
 	guesses   map[signaling.UserID]guesses // wrong passwords
 
@@ -111,6 +115,7 @@ func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 		log:     n.log.With("app", key.App, "room", key.Room, "epoch", e.Epoch),
 		present: map[signaling.UserID]presence{}, nodes: map[store.NodeID]int{}, down: map[store.NodeID]bool{},
 		away: map[signaling.UserID]time.Time{}, silent: map[signaling.UserID]bool{}, farewells: map[string]farewell{}, done: map[string]doneAt{}, guesses: map[signaling.UserID]guesses{},
+		owed: map[string]owed{}, settled: map[string]bool{}, unsure: map[string]bool{},
 		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}), began: time.Now(),
 	}
 	h.chat.epoch = e.Epoch
@@ -199,6 +204,9 @@ func (h *home) untilNext(now time.Time) time.Duration {
 	earlier(h.pruneAt)
 	earlier(h.sanctions.muteEnds)
 	earlier(h.gatherUntil)
+	for _, o := range h.owed {
+		earlier(o.due)
+	}
 	if t, ok := h.entry.State.NextDeadline(); ok {
 		earlier(t)
 	}
@@ -240,6 +248,7 @@ func (h *home) turn(ctx context.Context, batch []call) bool {
 	h.backlog = rest
 	switch err := h.commit(ctx, t); {
 	case err == nil:
+		h.paid(t)
 		t.answerAll(h.entry)
 		return h.after(ctx)
 	case errors.Is(err, errMoved):
@@ -249,10 +258,12 @@ func (h *home) turn(ctx context.Context, batch []call) bool {
 		t.refuseAll(reply{Moved: true})
 		return false
 	case errors.Is(err, errUnsure):
+		h.owe(t)
 		t.refuseAll(reply{Moved: true}) // they ask again
 		return true
 	default: // too large, which the limits should prevent
 		h.log.Error("cannot append to the room's log", "error", err)
+		h.owe(t)
 		t.refuseAll(refusal(signaling.ErrServer))
 		return true
 	}

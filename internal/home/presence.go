@@ -335,6 +335,7 @@ func (h *home) overdue(t *turn) {
 		}
 	}
 	h.enforce(t)
+	h.payOwed(t)
 	h.gathered(t)
 	// Nobody keeps a seat or a request whom no node has and nobody waits for. That can only be after an append that
 	// failed although presence had changed.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -35,9 +36,16 @@ type sanctions struct {
 // sanction is one ban or mute as it is stored.
 type sanction struct {
 	Room   int64            `json:"room"`  // the room's CreateTime: a later room of the same id has its own
-	Until  int64            `json:"until"` // Unix milliseconds
+	Until  int64            `json:"until"` // Unix milliseconds; 0: somebody has taken it back, which is about to be removed
 	By     signaling.UserID `json:"by,omitempty"`
 	Reason string           `json:"reason,omitempty"`
+
+	// What the audit log has to say of it, and the entry that says so: of the home of that epoch, of this version.
+	Act     string `json:"act,omitempty"` // names what was done
+	App     bool   `json:"app,omitempty"` // By the app
+	At      int64  `json:"at,omitempty"`  // Unix milliseconds
+	Epoch   uint64 `json:"epoch,omitempty"`
+	Version uint64 `json:"version,omitempty"`
 
 	rev uint64
 }
@@ -71,6 +79,7 @@ func (h *home) loadSanctions(ctx context.Context) bool {
 		return true
 	}
 	s := newSanctions()
+	h.owed = maps.Clone(h.owed) // if this fails, it is read again
 	for _, b := range []store.Bucket{store.BucketBan, store.BucketMute} {
 		try, cancel := context.WithTimeout(ctx, appendTry)
 		values, err := h.node.store.Values(try, b, h.key.App, string(h.key.Room))
@@ -85,14 +94,20 @@ func (h *home) loadSanctions(ctx context.Context) bool {
 				h.log.Error("unreadable value", "bucket", b, "error", err)
 				continue
 			}
-			if x.rev = v.Rev; x.Room == h.entry.State.Info.CreateTime {
+			x.rev = v.Rev
+			if x.Room == h.entry.State.Info.CreateTime {
+				h.missing(b, signaling.UserID(key.Sub), x)
+			}
+			switch {
+			case x.Room == h.entry.State.Info.CreateTime && x.Until != 0:
 				s.of(b)[signaling.UserID(key.Sub)] = x
-			} else if x.Room < h.entry.State.Info.CreateTime {
+			case x.Room <= h.entry.State.Info.CreateTime:
 				s.over = append(s.over, leftover{key, v.Rev})
 			}
 		}
 	}
 	s.expelDue = true
+	clear(h.unsure)
 	h.chat.mu.Lock()
 	h.sanctions = s
 	h.chat.mu.Unlock()
@@ -130,7 +145,7 @@ func (h *home) mutedUntil(u signaling.UserID, now time.Time) int64 {
 func (h *home) sanction(t *turn, c call, cmd room.Command) (ok bool) {
 	var bucket store.Bucket
 	var users []signaling.UserID
-	s := sanction{Room: t.state.Info.CreateTime, By: cmd.By.UserID}
+	s := h.actOf(t, &cmd)
 	switch a := cmd.Action.(type) {
 	case room.Ban:
 		bucket, users, s.Until, s.Reason = store.BucketBan, a.Users, t.now.Add(a.Duration).UnixMilli(), a.Reason
@@ -155,10 +170,14 @@ func (h *home) sanction(t *turn, c call, cmd room.Command) (ok bool) {
 		t.add(c, func(Entry) reply { return refusal(err) })
 		return true
 	}
+	before := len(t.acts)
 	out, err := h.apply(t, cmd)
 	if err != nil { // it has just been allowed
 		t.add(c, func(Entry) reply { return refusal(err) })
 		return true
+	}
+	for _, act := range t.acts[before:] {
+		t.written = append(t.written, owed{id: s.Act, act: act})
 	}
 	if ban, isBan := cmd.Action.(room.Ban); isBan {
 		for _, u := range ban.Present {
@@ -187,8 +206,8 @@ func (h *home) keep(b store.Bucket, users []signaling.UserID, s sanction) error 
 		switch {
 		case s.Until != 0:
 			wg.Go(func() { revs[i], errs[i] = h.node.putValue(ctx, valueKey(b, h.key, u), data, old.rev) })
-		case known:
-			wg.Go(func() { _, errs[i] = h.node.putValue(ctx, valueKey(b, h.key, u), nil, old.rev) })
+		case known: // the value's end says that it was taken back, if this home dies now; then it is removed
+			wg.Go(func() { revs[i], errs[i] = h.node.putValue(ctx, valueKey(b, h.key, u), data, old.rev) })
 		}
 	}
 	h.chat.mu.Unlock() // who chats does not wait for the store
@@ -197,12 +216,14 @@ func (h *home) keep(b store.Bucket, users []signaling.UserID, s sanction) error 
 	h.sanctions.wrote = true
 	if err := errors.Join(errs...); err != nil {
 		h.log.Error("a ban or a mute could not be stored", "error", err)
-		h.sanctions.unknown = true
+		h.sanctions.unknown, h.unsure[s.Act] = true, true
 		return &signaling.Error{Code: signaling.ErrServer.Code, Err: err}
 	}
 	for i, u := range users {
 		if s.Until == 0 {
-			delete(list, u)
+			if delete(list, u); revs[i] != 0 {
+				h.sanctions.over = append(h.sanctions.over, leftover{valueKey(b, h.key, u), revs[i]})
+			}
 			continue
 		}
 		s.rev = revs[i]
@@ -222,16 +243,10 @@ func (h *home) reread() {
 	n.spawn(func() { n.insist(again) })
 }
 
-// putValue writes a value whatever is there, or, without data, removes it. rev is what is believed to be there.
+// putValue writes a value whatever is there. rev is what is believed to be there.
 func (n *Node) putValue(ctx context.Context, key store.ValueKey, data []byte, rev uint64) (uint64, error) {
 	for try := 1; ; try++ {
-		var next uint64
-		var err error
-		if data == nil {
-			err = n.store.Delete(ctx, key, rev)
-		} else {
-			next, err = n.store.Put(ctx, key, data, rev)
-		}
+		next, err := n.store.Put(ctx, key, data, rev)
 		if !errors.Is(err, store.ErrConflict) || try == sanctionTries {
 			return next, err
 		}

@@ -284,6 +284,7 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 			}
 		}
 		h.sanctions.unknown = true
+		h.before.epoch, h.before.version = old.Epoch, old.Version
 		h.gatherUntil = now.Add(min(gatherLimit, n.cfg.Grace/2))
 		h.flushAt = h.gatherUntil // to tell how many they are, unless that is so already
 		for _, u := range e.State.Bound() {
