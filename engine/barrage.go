@@ -19,6 +19,12 @@ type barrages struct {
 	used  bool      // somebody has said something, or has asked for what was said
 }
 
+// Chat is a room's chat.
+type Chat struct{ room *Room }
+
+// Chat returns the chat of the room.
+func (r *Room) Chat() *Chat { return &Chat{r} }
+
 // SendBarrage says a text to everybody in the room: 1 to 2,048 bytes without control characters but line feeds, emoji as
 // they are. extension says how it is to be shown, for example; it has 2,048 bytes in all and may be nil. It returns the
 // line as the others get it, which this user's observers have been told of, too: the server does not send it back.
@@ -27,14 +33,14 @@ type barrages struct {
 // may chat, and with [ErrFreqLimit] when the room has its 40 messages a second; 8 of them are for managers. Where the app is
 // asked before anything is said, it takes as long as that, two seconds at most; the line that is returned may be another than
 // was sent, and [ErrMessageRejected], or a code of the app's own, says that there is none.
-func (r *Room) SendBarrage(ctx context.Context, text string, extension map[string]string) (Barrage, error) {
-	return r.sendBarrage(ctx, "SendBarrage", signaling.SendBarrageParams{Type: BarrageText, Text: text, Extension: extension})
+func (c *Chat) SendBarrage(ctx context.Context, text string, extension map[string]string) (Barrage, error) {
+	return c.room.sendBarrage(ctx, "SendBarrage", signaling.SendBarrageParams{Type: BarrageText, Text: text, Extension: extension})
 }
 
 // SendCustomBarrage sends a message of the app's own to everybody in the room, as SendBarrage does: businessID (64 bytes)
 // says whose it is, data (2,048 bytes of UTF-8) is the app's; one of them at least is not empty.
-func (r *Room) SendCustomBarrage(ctx context.Context, businessID, data string, extension map[string]string) (Barrage, error) {
-	return r.sendBarrage(ctx, "SendCustomBarrage", signaling.SendBarrageParams{
+func (c *Chat) SendCustomBarrage(ctx context.Context, businessID, data string, extension map[string]string) (Barrage, error) {
+	return c.room.sendBarrage(ctx, "SendCustomBarrage", signaling.SendBarrageParams{
 		Type: BarrageCustom, BusinessID: businessID, Data: data, Extension: extension,
 	})
 }
@@ -60,7 +66,8 @@ func (r *Room) sendBarrage(ctx context.Context, op string, p signaling.SendBarra
 
 // LocalBarrage adds a line that only this client sees, behind all others: a gift, or who has entered the room. It has no
 // Sequence; everything else is the caller's. Observers are told of it as of any line.
-func (r *Room) LocalBarrage(b Barrage) error {
+func (c *Chat) LocalBarrage(b Barrage) error {
+	r := c.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
@@ -73,8 +80,9 @@ func (r *Room) LocalBarrage(b Barrage) error {
 }
 
 // Barrages returns the lines of the room's chat, the newest last, 200 at most: what has come since this user is here, what
-// [Room.FetchBarrageHistory] has brought, and the local ones. After the room's end there are none.
-func (r *Room) Barrages() []Barrage {
+// [Chat.FetchBarrageHistory] has brought, and the local ones. After the room's end there are none.
+func (c *Chat) Barrages() []Barrage {
+	r := c.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := make([]Barrage, len(r.chat.list))
@@ -87,7 +95,8 @@ func (r *Room) Barrages() []Barrage {
 // FetchBarrageHistory asks for what was said in the room lately, before this user came too: the last 50 messages, or as
 // many as the server is set up for, the oldest first. Observers are told of those that are new here. The server forgets
 // them when another node takes the room over.
-func (r *Room) FetchBarrageHistory(ctx context.Context) ([]Barrage, error) {
+func (c *Chat) FetchBarrageHistory(ctx context.Context) ([]Barrage, error) {
+	r := c.room
 	var res signaling.BarrageHistory
 	if err := r.Call(ctx, signaling.MethodBarrageHistory, signaling.RoomParams{RoomID: r.id}, &res); err != nil {
 		return nil, signaling.WithOp("FetchBarrageHistory", err)
@@ -131,7 +140,7 @@ func (r *Room) missedBarrages() {
 		return
 	}
 	r.Later(func(ctx context.Context) {
-		if _, err := r.FetchBarrageHistory(ctx); err != nil {
+		if _, err := r.Chat().FetchBarrageHistory(ctx); err != nil {
 			r.log.Debug("chat of the time without a connection not known", "error", err)
 		}
 	})

@@ -20,17 +20,17 @@ func TestBarragesHaveTheirPlaces(t *testing.T) {
 	}})
 	r.joined = false
 	r.barrageReceived(chatLine(30, "c"))
-	require.Empty(t, r.Barrages(), "Enter has not succeeded yet")
+	require.Empty(t, r.Chat().Barrages(), "Enter has not succeeded yet")
 	r.mu.Lock()
 	r.joined = true
 	r.drainBarrages()
 	r.mu.Unlock()
-	require.NoError(t, r.LocalBarrage(chatLine(99, "local")))
+	require.NoError(t, r.Chat().LocalBarrage(chatLine(99, "local")))
 	for _, b := range []Barrage{chatLine(10, "a"), chatLine(40, "d"), chatLine(20, "b"), chatLine(50, "b"), chatLine(40, "d")} {
 		r.barrageReceived(b)
 	}
 	texts := func() (list []string) {
-		for _, b := range r.Barrages() {
+		for _, b := range r.Chat().Barrages() {
 			list = append(list, b.Text)
 		}
 		return list
@@ -41,8 +41,8 @@ func TestBarragesHaveTheirPlaces(t *testing.T) {
 	r.barrageReceived(other)
 	require.Len(t, texts(), 6)
 
-	r.Barrages()[0].Extension["k"] = "changed"
-	require.Equal(t, "a", r.Barrages()[0].Extension["k"], "a copy")
+	r.Chat().Barrages()[0].Extension["k"] = "changed"
+	require.Equal(t, "a", r.Chat().Barrages()[0].Extension["k"], "a copy")
 
 	for i := range maxBarrages {
 		r.barrageReceived(chatLine(uint64(100+i), fmt.Sprint(i)))
@@ -56,7 +56,7 @@ func TestBarragesHaveTheirPlaces(t *testing.T) {
 	require.Empty(t, texts())
 	r.barrageReceived(chatLine(1000, "late"))
 	require.Empty(t, texts())
-	require.ErrorIs(t, r.LocalBarrage(chatLine(0, "x")), ErrNotInRoom)
+	require.ErrorIs(t, r.Chat().LocalBarrage(chatLine(0, "x")), ErrNotInRoom)
 	r.events.Close()
 	require.Equal(t, []string{"c", "local", "a", "d", "b", "d"}, told[:6])
 	require.Len(t, told, 6+maxBarrages)

@@ -64,7 +64,7 @@ func (r *Room) giftTotals(ctx context.Context, p signaling.GiftTotalsParams) (t 
 	return t, err
 }
 
-// ShowGiftsInChat has each gift from now on be a local line of the chat ([Room.LocalBarrage]), or ends that. Its extension
+// ShowGiftsInChat has each gift from now on be a local line of the chat ([Chat.LocalBarrage]), or ends that. Its extension
 // has the documents' keys: TYPE is GIFTMESSAGE, and gift_name, gift_count, gift_icon_url and gift_receiver_username say what
 // was given to whom.
 func (r *Room) ShowGiftsInChat(on bool) {

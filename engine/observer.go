@@ -72,7 +72,7 @@ type RoomObserver struct {
 	OnMusicFinished func(id MusicID, err error)
 
 	// OnReceiveBarrage: a line has come into the chat: of somebody else, of this user once the server has taken it, or a
-	// local one (whose Sequence is 0). [Room.Barrages] has its place: seldom one comes that was said before others.
+	// local one (whose Sequence is 0). [Chat.Barrages] has its place: seldom one comes that was said before others.
 	OnReceiveBarrage func(room RoomID, b Barrage)
 
 	// OnReceiveGift: somebody, perhaps oneself, has been given something by somebody in the room, perhaps oneself. What was

@@ -42,7 +42,7 @@ func TestChat(t *testing.T) {
 		host, guest := srv.NewUserOn(t, 0, "host"), srv.NewUserOn(t, 1, "guest")
 		own, err := voiceroom.CreateRoom(t.Context(), host.Engine, "room", voiceroom.CreateRoomParams{})
 		require.NoError(t, err)
-		_, err = own.SendBarrage(t.Context(), "nobody here yet", nil)
+		_, err = own.Chat.SendBarrage(t.Context(), "nobody here yet", nil)
 		require.NoError(t, err)
 		room, err := voiceroom.EnterRoom(t.Context(), guest.Engine, "room")
 		require.NoError(t, err)
@@ -50,36 +50,36 @@ func TestChat(t *testing.T) {
 		hostReads.of(own)
 		guestReads.of(room)
 
-		first, err := room.SendBarrage(t.Context(), "hello 👋🏽", map[string]string{"color": "red"})
+		first, err := room.Chat.SendBarrage(t.Context(), "hello 👋🏽", map[string]string{"color": "red"})
 		require.NoError(t, err)
-		second, err := own.SendCustomBarrage(t.Context(), "app", `{"a":1}`, map[string]string{"TYPE": "X"})
+		second, err := own.Chat.SendCustomBarrage(t.Context(), "app", `{"a":1}`, map[string]string{"TYPE": "X"})
 		require.NoError(t, err)
 		synctest.Wait()
 		require.Equal(t, reader{"guest: hello 👋🏽", "host: app"}, hostReads)
 		require.Equal(t, hostReads, guestReads, "one's own comes when the server has taken it")
-		require.Equal(t, []engine.Barrage{first, second}, room.Barrages(), "with sender, number, time and extension")
-		require.Equal(t, []engine.Barrage{first, second}, own.Barrages()[1:])
+		require.Equal(t, []engine.Barrage{first, second}, room.Chat.Barrages(), "with sender, number, time and extension")
+		require.Equal(t, []engine.Barrage{first, second}, own.Chat.Barrages()[1:])
 		require.Equal(t, engine.BarrageCustom, second.Type)
 		require.Equal(t, engine.RoomOwner, second.Sender.Role)
 
-		require.NoError(t, room.LocalBarrage(engine.Barrage{Sender: engine.UserInfo{UserID: "eva"}, Text: "entered the room", Sequence: 1}))
-		history, err := room.FetchBarrageHistory(t.Context())
+		require.NoError(t, room.Chat.LocalBarrage(engine.Barrage{Sender: engine.UserInfo{UserID: "eva"}, Text: "entered the room", Sequence: 1}))
+		history, err := room.Chat.FetchBarrageHistory(t.Context())
 		require.NoError(t, err)
 		want := []string{"host: nobody here yet", "guest: hello 👋🏽", "host: app"}
 		require.Equal(t, want, lines(history))
-		require.Equal(t, append(want, "eva: entered the room"), lines(room.Barrages()), "what was said before comes before")
-		require.Equal(t, want, lines(own.Barrages()), "nobody else sees a local line")
-		require.Zero(t, room.Barrages()[3].Sequence)
+		require.Equal(t, append(want, "eva: entered the room"), lines(room.Chat.Barrages()), "what was said before comes before")
+		require.Equal(t, want, lines(own.Chat.Barrages()), "nobody else sees a local line")
+		require.Zero(t, room.Chat.Barrages()[3].Sequence)
 		synctest.Wait()
 		require.Equal(t, reader{"guest: hello 👋🏽", "host: app", "eva: entered the room", "host: nobody here yet"}, guestReads)
 
-		_, err = room.SendBarrage(t.Context(), strings.Repeat("x", 2049), nil)
+		_, err = room.Chat.SendBarrage(t.Context(), strings.Repeat("x", 2049), nil)
 		require.ErrorIs(t, err, engine.ErrInvalidParameter)
 		require.NoError(t, room.Close())
-		require.Empty(t, room.Barrages(), "another room begins with nothing")
-		_, err = room.SendBarrage(t.Context(), "gone", nil)
+		require.Empty(t, room.Chat.Barrages(), "another room begins with nothing")
+		_, err = room.Chat.SendBarrage(t.Context(), "gone", nil)
 		require.ErrorIs(t, err, engine.ErrNotInRoom)
-		require.ErrorIs(t, room.LocalBarrage(engine.Barrage{}), engine.ErrNotInRoom)
+		require.ErrorIs(t, room.Chat.LocalBarrage(engine.Barrage{}), engine.ErrNotInRoom)
 		require.NoError(t, own.Close())
 	})
 }
@@ -114,18 +114,18 @@ func TestChatMutedByTheApp(t *testing.T) {
 		room, err := voiceroom.EnterRoom(t.Context(), guest.Engine, "room")
 		require.NoError(t, err)
 		rest(t, srv, "mute_member", `{"RoomId":"room","MemberList_Account":["guest"],"MuteTime":60}`)
-		_, err = room.SendBarrage(t.Context(), "x", nil)
+		_, err = room.Chat.SendBarrage(t.Context(), "x", nil)
 		require.ErrorIs(t, err, engine.ErrMessageDisabled)
 		time.Sleep(time.Minute)
-		_, err = room.SendBarrage(t.Context(), "again", nil)
+		_, err = room.Chat.SendBarrage(t.Context(), "again", nil)
 		require.NoError(t, err)
 		rest(t, srv, "update_room_info", `{"RoomInfo":{"RoomId":"room","IsMessageDisabled":true}}`)
-		_, err = room.SendBarrage(t.Context(), "x", nil)
+		_, err = room.Chat.SendBarrage(t.Context(), "x", nil)
 		require.ErrorIs(t, err, engine.ErrAllMessagesDisabled)
-		_, err = own.SendBarrage(t.Context(), "managers may", nil)
+		_, err = own.Chat.SendBarrage(t.Context(), "managers may", nil)
 		require.NoError(t, err)
 		synctest.Wait()
-		require.Equal(t, []string{"guest: again", "host: managers may"}, lines(room.Barrages()))
+		require.Equal(t, []string{"guest: again", "host: managers may"}, lines(room.Chat.Barrages()))
 		require.NoError(t, own.Close())
 	})
 }
@@ -143,7 +143,7 @@ func TestChatOverABrokenConnection(t *testing.T) {
 		reads.of(room)
 		want := []string{}
 		say := func(text string) {
-			_, err := own.SendBarrage(t.Context(), text, nil)
+			_, err := own.Chat.SendBarrage(t.Context(), text, nil)
 			require.NoError(t, err)
 			want = append(want, "host: "+text)
 		}
@@ -159,7 +159,7 @@ func TestChatOverABrokenConnection(t *testing.T) {
 		say("after")
 		synctest.Wait()
 		require.Equal(t, reader(want), reads)
-		require.Equal(t, want, lines(room.Barrages()))
+		require.Equal(t, want, lines(room.Chat.Barrages()))
 		require.NoError(t, own.Close())
 	})
 }
@@ -177,7 +177,7 @@ func TestChatWhileANodeDies(t *testing.T) {
 		require.NoError(t, err)
 		say := func(r *voiceroom.Room, text string) {
 			t.Helper()
-			_, err := r.SendBarrage(t.Context(), text, nil)
+			_, err := r.Chat.SendBarrage(t.Context(), text, nil)
 			require.NoError(t, err)
 		}
 		want := []string{}
@@ -192,7 +192,7 @@ func TestChatWhileANodeDies(t *testing.T) {
 		}
 		synctest.Wait()
 		for _, r := range []*voiceroom.Room{own, room, other} {
-			require.Equal(t, want, lines(r.Barrages()))
+			require.Equal(t, want, lines(r.Chat.Barrages()))
 		}
 		require.NoError(t, own.Close())
 	})

@@ -62,7 +62,7 @@ func TestWatchTellsOfTheChat(t *testing.T) {
 		require.NoError(t, err)
 		room, err := voiceroom.EnterRoom(t.Context(), guest.Engine, "room")
 		require.NoError(t, err)
-		_, err = room.SendBarrage(t.Context(), "before", nil)
+		_, err = room.Chat.SendBarrage(t.Context(), "before", nil)
 		require.NoError(t, err)
 		synctest.Wait()
 		var told []voiceroom.Event
@@ -72,11 +72,11 @@ func TestWatchTellsOfTheChat(t *testing.T) {
 			}
 		})
 		require.NoError(t, err)
-		_, err = room.SendBarrage(t.Context(), "hello\nall", map[string]string{"color": "red"})
+		_, err = room.Chat.SendBarrage(t.Context(), "hello\nall", map[string]string{"color": "red"})
 		require.NoError(t, err)
-		_, err = own.SendCustomBarrage(t.Context(), "app", `{"a":1}`, nil)
+		_, err = own.Chat.SendCustomBarrage(t.Context(), "app", `{"a":1}`, nil)
 		require.NoError(t, err)
-		require.NoError(t, own.LocalBarrage(engine.Barrage{Text: "guest has entered the room"}))
+		require.NoError(t, own.Chat.LocalBarrage(engine.Barrage{Text: "guest has entered the room"}))
 		synctest.Wait()
 		require.Len(t, told, 2)
 		require.Equal(t, "message guest hello\nall", told[0].String())

@@ -156,8 +156,8 @@ func TestGiftsInChat(t *testing.T) {
 		room.Room().ShowGiftsInChat(true)
 		require.NoError(t, own.SendGift(t.Context(), rose.GiftID, 7, &engine.SendGiftOptions{Receiver: "amy"}))
 		synctest.Wait()
-		require.Empty(t, own.Barrages())
-		line := room.Barrages()[0]
+		require.Empty(t, own.Chat.Barrages())
+		line := room.Chat.Barrages()[0]
 		require.Equal(t, "host", line.Sender.UserName)
 		require.Zero(t, line.Sequence, "a local one")
 		require.Equal(t, map[string]string{
@@ -166,6 +166,6 @@ func TestGiftsInChat(t *testing.T) {
 		room.Room().ShowGiftsInChat(false)
 		require.NoError(t, own.SendGift(t.Context(), rose.GiftID, 1, nil))
 		synctest.Wait()
-		require.Len(t, room.Barrages(), 1)
+		require.Len(t, room.Chat.Barrages(), 1)
 	})
 }

@@ -29,7 +29,7 @@ func world(t *testing.T) (srv *voiceroomtest.Server, host *voiceroomtest.User, s
 
 func say(t *testing.T, u *voiceroomtest.User, text string) {
 	t.Helper()
-	_, err := u.Room().SendBarrage(t.Context(), text, nil)
+	_, err := u.Room().Chat().SendBarrage(t.Context(), text, nil)
 	require.NoError(t, err)
 	synctest.Wait()
 }

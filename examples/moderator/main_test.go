@@ -28,7 +28,7 @@ func world(t *testing.T, words ...string) (host, guest *voiceroomtest.User, stop
 
 func say(t *testing.T, u *voiceroomtest.User, text string) error {
 	t.Helper()
-	_, err := u.Room().SendBarrage(t.Context(), text, nil)
+	_, err := u.Room().Chat().SendBarrage(t.Context(), text, nil)
 	synctest.Wait()
 	return err
 }
@@ -41,7 +41,7 @@ func TestFlood(t *testing.T) {
 			require.NoError(t, say(t, guest, fmt.Sprint("slowly ", i)))
 			time.Sleep(floodTime / 4) // virtual
 		}
-		before := len(host.Room().Barrages())
+		before := len(host.Room().Chat().Barrages())
 		for i := range floodLines - 1 {
 			time.Sleep(floodTime) // virtual: it has forgotten the slow ones
 			require.NoError(t, say(t, guest, fmt.Sprint("pause ", i)))

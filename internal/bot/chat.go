@@ -60,7 +60,7 @@ func trimEnd(b []byte) []byte {
 func (b *bot) sayLine(ctx context.Context, line string) {
 	for {
 		try, cancel := context.WithTimeout(ctx, verbWait)
-		_, err := b.room.SendBarrage(try, line, nil)
+		_, err := b.room.Chat().SendBarrage(try, line, nil)
 		cancel()
 		switch {
 		case err == nil || ctx.Err() != nil:

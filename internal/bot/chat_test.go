@@ -37,7 +37,7 @@ func TestChat(t *testing.T) {
 		}
 		write("hello\r\n\nhow ")
 		write("are you\n")
-		_, err := u.Room().SendBarrage(t.Context(), "fine", nil)
+		_, err := u.Room().Chat().SendBarrage(t.Context(), "fine", nil)
 		require.NoError(t, err)
 		require.NoError(t, u.Room().Members().MuteUser(t.Context(), "bot", time.Minute))
 		write("nobody hears this\n")
@@ -45,7 +45,7 @@ func TestChat(t *testing.T) {
 		write(strings.Repeat("x", 2049) + "\n" + strings.Repeat("y", 2048) + "\n" + strings.Repeat("z", 9000) + "\nbad \a\nbye")
 		require.NoError(t, out.Close())
 		require.Equal(t, bot.Outcome{Text: "Everything has been said."}, b.wait())
-		require.Equal(t, []string{"bot: hello", "bot: how are you", "host: fine", "bot: " + strings.Repeat("y", 2048), "bot: bye"}, texts(u.Room().Barrages()))
+		require.Equal(t, []string{"bot: hello", "bot: how are you", "host: fine", "bot: " + strings.Repeat("y", 2048), "bot: bye"}, texts(u.Room().Chat().Barrages()))
 		require.Contains(t, b.texts(), "message host fine")
 		require.Contains(t, b.texts(), "message bot hello")
 		require.Equal(t, 2, strings.Count(b.said(), "more than 2048 bytes"))
@@ -67,7 +67,7 @@ func TestChat_ofManyLines(t *testing.T) {
 		}
 		b := run(t, srv, "bot", bot.Config{Chat: io.NopCloser(strings.NewReader(text.String()))})
 		require.Equal(t, bot.Outcome{Text: "Everything has been said."}, b.wait())
-		require.Equal(t, want, texts(u.Room().Barrages()))
+		require.Equal(t, want, texts(u.Room().Chat().Barrages()))
 	})
 }
 

@@ -27,7 +27,7 @@ func (s *Session) recall(room *engine.Room) {
 	room.Later(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, verbWait)
 		defer cancel()
-		if _, err := room.FetchBarrageHistory(ctx); err != nil && ctx.Err() == nil {
+		if _, err := room.Chat().FetchBarrageHistory(ctx); err != nil && ctx.Err() == nil {
 			s.news.Say("What was said before is not known: " + Problem(err) + ".")
 		}
 	})

@@ -129,7 +129,7 @@ func (s *Session) do(ctx context.Context, a action) (said string, err error) {
 		case takeOut:
 			err = room.Members().KickRemoteUserOutOfRoom(ctx, a.user)
 		case sendText:
-			_, err = room.SendBarrage(ctx, a.text, nil)
+			_, err = room.Chat().SendBarrage(ctx, a.text, nil)
 		}
 	}
 	return "", err

@@ -35,7 +35,7 @@ func offer[T any](c chan T, v T) {
 
 // Say writes into the chat. What the room does not take now, because too much is being said or the bot is muted, is lost.
 func Say(ctx context.Context, room *engine.Room, text string) error {
-	_, err := room.SendBarrage(ctx, text, nil)
+	_, err := room.Chat().SendBarrage(ctx, text, nil)
 	if errors.Is(err, engine.ErrFreqLimit) || errors.Is(err, engine.ErrMessageDisabled) || errors.Is(err, engine.ErrAllMessagesDisabled) {
 		return nil
 	}
