@@ -65,7 +65,7 @@ func (c *joinCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	cfg := tui.Config{
-		News: tui.NewNews(), Create: c.Create, Muted: c.Muted, Seat: c.Seat,
+		News: tui.NewNews(), Create: c.Create, Muted: c.Muted, Seat: c.Seat, Language: systemLanguage(os.Getenv),
 		Room: seatgrid.RoomInfo{RoomID: seatgrid.RoomID(c.Room), Name: c.RoomName, MaxSeatCount: c.Seats, SeatMode: seatgrid.ApplyToTake},
 		Login: engine.Config{
 			URL: c.URL, TLS: trust, SDKAppID: id.app, UserID: id.user, UserSig: id.sig, TokenSource: id.tokens(), UserName: c.Name,

@@ -5,6 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
 )
 
@@ -28,6 +29,7 @@ const (
 	endRoom
 	leaveRoom
 	sendText
+	sendGift
 )
 
 // action is a verb with what it is about.
@@ -35,7 +37,7 @@ type action struct {
 	verb verb
 	seat seatgrid.SeatIndex
 	user seatgrid.UserID
-	text string // of a message
+	text string // of a message; which gift
 	on   bool   // to agree, to lock, to let everybody sit
 
 	tell  string // what to say at once; empty for what events tell soon enough
@@ -59,6 +61,7 @@ type membersMsg struct {
 type backend interface {
 	do(ctx context.Context, a action) (said string, err error)
 	members(ctx context.Context) ([]seatgrid.UserInfo, error)
+	gifts(ctx context.Context) ([]engine.GiftInfo, error)
 }
 
 // act starts an action.

@@ -96,6 +96,7 @@ func (b *bridge) events() *engine.RoomObserver {
 			b.news.add(endMsg{kickedOut(reason, message)})
 		},
 		OnReceiveBarrage: b.received,
+		OnReceiveGift:    b.given,
 		OnRoomNameChanged: func(_ seatgrid.RoomID, name string) {
 			b.say("The room is called %s now.", clean(name))
 			b.refresh()

@@ -78,13 +78,14 @@ var keys = []key{
 	}, func(m *model) tea.Cmd {
 		return m.act(action{verb: seatMode, on: m.room.info.SeatMode != seatgrid.FreeToTake})
 	}},
-	{[]string{"left", "right", "up", "down", "tab", "shift+tab"}, "arrows", "select a seat", func(m *model) string {
+	{[]string{"left", "right", "up", "down", "tab", "shift+tab"}, "arrows", "select a seat; 1 to 9 do so by its number", func(m *model) string {
 		if len(m.seats) < 2 {
 			return ""
 		}
 		return "select"
 	}, nil}, // see pressed
 	{[]string{"w"}, "w", "write to everybody in the room", always("write"), (*model).write},
+	{[]string{"g"}, "g", "give something to whoever sits there, or to the host", (*model).canGive, func(m *model) tea.Cmd { return m.give() }},
 	{[]string{"v"}, "v", "arrange the seats in another way", always("view"), func(m *model) tea.Cmd {
 		switch m.layout {
 		case seatgrid.LayoutGrid:
@@ -246,6 +247,8 @@ func (m *model) pressed(press string) tea.Cmd {
 		return m.chooserKey(press)
 	case questionPage:
 		return m.questionKey(press)
+	case giftPage:
+		return m.shopKey(press)
 	}
 	switch press {
 	case "left", "shift+tab":

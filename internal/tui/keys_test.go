@@ -78,6 +78,7 @@ var presses = []struct {
 	{"end the room", owner, nil, []string{"q", "y"}, []action{{verb: endRoom}}},
 	{"stay", owner, nil, []string{"q", "esc"}, nil},
 	{"write nothing yet", guest, nil, []string{"w"}, nil},
+	{"give", guest, nil, []string{"2", "g", "g"}, []action{{verb: sendGift, user: "bob", text: "rose"}}},
 	{"leave", guest, nil, []string{"q"}, []action{{verb: leaveRoom}}},
 	{"unknown keys", guest, nil, []string{"0", "z", "é", "f5", "esc", " "}, nil},
 }

@@ -17,6 +17,7 @@ type model struct {
 	backend backend
 	silent  bool           // there is no microphone
 	muted   bool           // do not open the microphone by itself
+	plain   bool           // what happens is printed, and there is no screen
 	want    int            // the seat to take at the beginning, counted from 1; 0: none
 	zone    *time.Location // of the log
 
@@ -37,8 +38,12 @@ type model struct {
 	draft  string // of a message
 	helped int    // lines of the help that have been read
 	list   chooser
+	shop   shop
 	sure   question
 	turn   int // which request y and n are about
+
+	strip   *engine.GiftStrip
+	ticking bool // a tick of the strip is under way
 
 	outcome *Outcome // set when it is over
 }
@@ -51,6 +56,7 @@ const (
 	helpPage
 	invitePage
 	questionPage
+	giftPage
 	writePage // a line below the log
 )
 
@@ -73,7 +79,9 @@ type question struct {
 const maxLog = 500
 
 func newModel(ctx context.Context, b backend) *model {
-	return &model{ctx: ctx, backend: b, zone: time.Local, width: 80, height: 24, layout: seatgrid.LayoutGrid}
+	return &model{
+		ctx: ctx, backend: b, zone: time.Local, width: 80, height: 24, layout: seatgrid.LayoutGrid, strip: engine.NewGiftStrip(giftRows),
+	}
 }
 
 // Init does nothing: the first messages are in the queue already.
@@ -116,6 +124,12 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.done(msg)
 	case membersMsg:
 		m.choose(msg)
+	case giftsMsg:
+		m.offer(msg)
+	case giftMsg:
+		return m, m.gift(msg)
+	case giftTickMsg:
+		return m, m.giftsOver(time.Now())
 	case quitMsg:
 		return m, m.end(gone(m))
 	case endMsg:
@@ -172,6 +186,9 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 	case msg.action.verb == leaveRoom: // also when the server could not be told: it notices
 		return m.end(Outcome{Text: "You have left the room."})
 	case msg.err != nil && m.ctx.Err() == nil:
+		if msg.action.verb == sendGift {
+			m.page = roomPage // the list lies over the log
+		}
 		m.say("That did not work: " + Problem(msg.err) + ".")
 	case msg.err == nil && msg.action.verb == endRoom:
 		return m.end(Outcome{Text: "You have ended the room."})

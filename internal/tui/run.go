@@ -57,6 +57,7 @@ func (s *Session) Print(ctx context.Context, out io.Writer) (Outcome, error) {
 	var wg sync.WaitGroup
 	defer func() { stop(); wg.Wait() }()
 	m := s.model(work)
+	m.plain = true
 	do := func(cmd tea.Cmd) {
 		if cmd != nil {
 			wg.Go(func() {

@@ -37,6 +37,13 @@ func (d *desk) do(_ context.Context, a action) (string, error) {
 	return "", d.err
 }
 
+func (d *desk) gifts(context.Context) ([]engine.GiftInfo, error) {
+	return []engine.GiftInfo{
+		{GiftID: "rose", Name: "Rose", Coins: 1, ExtensionInfo: map[string]string{"emoji": "🌹"}},
+		{GiftID: "crown", Name: "皇冠", Coins: 520, ExtensionInfo: map[string]string{"emoji": "👑"}},
+	}, d.err
+}
+
 func (d *desk) members(context.Context) ([]seatgrid.UserInfo, error) { return d.people, d.err }
 
 const (
@@ -117,6 +124,12 @@ func TestScreens(t *testing.T) {
 		"write": func(m *model) {
 			press(m, "w")
 			m.insert("hello 李小龙, this is a line that is longer than the screen is wide, so its end is shown 👋🏽")
+		},
+		"gifts": func(m *model) {
+			for i := range 3 {
+				m.Update(giftMsg{noon, gift("bob", owner, uint64(i), 9)})
+			}
+			press(m, "right", "g", "down")
 		},
 		"reconnecting": func(m *model) { m.Update(awayMsg(true)) },
 	} {

@@ -17,6 +17,8 @@ type Config struct {
 	Create bool              // open the room, as its owner, rather than enter it
 	News   *News             // nil: a queue of its own
 	Muted  bool              // on a seat, leave the microphone closed until it is asked for
+	// Language is that of the gifts' names, as "zh-CN"; empty: the app's own.
+	Language string
 	// Seat is what to take or to apply for at once, counted from 1; 0 means nothing.
 	Seat int
 }
@@ -130,6 +132,8 @@ func (s *Session) do(ctx context.Context, a action) (said string, err error) {
 			err = room.Members().KickRemoteUserOutOfRoom(ctx, a.user)
 		case sendText:
 			_, err = room.Chat().SendBarrage(ctx, a.text, nil)
+		case sendGift:
+			err = room.SendGift(ctx, a.text, 1, &engine.SendGiftOptions{Receiver: a.user})
 		}
 	}
 	return "", err

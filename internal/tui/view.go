@@ -25,13 +25,14 @@ func (m *model) screen() []string {
 	p := m.parts()
 	lines := append([]string{reverse.Render(fit(" "+m.headline(), m.width))}, p.seats...)
 	lines = append(lines, p.requests...)
+	lines = append(lines, p.gifts...)
 	lines = append(lines, p.body...)
 	lines = append(lines, p.hints...)
 	return lines[:min(len(lines), max(m.height, 0))]
 }
 
 // parts is how the screen is divided. What is most important has its lines first: hints, requests, seats, log.
-type parts struct{ seats, requests, body, hints []string }
+type parts struct{ seats, requests, gifts, body, hints []string }
 
 const minLog = 3 // lines that the log has if there is any room
 
@@ -42,6 +43,8 @@ func (m *model) parts() parts {
 	left -= len(p.hints)
 	p.requests = m.requestLines(min(left, 3))
 	left -= len(p.requests)
+	p.gifts = m.giftLines(min(left, giftRows))
+	left -= len(p.gifts)
 	if m.page != helpPage { // help needs the room
 		p.seats = m.seatLines(max(left-minLog, min(left, 1)))
 		left -= len(p.seats)
@@ -54,7 +57,7 @@ func (m *model) parts() parts {
 func (m *model) logLines() int {
 	q := *m
 	q.page = roomPage
-	used := 1 + len(q.requestLines(3)) + 2
+	used := 1 + len(q.requestLines(3)) + len(q.giftLines(giftRows)) + 2
 	used += len(q.seatLines(max(m.height-used-minLog, 1)))
 	return max(m.height-used-1, 1)
 }
@@ -132,6 +135,8 @@ func (m *model) bodyLines(limit int) []string {
 		lines = m.chooserLines(limit)
 	case questionPage:
 		lines = []string{"", " " + m.sure.text, " y yes, n no, Esc go back"}
+	case giftPage:
+		lines = m.shopLines(limit)
 	case writePage:
 		return m.writeLines(limit)
 	default:
@@ -186,13 +191,12 @@ func (m *model) helpLines() []string {
 	for _, k := range keys {
 		add(k.name, k.help)
 	}
-	add("1 to 9", "select a seat by its number")
 	return append(lines, " Any key goes back.")
 }
 
 // helpRoom is how many lines of the help are shown at once.
 func (m *model) helpRoom() int {
-	room := m.height - 1 - len(m.requestLines(3))
+	room := m.height - 1 - len(m.requestLines(3)) - len(m.giftLines(giftRows))
 	if len(m.helpLines()) > room {
 		room-- // for the line that says that there is more
 	}

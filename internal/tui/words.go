@@ -35,6 +35,8 @@ var words = map[signaling.Code]string{
 	engine.ErrSeatAudioLocked.Code:       "the host has silenced this seat; only the host or an administrator can lift that",
 	engine.ErrMessageDisabled.Code:       "the host or an administrator has muted you",
 	engine.ErrAllMessagesDisabled.Code:   "only the host and the administrators may write in this room now",
+	signaling.ErrGiftNotFound.Code:       "the app does not have that gift any more",
+	signaling.ErrGiftRejected.Code:       "the app has not taken the gift; perhaps there are too few coins",
 	engine.ErrInvalidParameter.Code:      "the server refuses what was asked",
 	signaling.ErrMalformedJSON.Code:      "the server did not understand; is it of another version?",
 }
