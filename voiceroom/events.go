@@ -35,6 +35,7 @@ const (
 	EventUnmuted       EventType = "unmuted"       // User may chat again; told to the same
 	EventMessage       EventType = "message"       // User says Value in the chat, this user too
 	EventCustomMessage EventType = "customMessage" // likewise, a message of the app's: Value is its data, Business whose it is
+	EventGift          EventType = "gift"          // User gives To Count of Gift, which is called Value
 	EventLiveInfo      EventType = "liveInfo"      // the fields Value of the room are others
 	EventMetadata      EventType = "metadata"      // the room's metadata has Value, as key=value
 	EventNoMetadata    EventType = "noMetadata"    // the room's metadata has no key Value any more
@@ -56,6 +57,13 @@ type Event struct {
 	// Of messages:
 	Business  string            `json:"businessId,omitempty"`
 	Extension map[string]string `json:"extensionInfo,omitempty"`
+
+	// Of gifts:
+	To    engine.UserID `json:"to,omitempty"`
+	Gift  string        `json:"giftId,omitempty"`
+	Count int           `json:"giftCount,omitempty"`
+	Combo int64         `json:"comboCount,omitempty"` // as in [engine.GiftReceived]
+	Coins int64         `json:"coins,omitempty"`      // what these have cost
 }
 
 // String returns the event as a line of text.
@@ -71,11 +79,17 @@ func (e Event) String() string {
 	if e.Seat != nil {
 		fmt.Fprintf(&b, " seat %d", *e.Seat)
 	}
+	if e.To != "" {
+		fmt.Fprintf(&b, " to %s", e.To)
+	}
 	if e.Business != "" {
 		fmt.Fprintf(&b, " %s", e.Business)
 	}
 	if e.Value != "" {
 		fmt.Fprintf(&b, " %s", e.Value)
+	}
+	if e.Count != 0 {
+		fmt.Fprintf(&b, " x%d", e.Count)
 	}
 	return b.String()
 }
@@ -147,6 +161,13 @@ func (w *watcher) observer() *engine.RoomObserver {
 			e := Event{Type: EventMessage, User: m.Sender.UserID, Name: m.Sender.UserName, Value: m.Text, Extension: m.Extension}
 			if m.Type == engine.BarrageCustom {
 				e.Type, e.Value, e.Business = EventCustomMessage, m.Data, m.BusinessID
+			}
+			w.ordered(func() { w.send(e) })
+		},
+		OnReceiveGift: func(_ engine.RoomID, g engine.GiftReceived) {
+			e := Event{
+				Type: EventGift, User: g.Sender.UserID, Name: g.Sender.UserName, Value: g.Gift.Name,
+				To: g.Receiver.UserID, Gift: g.Gift.GiftID, Count: g.Count, Combo: g.ComboCount, Coins: int64(g.Count) * g.Gift.Coins,
 			}
 			w.ordered(func() { w.send(e) })
 		},

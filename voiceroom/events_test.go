@@ -87,3 +87,34 @@ func TestWatchTellsOfTheChat(t *testing.T) {
 		require.Contains(t, string(b), `"type":"customMessage","user":"host","name":"host","value":"{\"a\":1}","businessId":"app"}`)
 	})
 }
+
+// Gifts are among the events, as text and with everything in it as JSON.
+func TestWatchTellsOfGifts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.NewServer(t)
+		host, guest := srv.NewUser(t, "host"), srv.NewUser(t, "guest")
+		own, err := voiceroom.CreateRoom(t.Context(), host.Engine, "room", voiceroom.CreateRoomParams{})
+		require.NoError(t, err)
+		room, err := voiceroom.EnterRoom(t.Context(), guest.Engine, "room")
+		require.NoError(t, err)
+		var told []voiceroom.Event
+		_, err = voiceroom.Watch(own.Grid, func(e voiceroom.Event) {
+			if e.Type == voiceroom.EventGift {
+				told = append(told, e)
+			}
+		})
+		require.NoError(t, err)
+		require.NoError(t, room.SendGift(t.Context(), "cake", 2, nil))
+		require.NoError(t, room.SendGift(t.Context(), "cake", 1, nil))
+		require.NoError(t, own.SendGift(t.Context(), "rose", 1, &engine.SendGiftOptions{Receiver: "guest"}))
+		synctest.Wait()
+		require.Len(t, told, 3)
+		require.Equal(t, "gift guest to host Cake x2", told[0].String())
+		require.Equal(t, "gift host to guest Rose x1", told[2].String())
+		b, err := json.Marshal(told[1])
+		require.NoError(t, err)
+		require.Contains(t, string(b), `"type":"gift","user":"guest","name":"guest","value":"Cake","to":"host","giftId":"cake","giftCount":1,"comboCount":3,"coins":66}`)
+		require.NoError(t, room.Close())
+		require.NoError(t, own.Close())
+	})
+}

@@ -52,7 +52,8 @@ var Announceable = []voiceroom.EventType{
 	voiceroom.EventAudioOn, voiceroom.EventAudioOff, voiceroom.EventSeatLocked, voiceroom.EventSeatUnlocked,
 	voiceroom.EventAudioLocked, voiceroom.EventAudioUnlocked, voiceroom.EventRequest, voiceroom.EventRequestOver,
 	voiceroom.EventRole, voiceroom.EventRenamed, voiceroom.EventRoomName, voiceroom.EventSeatMode,
-	voiceroom.EventMuted, voiceroom.EventUnmuted, voiceroom.EventMessage, voiceroom.EventCustomMessage, voiceroom.EventLiveInfo, voiceroom.EventMetadata, voiceroom.EventNoMetadata,
+	voiceroom.EventMuted, voiceroom.EventUnmuted, voiceroom.EventMessage, voiceroom.EventCustomMessage,
+	voiceroom.EventGift, voiceroom.EventLiveInfo, voiceroom.EventMetadata, voiceroom.EventNoMetadata,
 }
 
 // maxAnnouncement bounds an announcement: people wait for the music.
