@@ -66,3 +66,41 @@ func TestCrowd_isToldToTheAppOneByOne_andToMembersInDigests(t *testing.T) {
 		c.consistent()
 	})
 }
+
+// A home that dies takes the digest along that it was about to tell. The next one tells the count.
+func TestCrowd_whoseHomeDies_isCountedByTheNext(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, c *cluster) {
+		a, b := c.nodes[0], c.nodes[1]
+		a.create(signaling.FreeToTake)
+		b.follow()
+		for i := range 300 {
+			b.enter(signaling.UserID(fmt.Sprintf("u%04d", i)))
+		}
+		time.Sleep(2 * time.Second)
+		b.enter("told at once")
+		time.Sleep(200 * time.Millisecond) // the next digest is a second away
+		before := len(c.log())
+		for i := range 5 {
+			b.enter(signaling.UserID(fmt.Sprintf("late%d", i)))
+		}
+		a.kill()
+		time.Sleep(10 * time.Second)
+		told := 0
+		for _, e := range c.log()[before:] {
+			for _, ev := range e.Events {
+				entered, ok := ev.Event.(signaling.UsersEntered)
+				if !ok {
+					continue
+				}
+				told = entered.Count
+				assert.Empty(t, entered.Users, "nobody knows who")
+				assert.Equal(t, room.ForMembers, ev.For)
+			}
+		}
+		assert.Equal(t, 306, told)
+		assert.Equal(t, 306, c.newest().Members)
+		list, err := b.Audience(t.Context(), key)
+		assert.NoError(t, err)
+		assert.Equal(t, 306, list.Total)
+	})
+}

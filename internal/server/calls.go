@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
 	"github.com/openvoiceroom/openvoiceroom/internal/room"
@@ -133,7 +134,10 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	if err != nil {
 		return res, err
 	}
-	m := &membership{replica: r, session: ses, user: ses.self()}
+	m := &membership{replica: r, session: ses, user: ses.self(), came: time.Now()}
+	if old != nil {
+		m.came = old.came
+	}
 	defer func() {
 		if err != nil {
 			m.end()

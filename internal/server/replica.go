@@ -47,6 +47,7 @@ type membership struct {
 	user    signaling.UserInfo // changed under replica.mu; the id never
 	peer    *sfu.Peer          // nil without media
 	order   uint64             // grows with each stay of the session's
+	came    time.Time          // into the room, here
 
 	active bool   // gets events; guarded by replica.mu
 	out    bool   // was taken out of the room; guarded by replica.mu
