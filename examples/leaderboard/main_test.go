@@ -31,7 +31,7 @@ func give(t *testing.T, u *voiceroomtest.User, gift string, count int) {
 func top(t *testing.T, u *voiceroomtest.User) string {
 	t.Helper()
 	time.Sleep(sayEvery) // virtual
-	_, err := u.Room().SendBarrage(t.Context(), "!top", nil)
+	_, err := u.Room().Chat().SendBarrage(t.Context(), "!top", nil)
 	require.NoError(t, err)
 	synctest.Wait()
 	lines := stagetest.Lines(u.Room())
