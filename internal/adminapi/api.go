@@ -88,6 +88,7 @@ type Config struct {
 	Users     Users
 	Battles   *battle.Battles
 	Gifts     *gift.Catalogues
+	SentGifts SentGifts
 	Callbacks Callbacks
 	Logger    *slog.Logger
 

@@ -82,4 +82,8 @@ var commands = map[string]command{
 	"voiceroom_console/set_gift_catalogue":    catalogueCommand((*API).setGiftCatalogue),
 	"voiceroom_console/get_gift_catalogue":    catalogueCommand((*API).getGiftCatalogue),
 	"voiceroom_console/delete_gift_catalogue": catalogueCommand((*API).deleteGiftCatalogue),
+	"voiceroom_console/get_gift_settings":     handle(10, (*API).getGiftSettings),
+	"voiceroom_console/set_gift_settings":     handle(10, (*API).setGiftSettings),
+	"voiceroom_console/get_gift_totals":       handle(10, (*API).getGiftTotals),
+	"voiceroom_console/get_gift_returns":      handle(2, (*API).getGiftReturns),
 }

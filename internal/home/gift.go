@@ -107,7 +107,7 @@ func (h *home) gift(t *turn, c call, cmd room.Command, a room.SendGift) {
 	p, here := h.present[cmd.By.UserID]
 	switch {
 	case here:
-		cmd.By.UserName, cmd.By.AvatarURL = p.user.UserName, p.user.AvatarURL
+		cmd.By.UserName, cmd.By.AvatarURL, cmd.By.Level = p.user.UserName, p.user.AvatarURL, p.user.Level
 	case a.Paid:
 	case t.now.Before(h.gatherUntil): // its node says about now whom it has
 		answer(reply{Moved: true})

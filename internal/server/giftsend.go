@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/adminapi"
 	"github.com/openvoiceroom/openvoiceroom/internal/battle"
 	"github.com/openvoiceroom/openvoiceroom/internal/giftorder"
 	"github.com/openvoiceroom/openvoiceroom/internal/home"
@@ -160,13 +161,34 @@ func (ses *session) giftTotals(ctx context.Context, p signaling.GiftTotalsParams
 // restGifts is what the REST API sees of gifts that are sent.
 type restGifts struct{ srv *Server }
 
-// Totals returns what has been sent in a room, also in one that has ended lately.
-func (r restGifts) Totals(ctx context.Context, app signaling.AppID, room signaling.RoomID, limit int, user signaling.UserID) (signaling.GiftTotals, error) {
-	return r.srv.node.Gifts(ctx, store.Key{App: app, Room: room}, home.GiftQuery{Limit: limit, User: user})
+var _ adminapi.SentGifts = restGifts{}
+
+func (r restGifts) Settings(ctx context.Context, app signaling.AppID) (adminapi.GiftSettings, error) {
+	set, err := r.srv.orders.Settings(ctx, app)
+	return adminapi.GiftSettings{URL: set.BillingURL, Combo: set.ComboWindow, CoinsScore: set.CoinsScore}, storeAway(err)
 }
 
-// Settings returns an app's settings as they are now.
-func (r restGifts) Settings(ctx context.Context, app signaling.AppID) (url string, combo time.Duration, coinsScore bool, err error) {
-	set, err := r.srv.orders.Settings(ctx, app)
-	return set.BillingURL, set.ComboWindow, set.CoinsScore, storeAway(err)
+func (r restGifts) Set(ctx context.Context, app signaling.AppID, c adminapi.GiftChange) error {
+	if c.URL != nil && *c.URL != "" {
+		if err := r.srv.hooks.CheckURL("Url", *c.URL); err != nil {
+			return err
+		}
+	}
+	return storeAway(r.srv.orders.Set(ctx, app, giftorder.Change{BillingURL: c.URL, ComboWindow: c.Combo, CoinsScore: c.CoinsScore}))
+}
+
+func (r restGifts) Totals(ctx context.Context, app signaling.AppID, room signaling.RoomID, limit int) (signaling.GiftTotals, error) {
+	return r.srv.node.Gifts(ctx, store.Key{App: app, Room: room}, home.GiftQuery{Limit: limit})
+}
+
+func (r restGifts) Returns(ctx context.Context, app signaling.AppID) ([]adminapi.GiftOrder, error) {
+	orders, err := r.srv.orders.Returns(ctx, app)
+	list := make([]adminapi.GiftOrder, len(orders))
+	for i, o := range orders {
+		list[i] = adminapi.GiftOrder{
+			ID: o.ID, State: string(o.State), Room: o.RoomID, Sender: o.Sender.UserID, Receiver: o.Receiver.UserID, Gift: o.Gift.GiftID,
+			Count: o.Count, Coins: o.Coins(), At: time.UnixMilli(o.At), Reason: o.Message,
+		}
+	}
+	return list, storeAway(err)
 }

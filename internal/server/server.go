@@ -262,7 +262,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.Handle(adminapi.Path, adminapi.New(adminapi.Config{
 		Apps: s.cfg.Apps, Rooms: s.rooms, Logger: s.log, Observe: s.metrics.rested,
-		Accounts: s.accounts, Users: restUsers{s}, Battles: battles, Gifts: s.catalogues, Callbacks: restCallbacks{s.hooks},
+		Accounts: s.accounts, Users: restUsers{s}, Battles: battles, Gifts: s.catalogues, Callbacks: restCallbacks{s.hooks}, SentGifts: restGifts{s},
 		AutoDismiss: s.dismissals,
 	}))
 	s.handler = mux
