@@ -49,7 +49,7 @@ var (
 		RoomID: "roomId_123456", Name: "Denny's room", OwnerID: "denny", OwnerName: "Denny", SeatMode: signaling.ApplyToTake,
 		MaxSeatCount: 10, CreateTime: 1767225600000, MemberCount: 2, MaxMemberCount: 400,
 		Notice: "Jazz at nine", CoverURL: "https://example.org/cover.png", BackgroundURL: "https://example.org/background.png", Categories: []int{1, 2, 3}, ActivityStatus: 1,
-		CustomInfo: "custom123", Hidden: true, MessageDisabled: true, GiftDisabled: true, ViewCount: 10, HasPassword: true,
+		CustomInfo: "custom123", Hidden: true, MessageDisabled: true, GiftDisabled: true, LikeDisabled: true, ViewCount: 10, HasPassword: true,
 	}
 	seat = signaling.SeatInfo{
 		Index: 1, UserID: "vince", UserName: "Vince", AvatarURL: "https://example.org/vince.png",
@@ -76,11 +76,14 @@ var (
 			Level: 1, Coins: 10, ExtensionInfo: map[string]string{"emoji": "🌹"},
 		}},
 	}
+	statistics = signaling.LiveStatistics{
+		TotalViewers: 10, TotalGiftsSent: 3, TotalGiftCoins: 30, TotalUniqueGiftSenders: 2, TotalLikesReceived: 1000, TotalMessageCount: 40, LiveDuration: 60,
+	}
 	snapshot = signaling.Snapshot{
 		Connection: &connection,
 		Battle:     &battle,
 		Version:    12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
-		Metadata: map[string]string{"theme": "jazz"}, MutedUntil: 1767225660000,
+		Metadata: map[string]string{"theme": "jazz"}, MutedUntil: 1767225660000, Statistics: statistics,
 	}
 	slots = []signaling.Slot{{MID: "1", RoomID: "other", UserID: "amy"}}
 )
@@ -125,7 +128,7 @@ func messages() []message {
 		{signaling.MethodLeaveRoom, "call", params},
 		{signaling.MethodLeaveRoom, "result", done},
 		{signaling.MethodDismissRoom, "call", params},
-		{signaling.MethodDismissRoom, "result", done},
+		{signaling.MethodDismissRoom, "result", signaling.DismissResult{Version: 12, Statistics: statistics}},
 		{signaling.MethodSnapshot, "call", params},
 		{signaling.MethodSnapshot, "result", snapshot},
 		{signaling.MethodTakeSeat, "call", signaling.TakeSeatParams{CommandID: "c-1", RoomID: room.RoomID, Index: 1, Timeout: 60}},
@@ -154,6 +157,7 @@ func messages() []message {
 			Categories: &room.Categories, ActivityStatus: &room.ActivityStatus, CustomInfo: &room.CustomInfo, Hidden: &room.Hidden, MessageDisabled: &room.MessageDisabled,
 			GiftDisabled: &room.GiftDisabled,
 			Password:     new("letmein"),
+			LikeDisabled: &room.LikeDisabled,
 		}},
 		{signaling.MethodUpdateRoom, "result", done},
 		{signaling.MethodSetMetadata, "call", signaling.SetMetadataParams{CommandID: "c-1", RoomID: room.RoomID, Metadata: map[string]string{"theme": "jazz"}}},
@@ -214,6 +218,14 @@ func messages() []message {
 		{signaling.MethodBarrageHistory, "call", params},
 		{signaling.MethodBarrageHistory, "result", signaling.BarrageHistory{Barrages: []signaling.Barrage{barrage}}},
 		{signaling.NotifyBarrage, "notification", signaling.BarrageReceived{RoomID: room.RoomID, Barrage: barrage}},
+		{signaling.MethodSendLike, "call", signaling.LikeParams{RoomID: room.RoomID, Count: 5, Seq: 3, SessionID: "s-1"}},
+		{signaling.MethodSendLike, "result", signaling.LikeResult{Counted: 5}},
+		{signaling.NotifyLikes, "notification", signaling.LikesReceived{RoomID: room.RoomID, Total: 1000, Senders: []signaling.UserInfo{guest}}},
+		{signaling.MethodStatistics, "call", signaling.StatisticsParams{RoomID: room.RoomID, CreateTime: 1767225600000}},
+		{signaling.MethodStatistics, "result", signaling.StatisticsResult{Live: signaling.LiveRecord{
+			RoomID: room.RoomID, OwnerID: "denny", CreateTime: 1767225600000, EndTime: 1767225660000, Reason: signaling.DismissedByOwner, Statistics: statistics,
+		}}},
+		{signaling.NotifyStatistics, "notification", signaling.StatisticsChanged{RoomID: room.RoomID, Statistics: statistics}},
 		{signaling.NotifySlots, "notification", signaling.SlotsChanged{RoomID: room.RoomID, Slots: slots}},
 		{signaling.NotifyNetwork, "notification", signaling.NetworkChanged{RoomID: room.RoomID, Users: []signaling.NetworkInfo{
 			{UserID: "denny", Quality: signaling.NetworkPoor, UpLoss: 5, DownLoss: 1, Delay: 48},

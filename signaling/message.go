@@ -20,7 +20,7 @@ const (
 	MethodCreateRoom     = "room.create"         // CreateRoomParams -> CreateRoomResult
 	MethodJoinRoom       = "room.join"           // JoinParams -> JoinResult
 	MethodLeaveRoom      = "room.leave"          // RoomParams -> Done
-	MethodDismissRoom    = "room.dismiss"        // RoomParams -> Done
+	MethodDismissRoom    = "room.dismiss"        // RoomParams -> DismissResult
 	MethodSnapshot       = "room.snapshot"       // RoomParams -> Snapshot
 	MethodGetRoom        = "room.get"            // GetRoomParams -> GetRoomResult
 	MethodListRooms      = "room.list"           // ListRoomsParams -> ListRoomsResult
@@ -65,6 +65,8 @@ const (
 	MethodRejectConnection  = "connection.reject"     // ConnectionAnswerParams -> Done
 	MethodDisconnect        = "connection.disconnect" // RoomParams -> Done
 	MethodMuteConnection    = "connection.mute"       // ConnectionMuteParams -> Done
+	MethodSendLike          = "like.send"             // LikeParams -> LikeResult
+	MethodStatistics        = "room.statistics"       // StatisticsParams -> StatisticsResult
 )
 
 // The notifications a server sends.
@@ -78,7 +80,9 @@ const (
 	NotifyFollowers  = "follow.followersChanged" // FollowersChanged
 	NotifyBarrage    = "barrage.received"        // BarrageReceived
 
-	NotifyConnectedSeats = "connection.seats" // ConnectedSeats
+	NotifyConnectedSeats = "connection.seats"       // ConnectedSeats
+	NotifyLikes          = "like.received"          // LikesReceived
+	NotifyStatistics     = "room.statisticsChanged" // StatisticsChanged
 )
 
 // Empty is the parameters or result of a call that has none.
@@ -274,6 +278,7 @@ type UpdateRoomParams struct {
 	MessageDisabled *bool   `json:"isMessageDisabled,omitempty"`
 	GiftDisabled    *bool   `json:"isGiftDisabled,omitempty"`
 	Password        *string `json:"password,omitempty"` // 1 to 64 bytes; empty: the room is entered without from now on
+	LikeDisabled    *bool   `json:"isLikeDisabled,omitempty"`
 }
 
 // SetMetadataParams adds keys to the room's metadata, or changes their values: 10 keys of 50 bytes, 2 KiB a value, 16 KiB

@@ -205,6 +205,7 @@ type RoomInfo struct {
 	Hidden          bool   `json:"isHidden,omitempty"`          // not in lists of rooms (documents: isPublicVisible is false)
 	MessageDisabled bool   `json:"isMessageDisabled,omitempty"` // only managers may chat
 	GiftDisabled    bool   `json:"isGiftDisabled,omitempty"`    // nobody may send gifts (documents: isGiftEnabled is false)
+	LikeDisabled    bool   `json:"isLikeDisabled,omitempty"`    // nobody may like the room (documents: isLikeEnabled is false)
 	ViewCount       int64  `json:"viewCount,omitempty"`         // how often somebody has entered
 
 	HasPassword bool `json:"hasPassword,omitempty"` // those who are no managers enter with it; the server's
@@ -280,4 +281,6 @@ type Snapshot struct {
 	Connection *Connection `json:"connection,omitempty"` // with other rooms, and requests for one
 
 	MutedUntil int64 `json:"mutedUntil,omitempty"` // until when the member may not chat, Unix milliseconds; 0: they may
+
+	Statistics LiveStatistics `json:"statistics,omitzero"`
 }

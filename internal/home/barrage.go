@@ -33,6 +33,8 @@ type chat struct {
 	size   int   // all of them
 	said   map[string]place
 	ages   []string // the keys of said, the oldest first
+
+	counting counting
 }
 
 // place is where a message has come.
@@ -130,6 +132,7 @@ func (h *home) say(b signaling.Barrage, now time.Time) reply {
 		return refusal(signaling.ErrServer)
 	}
 	c.count++
+	h.countBy(now, now.Add(countMessages))
 	c.keep(b, len(data), h.node.cfg.History)
 	c.remember(key, place{b.Sequence, now})
 	return reply{Barrages: []signaling.Barrage{b}}

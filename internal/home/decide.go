@@ -73,6 +73,7 @@ func (h *home) decide(batch []call) (t *turn, rest []call) {
 		h.settle(t)
 		t.flush = true
 	}
+	h.count(t, slices.ContainsFunc(batch, func(c call) bool { return c.count }))
 	switch {
 	case len(t.events) > 0:
 		if soon := t.now.Add(presenceDelay); h.flushAt.IsZero() || h.flushAt.After(soon) {
@@ -151,6 +152,16 @@ func (h *home) one(t *turn, c call) {
 			return r
 		})
 		return
+	case c.Live:
+		live := t.state.Record(t.now)
+		exists := t.state.Exists()
+		t.add(c, func(Entry) reply {
+			if !exists {
+				return refusal(signaling.ErrRoomNotExist)
+			}
+			return reply{Live: &live}
+		})
+		return
 	case c.Reread:
 		h.sanctions.unknown = true // before the next turn
 	case c.Heartbeat != nil:
@@ -194,6 +205,9 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 	cmd.Action = h.vouch(cmd.By, cmd.Action, t.now)
 	if h.sanction(t, c, cmd) {
 		return
+	}
+	if c.dismisses() { // its statistics are final then
+		h.count(t, true)
 	}
 	out, err := h.apply(t, cmd)
 	if t.now.Before(h.gatherUntil) && (errors.Is(err, signaling.ErrUserNotEntered) || errors.Is(err, signaling.ErrUserNotFound)) {

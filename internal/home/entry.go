@@ -70,7 +70,7 @@ func decodeEntry(b []byte) (Entry, error) {
 		return e, fmt.Errorf("home: unreadable log entry: %w", err)
 	}
 	// A newer node's log may hold events that are unknown here.
-	e.Events = slices.DeleteFunc(e.Events, func(e room.Event) bool { return e.Event == nil && e.Heartbeat == nil })
+	e.Events = slices.DeleteFunc(e.Events, func(e room.Event) bool { return e.Event == nil && e.Heartbeat == nil && e.Counted == nil })
 	return e, nil
 }
 
@@ -105,6 +105,8 @@ type request struct {
 	Reread    bool               `json:"reread,omitempty"`  // the room's bans and mutes
 	Barrage   *signaling.Barrage `json:"barrage,omitempty"` // to be said
 	Recent    bool               `json:"recent,omitempty"`  // what has been said lately
+	Liked     *liked             `json:"liked,omitempty"`
+	Live      bool               `json:"live,omitempty"`    // what has happened in the room so far
 	Ping      bool               `json:"ping,omitempty"`    // does the node answer at all?
 	Summary   *summaryQuery      `json:"summary,omitempty"` // which rooms does the node decide?
 	Check     bool               `json:"check,omitempty"`   // with a Command, a gift: only whether it could be sent
@@ -149,6 +151,8 @@ type reply struct {
 	Created int64                 `json:"created,omitempty"` // of an Audit: the room's CreateTime
 	Gift    *GiftCheck            `json:"gift,omitempty"`    // of a Check
 	Totals  *signaling.GiftTotals `json:"totals,omitempty"`  // of Gifts
+	Liked   int64                 `json:"liked,omitempty"`   // of a Liked: how much of it is in the log
+	Live    *signaling.LiveRecord `json:"live,omitempty"`    // of a Live
 
 	Summaries  []signaling.RoomInfo `json:"summaries,omitempty"`  // of a Summary
 	Sanctioned []Sanctioned         `json:"sanctioned,omitempty"` // of Sanctions

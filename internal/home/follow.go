@@ -63,6 +63,7 @@ func (f *follower) close() {
 		delete(f.node.followers, f.key)
 	}
 	f.node.mu.Unlock()
+	f.node.tallies.left(f.key)
 	f.stop()
 }
 

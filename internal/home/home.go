@@ -69,6 +69,7 @@ type home struct {
 	appends  int    // since the last mark
 	marks    []mark // places in the log, oldest first
 	removeAt time.Time
+	recorded bool // what is to be kept of a dismissed room is in the store
 
 	copiers copiers
 	lost    bool   // it ended because an append failed
@@ -94,6 +95,7 @@ type call struct {
 	request
 	verify bool // is the room still this node's?
 	read   bool // the room's bans and mutes, if they are unknown
+	count  bool // what was heard is written down now
 	answer func(reply)
 }
 
@@ -118,7 +120,7 @@ func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 		owed: map[string]owed{}, settled: map[string]bool{}, unsure: map[string]bool{},
 		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}), began: time.Now(),
 	}
-	h.chat.epoch = e.Epoch
+	h.chat.epoch, h.chat.counting.base = e.Epoch, e.State.Stats.TotalMessageCount
 	h.sum()
 	return h
 }
@@ -203,6 +205,9 @@ func (h *home) untilNext(now time.Time) time.Duration {
 	earlier(h.removeAt)
 	earlier(h.pruneAt)
 	earlier(h.sanctions.muteEnds)
+	h.chat.mu.Lock()
+	earlier(h.chat.counting.due)
+	h.chat.mu.Unlock()
 	earlier(h.gatherUntil)
 	for _, o := range h.owed {
 		earlier(o.due)
@@ -291,10 +296,16 @@ func (h *home) after(ctx context.Context) bool {
 	if h.removeAt.IsZero() {
 		h.removeAt = now.Add(lingerDismissed)
 	}
+	if !h.recorded {
+		err := h.node.keepRecord(ctx, h.key, h.entry.State)
+		if h.recorded = err == nil; err != nil {
+			h.log.Warn("cannot keep a dismissed room's statistics yet", "error", err)
+		}
+	}
 	if now.Before(h.removeAt) {
 		return true
 	}
-	if !h.copiers.covers(h.rev+1) || !h.book.covers(h.rev+1) {
+	if !h.recorded || !h.copiers.covers(h.rev+1) || !h.book.covers(h.rev+1) {
 		h.removeAt = now.Add(time.Second) // its end has not been told
 		return true
 	}

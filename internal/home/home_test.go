@@ -309,6 +309,10 @@ func describe(list []home.Entry) (lines []string) {
 		var line strings.Builder
 		for _, ev := range e.Events {
 			h := ev.Heartbeat
+			if n := ev.Counted; n != nil {
+				line.WriteString(fmt.Sprintf("likes:%d messages:%d ", n.Likes, n.Messages))
+				continue
+			}
 			switch ev := ev.Event.(type) {
 			case signaling.UsersEntered:
 				line.WriteString(fmt.Sprintf("+%s(%d) ", names(ev.Users), ev.Count))

@@ -77,9 +77,11 @@ type Node struct {
 	announcers chan struct{} // bounds how many rooms are announced at once
 	counting   errand
 	passwords  derived
+	tallies    tallies
 
 	mu        sync.Mutex // protects what follows; nothing is called while it is held
-	stopping  bool
+	leaving   bool       // Stop has been called
+	stopping  bool       // nothing more begins
 	homes     map[store.Key]*home
 	moving    map[store.Key]chan struct{} // rooms that may be about to get their home here; closed when that is decided
 	alive     map[store.NodeID]bool       // what Watch has told last of each node; only it may wake the dead
@@ -99,7 +101,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		cfg: cfg, store: cfg.Store, log: cfg.Logger,
 		homes: map[store.Key]*home{}, moving: map[store.Key]chan struct{}{}, alive: map[store.NodeID]bool{},
 		whereIs: map[store.Key]store.NodeID{}, followers: map[store.Key]*follower{},
-		sweep: make(chan struct{}, 1), stopped: make(chan struct{}), announcers: make(chan struct{}, 16),
+		tallies: tallies{of: map[store.Key]*tally{}}, sweep: make(chan struct{}, 1), stopped: make(chan struct{}), announcers: make(chan struct{}, 16),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.start(ctx); err != nil {
@@ -139,13 +141,17 @@ func (n *Node) start(ctx context.Context) error {
 // It is idempotent.
 func (n *Node) Stop(ctx context.Context) error {
 	n.mu.Lock()
-	first := !n.stopping
-	n.stopping = true
+	first := !n.leaving
+	n.leaving = true
 	n.mu.Unlock()
 	if !first {
 		<-n.stopped
 		return nil
 	}
+	n.flushLikes(ctx)
+	n.mu.Lock()
+	n.stopping = true
+	n.mu.Unlock()
 	defer close(n.stopped)
 	n.cancel() // every home ends its turn and its goroutine
 	for _, stop := range n.stops {
@@ -361,8 +367,12 @@ func (n *Node) hand(req request, answer func(reply)) bool {
 	if h == nil {
 		return false
 	}
-	if req.Barrage != nil || req.Recent {
+	switch {
+	case req.Barrage != nil || req.Recent:
 		answer(h.barrage(req))
+		return true
+	case req.Liked != nil:
+		answer(h.liked(*req.Liked))
 		return true
 	}
 	h.tell(call{request: req, answer: answer})

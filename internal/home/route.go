@@ -23,6 +23,9 @@ const (
 // Do has a command decided by the room's home, wherever that is, and finds the next home when one fails. A refusal is
 // a *signaling.Error. While ctx lasts it tries again; the command's id keeps it from being carried out twice.
 func (n *Node) Do(ctx context.Context, key store.Key, cmd room.Command) (Outcome, error) {
+	if _, ends := cmd.Action.(room.Dismiss); ends { // the room counts no more then
+		n.sayLikes(ctx, key)
+	}
 	req := request{Key: key, Command: &cmd, Seq: n.seq.Add(1)}
 	for tries := 0; ; tries++ {
 		r, _, err := n.ask(ctx, req)

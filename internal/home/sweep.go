@@ -140,6 +140,9 @@ func (n *Node) removeEnded(ctx context.Context, key store.Key) (again bool) {
 		return true // somebody may still repeat the dismissal
 	}
 	if err == nil {
+		err = n.keepRecord(ctx, key, e.State)
+	}
+	if err == nil {
 		err = n.clearSanctions(ctx, key, e.State.Info.CreateTime)
 	}
 	if err == nil {

@@ -60,6 +60,9 @@ func (n *Node) create(ctx context.Context, key store.Key, cmd room.Command) (Ent
 			return Entry{}, err
 		}
 	}
+	if err := n.keepRecord(ctx, key, old.State); err != nil { // whoever has ended that room may not have lived to do it
+		return Entry{}, err
+	}
 	now := time.Now()
 	state, events, err := room.Apply(old.State, cmd, now)
 	if errors.Is(err, signaling.ErrRoomIDOwned) && cmd.ID != "" {

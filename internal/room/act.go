@@ -113,6 +113,7 @@ func updateActs(act signaling.Act, was, is State) (list []signaling.Act) {
 	note("activityStatus", number(before.ActivityStatus), number(after.ActivityStatus))
 	note("customInfo", before.CustomInfo, after.CustomInfo)
 	note("isGiftDisabled", strconv.FormatBool(before.GiftDisabled), strconv.FormatBool(after.GiftDisabled))
+	note("isLikeDisabled", strconv.FormatBool(before.LikeDisabled), strconv.FormatBool(after.LikeDisabled))
 	note("isHidden", strconv.FormatBool(before.Hidden), strconv.FormatBool(after.Hidden))
 	if !slices.Equal(was.Password.Hash, is.Password.Hash) { // also when there is another one now
 		act.Changes["hasPassword"] = strconv.FormatBool(after.HasPassword)

@@ -22,7 +22,7 @@ import (
 // actions are all actions of the package, and whether the audit log has them.
 var actions = map[string]bool{
 	"Create": false, "TakeSeat": false, "LeaveSeat": false, "MoveSeat": false, "Invite": false, "Respond": false, "Cancel": false,
-	"SetAudio": false, "SetInfo": false, "Leave": false, "Depart": false, "Expel": false, "Expire": false,
+	"SetAudio": false, "SetInfo": false, "Leave": false, "Depart": false, "Expel": false, "Expire": false, "Count": false,
 	"SendGift":       false, // anybody's, and kept with the gifts
 	"ShowBattle":     false, // kept by the battle
 	"ShowConnection": false, // of owners, each for the own room
@@ -69,7 +69,7 @@ func source(t *testing.T, file string) string {
 // Every field of an Update is in its act, under the wire's name.
 func TestActsOfAnUpdate_nameEveryField(t *testing.T) {
 	before := then(t, room.State{}, cmd("0", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r"}, SeatLimit: 10}))
-	wire := map[string]string{"maxMembers": "maxMemberCount", "categories": "categoryList", "hidden": "isHidden", "giftDisabled": "isGiftDisabled", "password": "hasPassword"}
+	wire := map[string]string{"maxMembers": "maxMemberCount", "categories": "categoryList", "hidden": "isHidden", "giftDisabled": "isGiftDisabled", "likeDisabled": "isLikeDisabled", "password": "hasPassword"}
 	fields := reflect.TypeFor[room.Update]()
 	for i := range fields.NumField() {
 		f := fields.Field(i)

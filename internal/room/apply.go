@@ -34,7 +34,7 @@ type decision struct {
 
 func (d *decision) do(a Action) error {
 	switch a.(type) {
-	case Dismiss, Expire, Lapse: // the server's own commands, too
+	case Dismiss, Expire, Lapse, Count: // the server's own commands, too
 	default:
 		if d.by.UserID == "" {
 			return signaling.ErrBadRequest
@@ -117,6 +117,8 @@ func (d *decision) do(a Action) error {
 		return d.dismiss(a)
 	case Lapse:
 		return d.lapse(a)
+	case Count:
+		return d.count(a)
 	case Expire:
 		d.expire()
 		return nil
@@ -232,8 +234,8 @@ func (d *decision) dismiss(a Dismiss) error {
 	}
 	// Nobody sits in a room that is over, and the entry that ends many requests has to fit into the log.
 	d.state.Seats, d.state.Admins, d.state.Metadata, d.state.Battle, d.state.Combos = nil, nil, nil, nil, nil
-	d.state.Connection = nil
-	d.state.Dismissed = reason
+	d.state.Connection, d.state.Liked = nil, nil
+	d.state.Dismissed, d.state.Ended = reason, d.now.UnixMilli()
 	d.tell(nil, signaling.RoomDismissed{Reason: reason})
 	return nil
 }

@@ -144,6 +144,8 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		{"send a gift to who is not here", room.SendGift{Gift: signaling.GiftInfo{GiftID: "rose"}, Count: 1, Receiver: user("zoe")}, "100005 100005 100005 100005 100005"},
 		{"send nothing", room.SendGift{Gift: signaling.GiftInfo{GiftID: "rose"}}, "-1001 -1001 -1001 -1001 -1001"},
 		{"send too many", room.SendGift{Gift: signaling.GiftInfo{GiftID: "rose"}, Count: 10000}, "-1001 -1001 -1001 -1001 -1001"},
+		{"turn likes off", room.Update{LikeDisabled: new(true)}, "0 0 -2301 -2301 -2301"},
+		{"count likes", room.Count{Messages: 1}, "100006 100006 100006 100006 100006"},
 		{"turn gifts off", room.Update{GiftDisabled: new(true)}, "0 0 -2301 -2301 -2301"},
 		{"mute a connected room", room.MuteConnection{Room: "other", Mute: true}, "0 0 -2301 -2301 -2301"},
 		{"mute a room that is not connected", room.MuteConnection{Room: "third", Mute: true}, "100407 100407 -2301 -2301 -2301"},

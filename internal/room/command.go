@@ -95,6 +95,7 @@ type Update struct {
 	MessageDisabled *bool               `json:"messageDisabled,omitempty"`
 	GiftDisabled    *bool               `json:"giftDisabled,omitempty"`
 	Password        *Password           `json:"password,omitempty"` // an empty one takes it away
+	LikeDisabled    *bool               `json:"likeDisabled,omitempty"`
 }
 
 // SetMetadata adds keys to the room's metadata, or changes their values.
@@ -347,14 +348,15 @@ const (
 	ForApp                   // what the members have in a digest
 )
 
-// Event is something that happened, and whom it concerns: everybody in the room when To is nil. Heartbeat or Event is set;
-// clients are told of Event alone.
+// Event is something that happened, and whom it concerns: everybody in the room when To is nil. Heartbeat, Counted or Event is
+// set; clients are told of Event alone, and of what was counted now and then.
 type Event struct {
 	For       Reader
 	To        []signaling.UserID
 	Event     signaling.Event
 	Heartbeat *Heartbeat
 	Order     uint64 // of a gift: its order's revision in the store; 0: it has none
+	Counted   *Counted
 	Cause     *Cause // nil where the app does not want to know, or nobody did it
 }
 
@@ -364,12 +366,13 @@ type wireEvent struct {
 	Event     json.RawMessage    `json:"event,omitempty"`
 	Heartbeat *Heartbeat         `json:"heartbeat,omitempty"`
 	Order     uint64             `json:"order,omitempty"`
+	Counted   *Counted           `json:"counted,omitempty"`
 	Cause     *Cause             `json:"cause,omitempty"`
 }
 
 // MarshalJSON implements [json.Marshaler]; events are in the room's log.
 func (e Event) MarshalJSON() ([]byte, error) {
-	w := wireEvent{For: e.For, To: e.To, Heartbeat: e.Heartbeat, Order: e.Order, Cause: e.Cause}
+	w := wireEvent{For: e.For, To: e.To, Heartbeat: e.Heartbeat, Order: e.Order, Counted: e.Counted, Cause: e.Cause}
 	if e.Event != nil {
 		var err error
 		if w.Event, err = signaling.MarshalEvent(e.Event); err != nil {
@@ -379,13 +382,13 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(w)
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. Of a newer node's event that is unknown here, Event and Heartbeat are nil.
+// UnmarshalJSON implements [json.Unmarshaler]. Of a newer node's event that is unknown here, all of these are nil.
 func (e *Event) UnmarshalJSON(b []byte) error {
 	var w wireEvent
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
-	*e = Event{For: w.For, To: w.To, Heartbeat: w.Heartbeat, Order: w.Order, Cause: w.Cause}
+	*e = Event{For: w.For, To: w.To, Heartbeat: w.Heartbeat, Order: w.Order, Counted: w.Counted, Cause: w.Cause}
 	if len(w.Event) == 0 {
 		return nil
 	}

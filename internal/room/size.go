@@ -19,7 +19,7 @@ const (
 // [MaxStateBytes] when somebody with a long name sits on every seat. 200 requests of usual users fit beside 20 seats
 // in a room without metadata, battle and connection.
 func (s State) requestBudget() int {
-	return max(MaxStateBytes-restBytes-len(s.Seats)*seatBytes-s.metadataBytes()-s.battleBytes()-s.connectionBytes(), requestMinima)
+	return max(MaxStateBytes-restBytes-len(s.Seats)*seatBytes-s.metadataBytes()-s.battleBytes()-s.connectionBytes()-len(s.Liked)*likedBytes, requestMinima)
 }
 
 // metadataBytes is what the metadata takes: keys with quotes, and values in base64 with theirs.

@@ -49,6 +49,8 @@ type State struct {
 
 	Combos []Combo `json:"combos,omitempty"` // in gift.go; never changed, only replaced
 	Gifts  uint64  `json:"gifts,omitempty"`  // how often somebody has sent any
+	Liked  []Liked `json:"liked,omitempty"`  // in count.go; never changed, only replaced
+	Ended  int64   `json:"ended,omitempty"`  // when it was dismissed, Unix milliseconds
 }
 
 // Exists reports whether there is a room: created and not dismissed.

@@ -48,6 +48,7 @@ func (a Update) Give(info *signaling.RoomInfo) (changed bool) {
 	changed = give(&info.Hidden, a.Hidden, changed)
 	changed = give(&info.MessageDisabled, a.MessageDisabled, changed)
 	changed = give(&info.GiftDisabled, a.GiftDisabled, changed)
+	changed = give(&info.LikeDisabled, a.LikeDisabled, changed)
 	if a.Categories != nil && !slices.Equal(info.Categories, *a.Categories) {
 		info.Categories = categories(*a.Categories)
 		changed = true

@@ -233,7 +233,7 @@ func public(n int) (list []room.Event) {
 func TestHistoryIsBounded(t *testing.T) {
 	var h history
 	for v := range uint64(3 * maxPast) {
-		h.add(entry(v+1), true)
+		h.add(entry(v+1, public(1)...), true)
 	}
 	require.Len(t, h.list, maxPast)
 	require.True(t, h.reaches(2*maxPast))
@@ -255,6 +255,22 @@ func TestHistoryIsBounded(t *testing.T) {
 	require.True(t, h.reaches(8))
 	require.True(t, h.reaches(100))
 	require.False(t, new(history).reaches(0))
+
+	h = history{}
+	h.add(entry(5, public(1)...), false)
+	for v := range uint64(2 * maxPast) { // likes, for minutes
+		h.add(entry(6+v, room.Event{Counted: &room.Counted{Likes: 1}}), true)
+	}
+	h.add(entry(6+2*maxPast, public(1)...), true)
+	h.add(entry(7+2*maxPast), true)
+	require.Len(t, h.list, 2, "what tells nothing takes no place")
+	for since, want := range map[uint64]int{4: 2, 5: 1, 100: 1, 6 + 2*maxPast: 0, 7 + 2*maxPast: 0} {
+		seen, known := h.visible("u", since)
+		require.True(t, known, "%d", since)
+		require.Len(t, seen, want, "%d", since)
+	}
+	_, known := h.visible("u", 8+2*maxPast)
+	require.False(t, known, "there is no such version")
 }
 
 // A user sees public events and its own, up to the moment when it is taken out.

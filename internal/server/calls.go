@@ -39,9 +39,7 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 	case signaling.MethodLeaveRoom:
 		return with(ctx, m, ses.leave)
 	case signaling.MethodDismissRoom:
-		return with(ctx, m, func(ctx context.Context, p signaling.RoomParams) (signaling.Done, error) {
-			return ses.do(ctx, p.RoomID, p.CommandID, room.Dismiss{Reason: signaling.DismissedByOwner})
-		})
+		return with(ctx, m, ses.dismiss)
 	case signaling.MethodTakeSeat:
 		return with(ctx, m, ses.takeSeat)
 	case signaling.MethodLeaveSeat:
@@ -67,7 +65,7 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 	case signaling.MethodListGifts:
 		return with(ctx, m, ses.listGifts)
 	}
-	for _, handle := range []func(context.Context, signaling.Message) (any, bool, error){ses.manage, ses.sanction, ses.giftCall, ses.connect} {
+	for _, handle := range []func(context.Context, signaling.Message) (any, bool, error){ses.manage, ses.sanction, ses.giftCall, ses.connect, ses.like} {
 		if result, ok, err := handle(ctx, m); ok {
 			return result, err
 		}
@@ -182,6 +180,10 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	}
 	res.Snapshot.Room.MemberCount = max(res.Snapshot.Room.MemberCount, entry.Members) // the entry counts this one already
 	res.Snapshot.Room.ViewCount = max(res.Snapshot.Room.ViewCount, entry.State.Info.ViewCount)
+	res.Snapshot.Statistics.TotalViewers = res.Snapshot.Room.ViewCount
+	if old != nil && p.Since > 0 { // the same stay
+		m.likes = old.likes
+	}
 	ses.joined(p.RoomID, m, old)
 	ses.renamedMeanwhile(m)
 	r.network.newcomer()

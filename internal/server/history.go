@@ -17,11 +17,12 @@ const (
 	maxReplay     = 64 << 10 // bytes of the events in one notification: it has to stay far below what a client reads, 256 KiB
 )
 
-// history is what has happened in a room lately: consecutive entries, the newest last.
+// history is what has happened in a room lately: consecutive entries, the newest last, but for those that tell nothing.
 type history struct {
 	list   []past
 	events int
-	filled bool // the log has been asked
+	newest uint64 // the version of the newest entry, which has told nothing if it is not in the list
+	filled bool   // the log has been asked
 
 	filling chan struct{} // while it is being asked; closed with the answer
 }
@@ -31,10 +32,18 @@ type past struct {
 	events  []room.Event
 }
 
+// quiet reports whether an entry tells clients nothing.
+func quiet(e home.Entry) bool {
+	return !slices.ContainsFunc(e.Events, func(ev room.Event) bool { return ev.Event != nil })
+}
+
 // add appends an entry. complete is false when the one before it is not here.
 func (h *history) add(e home.Entry, complete bool) {
 	if !complete {
 		h.list, h.events = nil, 0
+	}
+	if h.newest = e.Version; len(h.list) > 0 && quiet(e) {
+		return
 	}
 	events := forMembers(e.Events)
 	h.list = append(h.list, past{e.Version, events})
@@ -63,7 +72,7 @@ func (h *history) reaches(since uint64) bool {
 // visible returns what a user may know of everything after a version, up to the moment when it is taken out of the
 // room. known is false when the history does not reach that far, or it is too much for one message.
 func (h *history) visible(u signaling.UserID, since uint64) (seen signaling.EventList, known bool) {
-	if !h.reaches(since) || since > h.list[len(h.list)-1].version { // or a version that there is not
+	if !h.reaches(since) || since > max(h.newest, h.list[len(h.list)-1].version) { // or a version that there is not
 		return nil, false
 	}
 	for _, p := range h.list {
@@ -175,6 +184,9 @@ func (r *replica) resume(ctx context.Context, m *membership, since uint64) {
 		now.Version, now.Events = max(now.Version, since+1), append(now.Events, *m.lastWord)
 	}
 	m.active, m.prev, m.lines, m.seating = !m.out && !r.over, since, 0, 0
+	if m.totals != r.totals.version {
+		r.armStatistics()
+	}
 	if now.Version > since && len(now.Events) > 0 || !known {
 		m.prev = now.Version
 		m.session.notify(signaling.NotifyRoomEvents, now)

@@ -26,6 +26,8 @@ type metrics struct {
 	slowReaders     prometheus.Counter
 	barrages        prometheus.Counter
 	barragesDropped prometheus.Counter
+	likes           prometheus.Counter
+	likesDropped    prometheus.Counter
 	relayErrors     prometheus.Counter
 	hooks           *prometheus.CounterVec
 	hookSeconds     *prometheus.HistogramVec
@@ -47,6 +49,8 @@ func newMetrics(s *Server) *metrics {
 		slowReaders:     prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_slow_readers_total", Help: "Clients cut off because they did not read."}),
 		barrages:        prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_barrages_total", Help: "Chat messages queued for clients."}),
 		barragesDropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_barrages_dropped_total", Help: "Chat messages not queued, because half of a client's queue was full."}),
+		likes:           prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_likes_told_total", Help: "Totals of likes queued for clients."}),
+		likesDropped:    prometheus.NewCounter(prometheus.CounterOpts{Name: "voiceroom_likes_dropped_total", Help: "Totals of likes not queued, because a quarter of a client's queue was full."}),
 		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "voiceroom_webhook_attempts_total", Help: "Attempts to call apps' servers back, by command and outcome: delivered, retried, failed (given up), unwanted (not sent), replayed; of questions about chat messages: allowed, replaced, vetoed, unanswered.",
 		}, []string{"command", "outcome"}),
@@ -62,7 +66,7 @@ func newMetrics(s *Server) *metrics {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
 	}
 	m.registry.MustRegister(
-		m.links, m.calls, m.callSeconds, m.rest, m.restSeconds, m.events, m.slowReaders, m.barrages, m.barragesDropped, m.relayErrors, m.hooks, m.hookSeconds,
+		m.links, m.calls, m.callSeconds, m.rest, m.restSeconds, m.events, m.slowReaders, m.barrages, m.barragesDropped, m.likes, m.likesDropped, m.relayErrors, m.hooks, m.hookSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("voiceroom_sessions_away", "Logins that wait for their client to come back.", func() float64 { return float64(s.away()) }),
 		gauge("voiceroom_webhook_rooms_pending", "Rooms with callbacks that this node has to deliver.", func() float64 { return float64(s.hooks.Pending()) }),
@@ -105,7 +109,7 @@ func (m *metrics) handler() http.Handler {
 
 var methods = map[string]bool{
 	signaling.MethodLogin: true, signaling.MethodLogout: true, signaling.MethodPing: true, signaling.MethodCreateRoom: true,
-	signaling.MethodJoinRoom: true, signaling.MethodLeaveRoom: true, signaling.MethodDismissRoom: true,
+	signaling.MethodJoinRoom: true, signaling.MethodLeaveRoom: true, signaling.MethodDismissRoom: true, signaling.MethodSendLike: true, signaling.MethodStatistics: true,
 	signaling.MethodSnapshot: true, signaling.MethodTakeSeat: true, signaling.MethodLeaveSeat: true,
 	signaling.MethodRespondRequest: true, signaling.MethodCancelRequest: true, signaling.MethodSetAudio: true,
 	signaling.MethodRestartMedia: true, signaling.MethodMoveSeat: true, signaling.MethodInvite: true,

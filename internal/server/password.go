@@ -35,7 +35,7 @@ func (ses *session) newPassword(text string) (room.Password, error) {
 func (ses *session) updateRoom(ctx context.Context, p signaling.UpdateRoomParams) (signaling.Done, error) {
 	update := room.Update{
 		Name: p.Name, Notice: p.Notice, SeatMode: p.SeatMode, CoverURL: p.CoverURL, BackgroundURL: p.BackgroundURL, Categories: p.Categories,
-		ActivityStatus: p.ActivityStatus, CustomInfo: p.CustomInfo, Hidden: p.Hidden, MessageDisabled: p.MessageDisabled, GiftDisabled: p.GiftDisabled,
+		ActivityStatus: p.ActivityStatus, CustomInfo: p.CustomInfo, Hidden: p.Hidden, MessageDisabled: p.MessageDisabled, GiftDisabled: p.GiftDisabled, LikeDisabled: p.LikeDisabled,
 	}
 	if p.Password != nil {
 		if _, err := ses.membership(p.RoomID); err != nil {

@@ -28,6 +28,7 @@ type replica struct {
 	barrages barrages
 	hearing  hearing
 	seating  seating
+	totals   totals
 
 	refs  int           // guarded by srv.mu
 	ready chan struct{} // closed when it is open, or err is set
@@ -55,6 +56,8 @@ type membership struct {
 	lines  uint64 // the version of the lines that it was told last; guarded by replica.mu
 	mute   mute   // guarded by replica.mu
 	owed   bool   // it has not been told of all who came and went; guarded by replica.mu
+	totals uint64 // the version of the statistics that it was told last; guarded by replica.mu
+	likes  liker
 
 	seating uint64 // the version of connected rooms' seats that it was told last; guarded by replica.mu
 
@@ -180,6 +183,7 @@ func (r *replica) close() {
 		}
 		r.network.close()
 		r.seating.close()
+		r.closeTotals()
 		r.media.Close()
 	})
 }
@@ -233,7 +237,8 @@ func (r *replica) snapshot(m *membership) signaling.Snapshot {
 // view is what a member may see of the newest entry; r.mu is held.
 func (r *replica) view(m *membership) signaling.Snapshot {
 	s := r.entry.State.View(m.user, r.entry.Version, r.entry.Members)
-	s.MutedUntil = m.mute.until
+	s.MutedUntil, s.Statistics = m.mute.until, r.entry.State.Statistics(time.Now())
+	m.totals = r.totals.version
 	return s
 }
 
@@ -264,7 +269,11 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 	over := r.over
 	d := r.delivery(complete)
 	var expelled []*membership
+	r.tally(&e)
 	for m := range r.members {
+		if complete && quiet(e) {
+			break // it concerns nobody: a crowd's likes come every second
+		}
 		m.mute.follow(e, complete, m.user.UserID)
 		if m.active {
 			d.to(m)

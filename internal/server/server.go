@@ -266,6 +266,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		AutoDismiss: s.dismissals,
 	}))
 	s.handler = mux
+	s.wg.Go(s.forgetOldLives)
 	return nil
 }
 

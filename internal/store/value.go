@@ -25,6 +25,7 @@ const (
 	BucketDelivery   Bucket = "delivery"   // ID: the room, Sub: what is told of it
 
 	BucketConnection Bucket = "connection" // ID: the connection
+	BucketLive       Bucket = "live"       // ID: the room, Sub: when it was created
 )
 
 // ValueKey names a value of the whole server. ID is never empty; Sub may be.
