@@ -36,8 +36,13 @@ type (
 	ConnectionUser    = signaling.ConnectionUser
 	ConnectionRequest = signaling.ConnectionRequest
 	ConnectionCode    = signaling.ConnectionCode
-	Code              = signaling.Code
-	Error             = signaling.Error
+	LiveStatistics    = signaling.LiveStatistics
+	LiveRecord        = signaling.LiveRecord
+
+	LiveStatisticsFlag = signaling.LiveStatisticsFlag
+
+	Code  = signaling.Code
+	Error = signaling.Error
 )
 
 // AnySeat asks for whichever unlocked seat is free, the lowest first.
@@ -86,6 +91,13 @@ const (
 	NetworkBad       = signaling.NetworkBad
 	NetworkVeryBad   = signaling.NetworkVeryBad
 	NetworkDown      = signaling.NetworkDown
+
+	LiveStatisticsViewers           = signaling.LiveStatisticsViewers
+	LiveStatisticsGiftsSent         = signaling.LiveStatisticsGiftsSent
+	LiveStatisticsGiftCoins         = signaling.LiveStatisticsGiftCoins
+	LiveStatisticsUniqueGiftSenders = signaling.LiveStatisticsUniqueGiftSenders
+	LiveStatisticsLikes             = signaling.LiveStatisticsLikes
+	LiveStatisticsMessages          = signaling.LiveStatisticsMessages
 
 	BarrageText   = signaling.BarrageText
 	BarrageCustom = signaling.BarrageCustom
@@ -148,6 +160,7 @@ var (
 	ErrKickedOffLine       = signaling.ErrKickedOffLine
 	ErrDisconnected        = signaling.ErrDisconnected
 	ErrFreqLimit           = signaling.ErrFreqLimit
+	ErrLikesDisabled       = signaling.ErrLikesDisabled
 	ErrMessageDisabled     = signaling.ErrMessageDisabled
 	ErrAllMessagesDisabled = signaling.ErrAllMessagesDisabled
 	ErrMessageRejected     = signaling.ErrMessageRejected

@@ -73,7 +73,8 @@ func TestRoomDismissedWhileAway(t *testing.T) {
 	returning(t, func(t *testing.T, _ *voiceroomtest.Server, host, guest *voiceroomtest.User, comeBack func()) {
 		told := follow(guest)
 		guest.SetOffline(true)
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err := host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		comeBack()
 		time.Sleep(30 * time.Second) // virtual
 		require.Equal(t, []string{"reconnecting", "dismissed", "reconnected"}, told.read())

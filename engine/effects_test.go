@@ -31,7 +31,8 @@ func TestOthersHearTheEffects(t *testing.T) {
 		guest.Hears(t, host)
 
 		require.NoError(t, fx.SetVoiceChanger(effects.VoiceStrongCurrent))
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err = host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		synctest.Wait() // the guest has heard that the room is over
 		host.Start(t, "next room")
 		guest.Join(t, "next room")

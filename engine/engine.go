@@ -297,6 +297,18 @@ func (e *Engine) notified(method string, params json.RawMessage) {
 				r.barrageReceived(p.Barrage)
 			}
 		}
+	case signaling.NotifyLikes:
+		if p, ok := decode[signaling.LikesReceived](e, method, params); ok {
+			if r := e.room(p.RoomID); r != nil {
+				r.likesReceived(p)
+			}
+		}
+	case signaling.NotifyStatistics:
+		if p, ok := decode[signaling.StatisticsChanged](e, method, params); ok {
+			if r := e.room(p.RoomID); r != nil {
+				r.statisticsReceived(p.Statistics)
+			}
+		}
 	case signaling.NotifySigExpired:
 		e.sigExpired()
 	case signaling.NotifyKickedOff: // the session ends by it

@@ -48,7 +48,8 @@ func TestFetchRoomInfoOfADismissedRoom(t *testing.T) {
 		srv := voiceroomtest.NewServer(t)
 		host := srv.NewUser(t, "host")
 		host.Start(t, "room")
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err := host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		for range 2 {
 			_, err := host.Engine.FetchRoomInfo(t.Context(), "room")
 			require.ErrorIs(t, err, engine.ErrRoomNotExist)

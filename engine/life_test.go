@@ -180,7 +180,8 @@ func TestMicrophoneThatDoesNotOpenSaysWhy(t *testing.T) {
 			require.ErrorContains(t, err, "card 0")
 			require.NotEqual(t, engine.MicOn, host.Seats()[0].Mic)
 		}
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err = host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		dev.refused = audio.ErrNoDevice
 		_, err = voiceroom.CreateRoom(t.Context(), eng, "another", voiceroom.CreateRoomParams{})
 		require.ErrorIs(t, err, engine.ErrNoMic, "a microphone that is configured and not there is no silent room")
@@ -263,7 +264,10 @@ func TestSeatIsLostWhileTheDeviceOpens(t *testing.T) {
 		"the seat": func(t *testing.T, host *seatgrid.Grid) error {
 			return host.Room().Call(t.Context(), "seat.leave", map[string]any{"roomId": "room"}, nil)
 		},
-		"the room": func(t *testing.T, host *seatgrid.Grid) error { return host.StopVoiceRoom(t.Context()) },
+		"the room": func(t *testing.T, host *seatgrid.Grid) error {
+			_, err := host.StopVoiceRoom(t.Context())
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

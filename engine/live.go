@@ -17,6 +17,7 @@ const (
 	LiveModifyNotice         LiveModifyFlag = 2       // Notice
 	LiveModifyDisableMessage LiveModifyFlag = 4       // MessageDisabled
 	LiveModifyEnableGift     LiveModifyFlag = 8       // GiftDisabled
+	LiveModifyEnableLike     LiveModifyFlag = 16      // LikeDisabled
 	LiveModifyPublic         LiveModifyFlag = 32      // Hidden
 	LiveModifyTakeSeatMode   LiveModifyFlag = 64      // SeatMode
 	LiveModifyCoverURL       LiveModifyFlag = 128     // CoverURL
@@ -27,7 +28,7 @@ const (
 	LiveModifyPassword       LiveModifyFlag = 1 << 21 // HasPassword, of OnLiveInfoChanged; UpdateRoomPasswordByAdmin changes it
 )
 
-const liveModifyAll = LiveModifyName | LiveModifyNotice | LiveModifyDisableMessage | LiveModifyEnableGift | LiveModifyPublic | LiveModifyTakeSeatMode | LiveModifyCoverURL |
+const liveModifyAll = LiveModifyName | LiveModifyNotice | LiveModifyDisableMessage | LiveModifyEnableGift | LiveModifyEnableLike | LiveModifyPublic | LiveModifyTakeSeatMode | LiveModifyCoverURL |
 	LiveModifyBackgroundURL | LiveModifyCategory | LiveModifyActivityStatus | LiveModifyCustomInfo
 
 // SetLiveInfo changes those fields of the room that flags name, together or not at all: empty, 0 and false are values,
@@ -53,6 +54,7 @@ func (r *Room) SetLiveInfo(ctx context.Context, info RoomInfo, flags LiveModifyF
 		Hidden:          meant(flags&LiveModifyPublic, info.Hidden),
 		MessageDisabled: meant(flags&LiveModifyDisableMessage, info.MessageDisabled),
 		GiftDisabled:    meant(flags&LiveModifyEnableGift, info.GiftDisabled),
+		LikeDisabled:    meant(flags&LiveModifyEnableLike, info.LikeDisabled),
 	}, nil)
 	return signaling.WithOp(op, err)
 }
@@ -127,6 +129,7 @@ func changes(old, info RoomInfo) (flags LiveModifyFlag) {
 		{old.Notice == info.Notice, LiveModifyNotice},
 		{old.MessageDisabled == info.MessageDisabled, LiveModifyDisableMessage},
 		{old.GiftDisabled == info.GiftDisabled, LiveModifyEnableGift},
+		{old.LikeDisabled == info.LikeDisabled, LiveModifyEnableLike},
 		{old.Hidden == info.Hidden, LiveModifyPublic},
 		{old.SeatMode == info.SeatMode, LiveModifyTakeSeatMode},
 		{old.CoverURL == info.CoverURL, LiveModifyCoverURL},

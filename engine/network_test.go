@@ -193,7 +193,8 @@ func TestCallReportOfSilence(t *testing.T) {
 		r := room.CallReport()
 		require.Contains(t, r.String(), "Nobody was heard.\nNothing was wrong.\n")
 		require.InDelta(t, 30, len(r.Line), 1)
-		require.NoError(t, room.Dismiss(t.Context()))
+		_, err = room.Dismiss(t.Context())
+		require.NoError(t, err)
 		require.WithinDuration(t, time.Now(), room.CallReport().End, time.Second)
 	})
 }

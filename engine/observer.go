@@ -96,6 +96,13 @@ type RoomObserver struct {
 	OnConnectedSeatListChanged func(room, connected RoomID, seats []SeatInfo)
 	// OnConnectionMuted: a connected room is not heard in this one from now on, or is again.
 	OnConnectionMuted func(room, connected RoomID, muted bool)
+	// OnReceiveLikes: the room has been liked; total is how often so far, and senders are up to three of those who have
+	// liked it since the last call, the newest last. It is called about once a second, and a connection that is slow misses
+	// some calls, never the newest total.
+	OnReceiveLikes func(room RoomID, total int64, senders []UserInfo)
+	// OnLiveStatisticsChanged: what has happened in the room so far, where flags name what has changed. Viewers and likes
+	// come as they are told by their own callbacks, the rest within about four seconds.
+	OnLiveStatisticsChanged func(room RoomID, stats LiveStatistics, flags LiveStatisticsFlag)
 
 	// OnRequestReceived: somebody applies (for managers) or invites this user.
 	OnRequestReceived func(Request)

@@ -112,7 +112,7 @@ func (r *Room) caughtUp(s signaling.Snapshot, err error) bool {
 		return false
 	}
 	old := r.view
-	r.view = s
+	r.show(s)
 	r.missed(old)
 	early := r.early
 	r.early = nil
@@ -148,6 +148,7 @@ func (r *Room) whyOut() signaling.KickedOutOfRoom {
 // missed tells the observers what a snapshot shows to have changed; r.mu is held.
 func (r *Room) missed(old signaling.Snapshot) {
 	r.infoChanged(old.Room)
+	r.statisticsDiffer(old.Statistics, nil)
 	r.metadataDiffers(old.Metadata)
 	r.audienceMissed()
 	if r.view.MutedUntil != old.MutedUntil {
@@ -235,6 +236,9 @@ func (r *Room) apply(e signaling.RoomEvents) {
 		case signaling.UsersEntered:
 			r.view.Room.ViewCount = ev.ViewCount
 			r.audienceEntered(ev)
+			stats := r.view.Statistics
+			stats.TotalViewers = max(stats.TotalViewers, ev.ViewCount)
+			r.statisticsChanged(stats, nil)
 			r.countChanged(ev.Count, ev.Users, func(o *RoomObserver) func(RoomID, UserInfo) { return o.OnRemoteUserEnterRoom })
 		case signaling.UsersLeft:
 			r.audienceLeft(ev)

@@ -122,6 +122,7 @@ func (e *Engine) away(cause error) {
 func (e *Engine) back() {
 	for _, r := range e.allRooms() {
 		r.missedBarrages()
+		r.pushLikes()
 	}
 	e.post("OnReconnected", func(o *Observer) {
 		if o.OnReconnected != nil {
@@ -222,9 +223,11 @@ func (r *Room) returned(res signaling.JoinResult) (stays bool) {
 		if res.Missed.Version > old.Version {
 			r.apply(*res.Missed)
 		}
-		r.view = res.Snapshot
+		before := r.view.Statistics
+		r.show(res.Snapshot)
+		r.statisticsDiffer(before, nil)
 	case res.Snapshot.Version > old.Version:
-		r.view = res.Snapshot
+		r.show(res.Snapshot)
 		r.missed(old)
 	}
 	r.returning = false

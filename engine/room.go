@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/internal/dispatch"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -38,8 +39,10 @@ type Room struct {
 	chat      barrages
 	neighbors map[RoomID][]SeatInfo // the seats of connected rooms
 	audience  audience
-	giftLines bool  // gifts are lines of the chat, too
-	cause     error // why the room is over
+	giftLines bool // gifts are lines of the chat, too
+	likes     likes
+	shown     time.Time // when the server has said what view.Statistics are
+	cause     error     // why the room is over
 	over      bool
 	done      chan struct{} // closed when the room is over
 
@@ -83,6 +86,8 @@ func (e *Engine) Enter(ctx context.Context, id RoomID, o *RoomObserver, options 
 	if n := len(options); n > 0 {
 		r.key = options[n-1].Password
 	}
+	r.likes.turn = make(chan struct{}, 1)
+	r.likes.turn <- struct{}{}
 	r.music = newMusic(r)
 	if o != nil {
 		r.observers.Add(o, r.events.Inside)
@@ -162,7 +167,8 @@ func (r *Room) enter(ctx context.Context) error {
 		return r.whyOver()
 	}
 	// Before the media, which may take its time: if the connection breaks meanwhile, the server is told of this room.
-	r.known, r.view = true, res.Snapshot
+	r.known = true
+	r.show(res.Snapshot)
 	r.mu.Unlock()
 	if r.media != nil {
 		if err := r.media.begin(ctx, res); err != nil {
@@ -209,27 +215,25 @@ func (r *Room) AddObserver(o *RoomObserver) (remove func()) {
 // Leave leaves the room. The owner cannot ([ErrOwnerCannotLeave]), unless the server ends rooms of this app some time after
 // their owner has left.
 func (r *Room) Leave(ctx context.Context) error {
-	return r.exit(ctx, signaling.MethodLeaveRoom)
+	_, err := r.exit(ctx, signaling.MethodLeaveRoom, nil)
+	return err
 }
 
-// Dismiss ends the room for everybody. Only the owner can.
-func (r *Room) Dismiss(ctx context.Context) error {
-	return r.exit(ctx, signaling.MethodDismissRoom)
-}
-
-func (r *Room) exit(ctx context.Context, method string) error {
+// exit takes this user out of the room. gone says that it was out before.
+func (r *Room) exit(ctx context.Context, method string, result any) (gone bool, _ error) {
 	if err := r.alive(); err != nil {
-		return err
+		return false, err
 	}
-	err := r.eng.call(ctx, method, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.id}, nil)
+	r.sendLikes(ctx) // what still waits
+	err := r.eng.call(ctx, method, signaling.RoomParams{CommandID: rand.Text(), RoomID: r.id}, result)
 	// When the answer was lost with its connection the command is repeated, and nothing is left for it to do.
-	gone := errors.Is(err, signaling.ErrRoomNotExist) || method == signaling.MethodLeaveRoom && errors.Is(err, ErrNotInRoom)
+	gone = errors.Is(err, signaling.ErrRoomNotExist) || method == signaling.MethodLeaveRoom && errors.Is(err, ErrNotInRoom)
 	if err != nil && !gone {
-		return err
+		return false, err
 	}
 	r.finish(nil)
 	r.close()
-	return nil
+	return gone, nil
 }
 
 // Call sends a command about this room and decodes its answer: the one way to the server for whatever has no verb of
@@ -308,6 +312,7 @@ func (r *Room) finishLocked(cause error) bool {
 	if r.over {
 		return false
 	}
+	r.view.Statistics = r.statistics()
 	r.over, r.cause = true, cause
 	r.chat, r.audience = barrages{}, audience{}
 	code := signaling.CodeOf(cause)

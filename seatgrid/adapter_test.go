@@ -121,7 +121,8 @@ func TestAdapterSetBeforeTheRoom(t *testing.T) {
 		require.Len(t, d.cards, 20)
 		require.NoError(t, host.UnmuteMicrophone(t.Context()))
 		require.Equal(t, []string{"update 0 host MicOn"}, d.told())
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err := host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		require.Empty(t, d.told())
 	})
 }
@@ -274,6 +275,7 @@ func TestSeatRectsFollowTheRoom(t *testing.T) {
 		_, err := guest.StartVoiceRoom(t.Context(), seatgrid.RoomInfo{RoomID: "small", MaxSeatCount: 3})
 		require.NoError(t, err)
 		require.Equal(t, []int{3}, count())
-		require.NoError(t, guest.StopVoiceRoom(t.Context()))
+		_, err = guest.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 	})
 }

@@ -62,7 +62,7 @@ func (g *Grid) StartVoiceRoom(ctx context.Context, info RoomInfo) (_ RoomInfo, e
 		if created {
 			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
 			defer cancel()
-			if left := r.Dismiss(undo); left != nil { // then it can still be stopped
+			if _, left := r.Dismiss(undo); left != nil { // then it can still be stopped
 				return RoomInfo{}, errors.Join(err, left)
 			}
 			g.forget(info.RoomID)
@@ -72,10 +72,15 @@ func (g *Grid) StartVoiceRoom(ctx context.Context, info RoomInfo) (_ RoomInfo, e
 	return r.Info(), nil
 }
 
-// StopVoiceRoom ends the room for everybody. Only its owner can.
-func (g *Grid) StopVoiceRoom(ctx context.Context) (err error) {
+// StopVoiceRoom ends the room for everybody, and returns what has happened in it (documents: LiveStatisticsData). Only its
+// owner can.
+func (g *Grid) StopVoiceRoom(ctx context.Context) (stats engine.LiveStatistics, err error) {
 	defer wrap("StopVoiceRoom", &err)
-	return g.leave(func(r *engine.Room) error { return r.Dismiss(ctx) })
+	err = g.leave(func(r *engine.Room) (err error) {
+		stats, err = r.Dismiss(ctx)
+		return err
+	})
+	return stats, err
 }
 
 // JoinOptions are for JoinVoiceRoom. The zero value is right for most.

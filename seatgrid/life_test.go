@@ -25,14 +25,16 @@ func TestLateCallbackDoesNotEndTheNextRoom(t *testing.T) {
 		}})
 		require.NoError(t, host.MuteMicrophone(t.Context()))
 		<-held
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
-		_, err := host.StartVoiceRoom(t.Context(), seatgrid.RoomInfo{RoomID: "room"})
+		_, err := host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
+		_, err = host.StartVoiceRoom(t.Context(), seatgrid.RoomInfo{RoomID: "room"})
 		require.NoError(t, err)
 		close(leave)
 		remove()
 		synctest.Wait()
 		require.Equal(t, seatgrid.RoomID("room"), host.RoomInfo().RoomID)
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err = host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 	})
 }
 
@@ -44,7 +46,8 @@ func TestCallbackOfTheEndMayEnterAgain(t *testing.T) {
 			_, err := guest.StartVoiceRoom(context.Background(), seatgrid.RoomInfo{RoomID: id})
 			started <- err
 		}})
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err := host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		require.NoError(t, <-started)
 		host.Join(t, "room")
 		require.Equal(t, seatgrid.UserID("guest"), host.RoomInfo().OwnerID)

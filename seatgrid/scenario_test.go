@@ -130,7 +130,8 @@ func evening(t *testing.T, nodes int) {
 		u.AddObserver(&seatgrid.Observer{OnRoomDismissed: func(id engine.RoomID) { ends <- id }})
 	}
 	require.ErrorIs(t, host.LeaveVoiceRoom(t.Context()), engine.ErrOwnerCannotLeave)
-	require.NoError(t, host.StopVoiceRoom(t.Context()))
+	_, err = host.StopVoiceRoom(t.Context())
+	require.NoError(t, err)
 	for range all[1:] {
 		require.Equal(t, engine.RoomID("room"), <-ends)
 	}

@@ -52,7 +52,10 @@ func TestFormerRoomsCallbacksAreDropped(t *testing.T) {
 		"taken out": func(t *testing.T, host, _ *voiceroomtest.User) {
 			require.NoError(t, host.Room().Members().KickRemoteUserOutOfRoom(t.Context(), "guest"))
 		},
-		"dismissed": func(t *testing.T, host, _ *voiceroomtest.User) { require.NoError(t, host.StopVoiceRoom(t.Context())) },
+		"dismissed": func(t *testing.T, host, _ *voiceroomtest.User) {
+			_, err := host.StopVoiceRoom(t.Context())
+			require.NoError(t, err)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inRoom(t, func(t *testing.T, srv *voiceroomtest.Server, host, guest *voiceroomtest.User) {

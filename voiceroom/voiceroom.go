@@ -76,11 +76,13 @@ func (r *Room) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
-	end := r.LeaveVoiceRoom
+	var err error
 	if room.Self().Role == engine.RoomOwner {
-		end = r.StopVoiceRoom
+		_, err = r.StopVoiceRoom(ctx)
+	} else {
+		err = r.LeaveVoiceRoom(ctx)
 	}
-	if err := end(ctx); err != nil && !errors.Is(err, engine.ErrNotInRoom) && !errors.Is(err, engine.ErrRoomNotExist) {
+	if err != nil && !errors.Is(err, engine.ErrNotInRoom) && !errors.Is(err, engine.ErrRoomNotExist) {
 		return signaling.WithOp("Close", err)
 	}
 	return nil

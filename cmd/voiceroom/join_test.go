@@ -254,7 +254,8 @@ func TestJoinEnds(t *testing.T) {
 			}
 			out.Write(buf[:n])
 		}
-		require.NoError(t, boss.StopVoiceRoom(t.Context()))
+		_, err = boss.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		_, err = io.Copy(&out, stdout)
 		require.NoError(t, err)
 		require.Equal(t, 0, exit(t, cmd.Wait()))

@@ -59,7 +59,8 @@ func TestChatbot(t *testing.T) {
 			"host: !queue", "bot: host: nobody waits for a seat",
 			"host: !queue", "bot: host: guest",
 		}, stagetest.Lines(host.Room()))
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err := host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		synctest.Wait()
 		require.ErrorIs(t, stop(), engine.ErrRoomNotExist)
 	})

@@ -49,7 +49,9 @@ func main() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	check(grid.StopVoiceRoom(ctx))
+	stats, err := grid.StopVoiceRoom(ctx)
+	check(err)
+	log.Printf("%d s, %d viewers, %d messages, %d likes", stats.LiveDuration, stats.TotalViewers, stats.TotalMessageCount, stats.TotalLikesReceived)
 	check(eng.Logout(ctx))
 }
 

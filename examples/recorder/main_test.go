@@ -33,7 +33,8 @@ func TestRecorder(t *testing.T) {
 		time.Sleep(time.Second) // virtual
 		require.NoError(t, stage.OnAir(t.Context(), guest))
 		time.Sleep(10 * time.Second)
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err := host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		time.Sleep(time.Second)
 		require.NoError(t, stop())
 		for _, name := range []string{"seat-01.opus", "mix.opus"} {

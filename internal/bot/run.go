@@ -334,7 +334,8 @@ func (b *bot) leave(ctx context.Context) error {
 	owner := b.room.Self().Role == engine.RoomOwner
 	switch {
 	case owner && b.owns:
-		return b.grid.StopVoiceRoom(ctx)
+		_, err := b.grid.StopVoiceRoom(ctx)
+		return err
 	case owner:
 		return nil // the login's end takes them out
 	}

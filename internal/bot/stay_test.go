@@ -39,7 +39,8 @@ func TestEnds(t *testing.T) {
 			require.Empty(t, h.PendingRequests())
 		}, false, "Ended from outside."},
 		"the room's end": {plays, engine.FreeToTake, func(t *testing.T, _ *voiceroomtest.Server, h *voiceroomtest.User, _ *stay) {
-			require.NoError(t, h.StopVoiceRoom(t.Context()))
+			_, err := h.StopVoiceRoom(t.Context())
+			require.NoError(t, err)
 		}, false, "The room's owner has ended the room."},
 		"taken out": {watches, engine.FreeToTake, func(t *testing.T, _ *voiceroomtest.Server, h *voiceroomtest.User, _ *stay) {
 			require.NoError(t, h.Room().Members().KickRemoteUserOutOfRoom(t.Context(), "bot"))

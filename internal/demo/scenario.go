@@ -176,7 +176,10 @@ func (s *scenario) play() error {
 		}),
 		s.do("guest LeaveSeat", func(ctx context.Context) error { return s.guest.grid.LeaveSeat(ctx) }),
 		s.expectAudio(hostSees, false),
-		s.do("host StopVoiceRoom", func(ctx context.Context) error { return s.host.grid.StopVoiceRoom(ctx) }),
+		s.do("host StopVoiceRoom", func(ctx context.Context) error {
+			_, err := s.host.grid.StopVoiceRoom(ctx)
+			return err
+		}),
 		s.do("guest gets OnRoomDismissed", func(ctx context.Context) error { return receive(ctx, dismissed) }),
 	)
 }

@@ -45,7 +45,8 @@ func BenchmarkJoinToFirstAudibleFrame(b *testing.B) {
 		login, join := newcomer(ctx, b, url, engine.UserID(fmt.Sprint("guest", i)))
 		fromLogin, fromJoin = append(fromLogin, login), append(fromJoin, join)
 	}
-	require.NoError(b, host.StopVoiceRoom(ctx))
+	_, err = host.StopVoiceRoom(ctx)
+	require.NoError(b, err)
 	require.NoError(b, eng.Logout(ctx))
 	b.ReportMetric(0, "ns/op") // says nothing here
 	for name, list := range map[string][]time.Duration{"login": fromLogin, "join": fromJoin} {

@@ -13,7 +13,7 @@ const (
 	MaxLikedNodes = 32
 	// LikedIdle is how long a node without members in the room is known after its count has grown. It has given up a count
 	// that the room has not taken long before.
-	LikedIdle = 10 * time.Minute
+	LikedIdle = 2 * time.Hour
 
 	likedBytes = 104 // one of these as JSON, at most
 )

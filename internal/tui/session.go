@@ -119,7 +119,7 @@ func (s *Session) do(ctx context.Context, a action) (said string, err error) {
 		}
 		err = s.grid.UpdateRoomSeatMode(ctx, mode)
 	case endRoom:
-		err = s.grid.StopVoiceRoom(ctx)
+		_, err = s.grid.StopVoiceRoom(ctx)
 	case leaveRoom:
 		err = s.grid.LeaveVoiceRoom(ctx)
 	default:

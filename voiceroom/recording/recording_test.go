@@ -196,7 +196,8 @@ func TestWhatIsWrittenCanBePlayed(t *testing.T) {
 			require.NoError(t, err)
 			require.Greater(t, ogg.Samples, 6*audio.SampleRate)
 		}
-		require.NoError(t, p.host.StopVoiceRoom(t.Context()))
+		_, err = p.host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		<-rec.Done()
 		require.NoError(t, rec.Err())
 		_, types := p.events(t)

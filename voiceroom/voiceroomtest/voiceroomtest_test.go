@@ -34,6 +34,7 @@ func TestGuestTakesASeat(t *testing.T) {
 		host.Hears(t, guest)
 		require.NoError(t, guest.LeaveSeat(t.Context()))
 		host.HearsNothing(t)
-		require.NoError(t, host.StopVoiceRoom(t.Context()))
+		_, err = host.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 	})
 }

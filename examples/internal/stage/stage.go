@@ -65,7 +65,8 @@ func Run(ctx context.Context, a, b *seatgrid.Grid, mode seatgrid.SeatMode, out i
 	if err == nil {
 		err = flow(ctx, a, b, out)
 	}
-	return errors.Join(err, a.StopVoiceRoom(ctx))
+	_, stop := a.StopVoiceRoom(ctx)
+	return errors.Join(err, stop)
 }
 
 // Next waits for what a callback passes on, but not longer than ctx.
