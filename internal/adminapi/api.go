@@ -53,6 +53,8 @@ type Rooms interface {
 	List(ctx context.Context, app signaling.AppID) ([]signaling.RoomInfo, error)
 	// Password makes what is kept of a room's password; "" is none.
 	Password(text string) (room.Password, error)
+	// Live returns what has happened in a room, which may be over: the one that was created then, with 0 the newest.
+	Live(ctx context.Context, app signaling.AppID, id signaling.RoomID, created int64) (signaling.LiveRecord, error)
 	// Limits are what this server allows a room.
 	Limits() (seats, members int)
 }

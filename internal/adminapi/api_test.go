@@ -65,6 +65,10 @@ func (r *rooms) Look(ctx context.Context, _ signaling.AppID, id signaling.RoomID
 	return adminapi.Room{Info: signaling.RoomInfo{RoomID: id}}, r.answer(ctx)
 }
 
+func (r *rooms) Live(ctx context.Context, _ signaling.AppID, id signaling.RoomID, _ int64) (signaling.LiveRecord, error) {
+	return signaling.LiveRecord{RoomID: id}, r.answer(ctx)
+}
+
 func (r *rooms) Members(ctx context.Context, _ signaling.AppID, _ signaling.RoomID, q adminapi.Query) (adminapi.Page, error) {
 	if q.Limit < 1 {
 		return adminapi.Page{}, errors.New("a page of nothing")

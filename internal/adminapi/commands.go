@@ -59,6 +59,7 @@ var commands = map[string]command{
 	"voiceroom_console/account_export":        handle(2, (*API).accountExport),
 	"voiceroom_console/set_app_admin":         handle(10, (*API).setAppAdmin),
 	"voiceroom_console/unset_app_admin":       handle(10, (*API).unsetAppAdmin),
+	"voiceroom_console/get_room_statistics":   handle(200, (*API).getRoomStatistics),
 	"voiceroom_console/get_app_admins":        handle(10, (*API).getAppAdmins),
 	"voiceroom_console/declare_profile_field": handle(10, (*API).declareProfileField),
 	"voiceroom_console/delete_profile_field":  handle(10, (*API).deleteProfileField),

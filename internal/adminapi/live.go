@@ -23,7 +23,8 @@ type roomInfo struct {
 	IsPublicVisible   *bool
 	ActivityStatus    *int
 
-	Password *string // ours
+	Password      *string // ours
+	IsLikeEnabled *bool   // the documents have it in their clients' LiveInfo alone
 }
 
 // update says what is given, for a change of the room; nil is what is not.
@@ -34,6 +35,10 @@ func (a *API) update(r roomInfo) (room.Update, error) {
 	if r.IsPublicVisible != nil {
 		hidden := !*r.IsPublicVisible
 		u.Hidden = &hidden
+	}
+	if r.IsLikeEnabled != nil {
+		disabled := !*r.IsLikeEnabled
+		u.LikeDisabled = &disabled
 	}
 	mode, err := seatMode(r.TakeSeatMode)
 	if err != nil {
@@ -206,6 +211,7 @@ type roomAnswer struct {
 		ViewCount         int64
 		IsPublicVisible   bool
 		CustomInfo        string // the documents have it in update_room_info alone
+		IsLikeEnabled     bool   // and this in their clients alone
 	}
 }
 
@@ -225,6 +231,7 @@ func (a *API) getRoomInfo(ctx context.Context, who caller, p roomParams) (any, e
 	}
 	i.IsMessageDisabled, i.CoverURL, i.Category = r.Info.MessageDisabled, r.Info.CoverURL, list(r.Info.Categories)
 	i.ActivityStatus, i.ViewCount, i.IsPublicVisible, i.CustomInfo = r.Info.ActivityStatus, r.Info.ViewCount, !r.Info.Hidden, r.Info.CustomInfo
+	i.IsLikeEnabled = !r.Info.LikeDisabled
 	return ans, nil
 }
 

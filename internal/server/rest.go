@@ -51,6 +51,10 @@ func (r *restRooms) Look(ctx context.Context, app signaling.AppID, id signaling.
 	return adminapi.Room{Info: s.Info, Admins: s.Admins, Seats: s.Seats, Metadata: s.Metadata}, err
 }
 
+func (r *restRooms) Live(ctx context.Context, app signaling.AppID, id signaling.RoomID, created int64) (signaling.LiveRecord, error) {
+	return r.srv.node.Live(ctx, store.Key{App: app, Room: id}, created)
+}
+
 func (r *restRooms) Members(ctx context.Context, app signaling.AppID, id signaling.RoomID, q adminapi.Query) (adminapi.Page, error) {
 	page, err := r.srv.node.List(ctx, store.Key{App: app, Room: id}, home.Query{After: q.After, Keyword: q.Keyword, Limit: q.Limit})
 	return adminapi.Page{Members: page.Members, More: page.Next != "", Total: page.Total}, err

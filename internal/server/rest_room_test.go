@@ -44,7 +44,7 @@ func TestRESTRoomInfo(t *testing.T) {
 		time.Sleep(time.Second)
 		host.told()
 
-		answers(t, restOK, w.restAt(2, live+"update_room_info", w.restQuery(), `{"RoomInfo":{"RoomId":"r","RoomName":"New","CoverURL":"c2","IsMessageDisabled":false,"Category":[1,2,3],"ActivityStatus":4,"IsPublicVisible":true,"CustomInfo":"x"}}`))
+		answers(t, restOK, w.restAt(2, live+"update_room_info", w.restQuery(), `{"RoomInfo":{"RoomId":"r","RoomName":"New","CoverURL":"c2","IsMessageDisabled":false,"Category":[1,2,3],"ActivityStatus":4,"IsPublicVisible":true,"CustomInfo":"x","IsLikeEnabled":true}}`))
 		synctest.Wait()
 		told := host.told()
 		require.Len(t, told, 1, "one event for all of it")
@@ -60,7 +60,7 @@ func TestRESTRoomInfo(t *testing.T) {
 		w.kill(0)
 		time.Sleep(10 * time.Second)
 		answers(t, response(`{"RoomInfo":{"RoomId":"r","RoomName":"New","RoomType":"Live","Owner_Account":"host","CreateTime":946684800,"IsSeatEnabled":false,"TakeSeatMode":"ApplyToTake","MaxSeatCount":0,"MaxMemberCount":100000,`+
-			`"IsMessageDisabled":true,"CoverURL":"c2","Category":[],"ActivityStatus":4,"ViewCount":1,"IsPublicVisible":true,"CustomInfo":"x"}}`), w.restAt(2, live+"get_room_info", w.restQuery(), `{"RoomId":"r"}`))
+			`"IsMessageDisabled":true,"CoverURL":"c2","Category":[],"ActivityStatus":4,"ViewCount":1,"IsPublicVisible":true,"CustomInfo":"x","IsLikeEnabled":true}}`), w.restAt(2, live+"get_room_info", w.restQuery(), `{"RoomId":"r"}`))
 	})
 }
 
