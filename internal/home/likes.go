@@ -18,6 +18,8 @@ const (
 	// giveUpLikes is when a node takes for lost what it has said and nobody has confirmed. A room forgets the node only
 	// later: [room.LikedIdle].
 	giveUpLikes = time.Hour
+
+	flushPause = 50 * time.Millisecond // between two looks of a node that stops
 )
 
 // Likes are counted by the node whose members like a room, for good as long as it lives: it says to the room's home how
@@ -196,24 +198,45 @@ func (n *Node) sayLikes(ctx context.Context, key store.Key) {
 	}
 }
 
-// flushLikes hands over what has been counted here, and has the rooms that are decided here write down what they have
-// heard: the node is stopping.
+// flushLikes sees to it that what has been counted here is in the log, and what the rooms that are decided here have heard:
+// the node is stopping.
 func (n *Node) flushLikes(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, appendTry)
+	ctx, cancel := context.WithTimeout(ctx, appendLimit)
 	defer cancel()
-	n.tallies.mu.Lock()
-	var list []*tally
-	for _, t := range n.tallies.of {
+	for {
+		list := n.tallies.waiting()
+		for _, t := range list {
+			if ctx.Err() == nil {
+				n.report(ctx, t)
+			}
+		}
+		n.flushHomes()
+		if list = n.tallies.waiting(); len(list) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			n.log.Warn("likes lost: their rooms' homes could not be reached in time", "rooms", len(list))
+			return
+		case <-time.After(flushPause):
+		}
+	}
+}
+
+// waiting lists the counts that are not in the log.
+func (x *tallies) waiting() (list []*tally) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, t := range x.of {
 		if t.total > t.logged {
 			list = append(list, t)
 		}
 	}
-	n.tallies.mu.Unlock()
-	for _, t := range list {
-		if ctx.Err() == nil {
-			n.report(ctx, t)
-		}
-	}
+	return list
+}
+
+// flushHomes has the rooms that are decided here write down what they have heard, and waits for that.
+func (n *Node) flushHomes() {
 	n.mu.Lock()
 	homes := n.allHomes()
 	n.mu.Unlock()
