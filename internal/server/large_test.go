@@ -109,6 +109,7 @@ func (l *load) oneLargeRoom(name string) {
 	said := latency.say(clients[0], "large", messages, 500*time.Millisecond)
 	<-time.After(2 * time.Second) // the last has come
 	latency.figures(name+"/chat-to-all", messages, said, said*(largeRoom-1))
+	l.likes(name, "large", clients)
 	l.logout(clients)
 }
 
