@@ -79,7 +79,7 @@ func holds(until, before, after time.Time) (yes, no bool) {
 }
 
 // decree has a command decided, perhaps while the room's home dies; before and after are around it.
-func (o *office) decree(s step, a room.Action) (err error, before, after time.Time) {
+func (o *office) decree(s step, a room.Action) (before, after time.Time, err error) {
 	o.turn++
 	n := o.live(s.Node)
 	cmd := room.Command{ID: fmt.Sprint("step", o.turn), By: signaling.UserInfo{UserID: s.By}, App: s.By == "app", Action: a}
@@ -101,7 +101,7 @@ func (o *office) decree(s step, a room.Action) (err error, before, after time.Ti
 	defer cancel()
 	_, err = n.Do(ctx, key, cmd)
 	wg.Wait()
-	return err, before, time.Now()
+	return before, time.Now(), err
 }
 
 func (o *office) home() *node {
@@ -194,7 +194,7 @@ func (o *office) note(s step, kind signaling.ActKind) {
 func (o *office) take(s step) error {
 	whom := []signaling.UserID{s.Whom}
 	expect := func(want signaling.Code, a room.Action) (bool, time.Time, time.Time, error) {
-		err, before, after := o.decree(s, a)
+		before, after, err := o.decree(s, a)
 		if code := signaling.CodeOf(err); code != want {
 			return false, before, after, fmt.Errorf("code %d is wanted, not %w", want, err)
 		}
@@ -233,7 +233,7 @@ func (o *office) take(s step) error {
 		if want == 0 && o.at[s.Whom] == nil {
 			want = signaling.ErrUserNotEntered.Code
 		}
-		err, _, _ := o.decree(s, room.KickOut{User: s.Whom})
+		_, _, err := o.decree(s, room.KickOut{User: s.Whom})
 		code := signaling.CodeOf(err)
 		if n := o.at[s.Whom]; want == 0 && n.gone.Load() && code == signaling.ErrUserNotEntered.Code {
 			return nil // her node has died in the middle of it, so she was out before

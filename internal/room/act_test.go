@@ -71,8 +71,7 @@ func TestActsOfAnUpdate_nameEveryField(t *testing.T) {
 	before := then(t, room.State{}, cmd("0", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r"}, SeatLimit: 10}))
 	wire := map[string]string{"maxMembers": "maxMemberCount", "categories": "categoryList", "hidden": "isHidden", "giftDisabled": "isGiftDisabled", "likeDisabled": "isLikeDisabled", "password": "hasPassword"}
 	fields := reflect.TypeFor[room.Update]()
-	for i := range fields.NumField() {
-		f := fields.Field(i)
+	for f := range fields.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		var update room.Update
 		secret := fmt.Sprintf(`{"salt":%q,"hash":%q}`, base64.StdEncoding.EncodeToString(make([]byte, room.PasswordSalt)), base64.StdEncoding.EncodeToString(make([]byte, room.PasswordHash)))
