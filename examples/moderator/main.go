@@ -20,10 +20,10 @@ const (
 	floodLines = 5 // are too many
 	floodTime  = 5 * time.Second
 	floodMute  = time.Minute
-	wordMute   = 5 * time.Minute
+	wordMute   = 2 * time.Minute
 	warnings   = 2 // mutes; the next offence is a ban
-	banTime    = 15 * time.Minute
-	memory     = 15 * time.Minute // after which a user begins anew
+	banTime    = 10 * time.Minute
+	memory     = 10 * time.Minute // after which a user begins anew
 	maxUsers   = 10_000           // who are watched at once
 )
 

@@ -72,13 +72,13 @@ func TestListedWords(t *testing.T) {
 		require.NoError(t, say(t, guest, "GRÜßE"))
 		require.Equal(t, []string{
 			"guest: I darned my socks", "host: darn! the host may say so", "guest: oh, (DARN)!",
-			"bot: guest may not write for 5m0s: that word is not welcome here",
-			"guest: GRÜßE", "bot: guest may not write for 5m0s: that word is not welcome here",
+			"bot: guest may not write for 2m0s: that word is not welcome here",
+			"guest: GRÜßE", "bot: guest may not write for 2m0s: that word is not welcome here",
 		}, stagetest.Lines(host.Room()))
 	})
 }
 
-// Who goes on is taken out of the room, and comes back a quarter of an hour later at the earliest. Who was good for as long begins anew.
+// Who goes on is taken out of the room, and comes back ten minutes later at the earliest. Who was good for as long begins anew.
 func TestRepeatersAreBanned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host, guest, _ := world(t, "darn")
@@ -97,7 +97,7 @@ func TestRepeatersAreBanned(t *testing.T) {
 		offend()
 		require.Equal(t, "banned from the room: that word is not welcome here", <-out)
 		lines := stagetest.Lines(host.Room())
-		require.Equal(t, "bot: guest has to leave for 15m0s: that word is not welcome here, again and again", lines[len(lines)-1])
+		require.Equal(t, "bot: guest has to leave for 10m0s: that word is not welcome here, again and again", lines[len(lines)-1])
 		_, err := guest.JoinVoiceRoom(t.Context(), stagetest.Room)
 		require.ErrorIs(t, err, engine.ErrMemberBanned)
 		time.Sleep(banTime) // virtual
