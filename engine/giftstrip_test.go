@@ -77,13 +77,13 @@ func TestGiftStripPassesOverTheLeast(t *testing.T) {
 		s.Add(given("crowd", "rose", 3+i, 1), giftTime)
 	}
 	s.Add(given("dear", "crown", 2, 3), giftTime)
-	lines := ""
+	var lines strings.Builder
 	for now := giftTime; !s.Next().IsZero(); now = s.Next() {
 		for _, l := range s.Advance(now) {
-			lines += string(l.Sender.UserID) + " "
+			lines.WriteString(string(l.Sender.UserID) + " ")
 		}
 	}
-	require.Equal(t, "first dear "+strings.Repeat("crowd ", 49), lines)
+	require.Equal(t, "first dear "+strings.Repeat("crowd ", 49), lines.String())
 }
 
 // Whatever comes: no row has two lines, each combo has one, counts only grow, nothing stays for ever, and what has been
