@@ -231,12 +231,12 @@ var stamp = []byte(`"data":"at `)
 
 // heard takes the time at which a message was sent from the message.
 func (s *latencies) heard(frame []byte) {
-	i := bytes.Index(frame, stamp)
-	if i < 0 {
+	_, after, ok := bytes.Cut(frame, stamp)
+	if !ok {
 		return
 	}
 	at := int64(0)
-	for _, c := range frame[i+len(stamp):] {
+	for _, c := range after {
 		if c < '0' || c > '9' {
 			break
 		}
