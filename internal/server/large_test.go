@@ -106,8 +106,10 @@ func (l *load) oneLargeRoom(name string) {
 
 	const messages = 40
 	latency.begin(messages * largeRoom)
+	began := cpuTime()
 	said := latency.say(clients[0], "large", messages, 500*time.Millisecond)
 	<-time.After(2 * time.Second) // the last has come
+	figure(name+"/chat-to-all/cpu", us(cpuTime()-began)/1000/messages, "ms/message", 0)
 	latency.figures(name+"/chat-to-all", messages, said, said*(largeRoom-1))
 	l.likes(name, "large", clients)
 	l.logout(clients)

@@ -221,7 +221,11 @@ func (c *loadClient) call(method string, params, result any) error {
 	select {
 	case b = <-c.out:
 	case <-c.gone:
-		return net.ErrClosed
+		select {
+		case b = <-c.out: // of a logout, before the end
+		default:
+			return net.ErrClosed
+		}
 	}
 	if err := json.Unmarshal(b, &answer); err != nil {
 		return err
