@@ -154,7 +154,8 @@ func TestConnections(t *testing.T) {
 		require.Equal(t, []string{"now [amy bob] +[] -[cem]"}, audience.heard())
 		require.Empty(t, audience.Muted())
 		bob.heard()
-		require.NoError(t, bob.user.StopVoiceRoom(ctx)) // the last but one
+		_, err = bob.user.StopVoiceRoom(ctx)
+		require.NoError(t, err) // the last but one
 		time.Sleep(3 * time.Second)
 		require.Equal(t, []string{"now [] +[] -[amy bob]"}, audience.heard())
 		require.ErrorIs(t, amy.Disconnect(ctx), signaling.ErrConnectionNotExist)

@@ -76,9 +76,6 @@ var (
 			Level: 1, Coins: 10, ExtensionInfo: map[string]string{"emoji": "🌹"},
 		}},
 	}
-	statistics = signaling.LiveStatistics{
-		TotalViewers: 10, TotalGiftsSent: 3, TotalGiftCoins: 30, TotalUniqueGiftSenders: 2, TotalLikesReceived: 1000, TotalMessageCount: 40, LiveDuration: 60,
-	}
 	snapshot = signaling.Snapshot{
 		Connection: &connection,
 		Battle:     &battle,
