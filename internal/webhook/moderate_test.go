@@ -31,6 +31,12 @@ func said(text string) signaling.Barrage {
 	return signaling.Barrage{MessageID: "id-" + text, Sender: signaling.UserInfo{UserID: "ann", UserName: "Ann", Role: signaling.GeneralUser}, Text: text}
 }
 
+func (w *world) count(outcome string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.outcomes[outcome]
+}
+
 func answering(text string) func(http.ResponseWriter, *http.Request, got) {
 	return func(w http.ResponseWriter, _ *http.Request, _ got) { io.WriteString(w, text) }
 }
@@ -103,12 +109,12 @@ func TestModerate_answers(t *testing.T) {
 			{ok + `,"x":"` + strings.Repeat("x", answerBytes) + `"}`, "hello", 0, "", Unanswered},
 		} {
 			r.set(answering(row.answer))
-			before := w.outcomes[row.outcome]
+			before := w.count(row.outcome)
 			v, err := w.nodes[0].Moderate(t.Context(), moderated, said("hello"))
 			require.Equal(t, row.code, signaling.CodeOf(err), "%s: %v", row.answer, err)
 			require.Equal(t, row.text, v.Message.Text, row.answer)
 			require.Equal(t, row.outcome == Replaced, v.Replaced, row.answer)
-			require.Equal(t, before+1, w.outcomes[row.outcome], row.answer)
+			require.Equal(t, before+1, w.count(row.outcome), row.answer)
 			if row.message != "" {
 				require.ErrorContains(t, err, row.message)
 			}
@@ -202,7 +208,9 @@ func TestModerate_isBounded(t *testing.T) {
 		require.Equal(t, 20, count["-2 false"], "beyond the rate of a room")
 		require.Equal(t, 80, count["-1300 true"]+count["-1300 false"])
 		require.GreaterOrEqual(t, count["-1300 true"], 16, "no answer")
+		w.nodes[0].mu.Lock()
 		require.Len(t, w.nodes[0].asking, 2)
+		w.nodes[0].mu.Unlock()
 		time.Sleep(2 * time.Minute)
 		w.nodes[0].mu.Lock()
 		defer w.nodes[0].mu.Unlock()
