@@ -18,30 +18,11 @@ import (
 // logs, as are their seats, and what is said there comes over their subjects. It holds their replicas, also of rooms of
 // which nobody is here, for as long as it has members of the room.
 
-// connectedRoom is a room that another is connected with, as the other one's log says.
-type connectedRoom struct {
-	room    signaling.RoomID
-	created int64 // its CreateTime: a later room with its id is another one
-	muted   bool  // it is not heard in the room whose log says so
-}
-
 // standing is what a room's connections depend on, of its newest entry. It is never changed, only replaced.
 type standing struct {
 	created   int64
 	over      bool
-	connected []connectedRoom
-}
-
-// connectedRooms reads a room's connections from its state.
-func (s *Server) connectedRooms(state room.State) []connectedRoom {
-	if s.cfg.connected != nil {
-		return s.cfg.connected(state)
-	}
-	var list []connectedRoom
-	for _, c := range state.ConnectedWith() {
-		list = append(list, connectedRoom{room: c.RoomID, created: c.Created, muted: c.Muted})
-	}
-	return list
+	connected []room.ConnectedWith
 }
 
 // hearing is what a replica has to do with connected rooms.
@@ -87,8 +68,8 @@ func (s *standing) connectedWith(id signaling.RoomID, created int64) (named, mut
 		return false, false
 	}
 	for _, c := range s.connected {
-		if c.room == id && c.created == created {
-			return true, c.muted
+		if c.RoomID == id && c.Created == created {
+			return true, c.Muted
 		}
 	}
 	return false, false
@@ -104,12 +85,12 @@ func (r *replica) rehear() {
 	var rooms []*sfu.Room
 	if own := h.standing.Load(); own != nil && !own.over && h.members > 0 {
 		for _, c := range own.connected {
-			o := h.held[c.room]
-			if o == nil || c.muted {
+			o := h.held[c.RoomID]
+			if o == nil || c.Muted {
 				continue
 			}
 			theirs := o.hearing.standing.Load()
-			if named, _ := theirs.connectedWith(r.key.Room, own.created); named && theirs.created == c.created {
+			if named, _ := theirs.connectedWith(r.key.Room, own.created); named && theirs.created == c.Created {
 				rooms = append(rooms, o.media)
 			}
 		}
@@ -197,8 +178,8 @@ func (r *replica) wantedLocked() (ids []signaling.RoomID) {
 		return nil
 	}
 	for _, c := range own.connected {
-		if c.room != r.key.Room {
-			ids = append(ids, c.room)
+		if c.RoomID != r.key.Room {
+			ids = append(ids, c.RoomID)
 		}
 	}
 	return ids
@@ -238,6 +219,10 @@ func (r *replica) take(wanted []signaling.RoomID) (failed bool) {
 		ctx, cancel := context.WithTimeout(r.srv.ctx, callLimit)
 		o, err := r.srv.hold(ctx, store.Key{App: r.key.App, Room: id})
 		cancel()
+		if err == nil && o.hearing.standing.Load().over { // its log is there for a while yet
+			r.srv.unhold(o)
+			continue
+		}
 		if err != nil {
 			// A room that is gone does not come back; the connection's log will say so.
 			if !errors.Is(err, signaling.ErrRoomNotExist) && r.srv.ctx.Err() == nil {

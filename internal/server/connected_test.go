@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -135,27 +136,35 @@ func (w *world) said(voices ...*voice) (heard []string) {
 	return heard
 }
 
-// linked has a room's log say with which others it is connected, "-" before one that is muted there.
-func linked(v *voice, others ...string) {
-	v.t.Helper()
-	v.must(signaling.MethodSetMetadata, signaling.SetMetadataParams{RoomID: v.room, Metadata: map[string]string{"connected": strings.Join(others, " ")}}, nil)
-}
-
-func inConnectedWorld(t *testing.T, nodes int, f func(t *testing.T, w *world)) {
-	t.Helper()
-	inWorldWith(t, nodes, func(c *Config) {
-		c.connected = func(s room.State) (list []connectedRoom) {
-			for word := range strings.FieldsSeq(string(s.Metadata["connected"])) {
-				name, muted := strings.CutPrefix(word, "-")
-				id, at, _ := strings.Cut(name, "@")
-				c := connectedRoom{room: signaling.RoomID(id), muted: muted}
-				_, err := fmt.Sscan(at, &c.created)
-				require.NoError(t, err)
-				list = append(list, c)
-			}
-			return list
+// linked has a room's log say with which others it is connected, "-" before one that is muted there; the others' logs say
+// nothing yet, as after a death between the two.
+func (w *world) linked(v *voice, others ...string) {
+	w.t.Helper()
+	w.links++
+	show := room.ShowConnection{ID: "c", Room: v.created(), Turn: 1, Seq: w.links, Over: len(others) == 0}
+	add := func(name string) signaling.RoomID {
+		id, at, _ := strings.Cut(name, "@")
+		u := room.ConnectedRoom{ConnectionUser: signaling.ConnectionUser{RoomID: signaling.RoomID(id), JoinConnectionTime: 1}}
+		_, err := fmt.Sscan(at, &u.Created)
+		require.NoError(w.t, err)
+		show.Users, show.Connected = append(show.Users, u), append(show.Connected, u.RoomID)
+		return u.RoomID
+	}
+	muted := map[signaling.RoomID]bool{}
+	for _, name := range append([]string{v.name()}, others...) {
+		name, mute := strings.CutPrefix(name, "-")
+		if id := add(name); id != v.room {
+			muted[id] = mute
 		}
-	}, f)
+	}
+	_, err := w.nodes[0].srv.node.Do(w.t.Context(), store.Key{App: app, Room: v.room}, room.Command{
+		ID: rand.Text(), By: signaling.UserInfo{UserID: "administrator"}, App: true, Action: show,
+	})
+	require.NoError(w.t, err)
+	synctest.Wait()
+	for id, mute := range muted {
+		v.must(signaling.MethodMuteConnection, signaling.ConnectionMuteParams{RoomID: v.room, Connected: id, Mute: mute}, nil)
+	}
 }
 
 func (v *voice) name() string { return fmt.Sprint(v.room, "@", v.created()) }
@@ -180,6 +189,18 @@ func (v *voice) slotsTold() (list []string) {
 	return nil
 }
 
+// held returns how many rooms a node holds for the members of one.
+func (w *world) held(node int, id signaling.RoomID) int {
+	w.t.Helper()
+	srv := w.nodes[node].srv
+	srv.mu.Lock()
+	r := srv.replicas[store.Key{App: app, Room: id}]
+	srv.mu.Unlock()
+	r.hearing.mu.Lock()
+	defer r.hearing.mu.Unlock()
+	return len(r.hearing.held)
+}
+
 // requireEmpty checks that nodes hold no room whose members are gone.
 func (w *world) requireEmpty() {
 	w.t.Helper()
@@ -199,23 +220,23 @@ func (w *world) requireEmpty() {
 func TestConnectedRooms(t *testing.T) {
 	for _, nodes := range []int{1, 2, 3} {
 		t.Run(fmt.Sprint(nodes, " nodes"), func(t *testing.T) {
-			inConnectedWorld(t, nodes, func(t *testing.T, w *world) {
+			inWorldOf(t, nodes, func(t *testing.T, w *world) {
 				a, b, c := w.host(0, "anna", "A", 'a'), w.host(1%nodes, "bert", "B", 'b'), w.host(2%nodes, "carl", "C", 'c')
 				ear := w.enter(0, "ear", "A", '-')
 				all := []*voice{a, b, c, ear}
 				require.Equal(t, []string{"", "", "", "a"}, w.said(all...))
-				linked(a, b.name())
+				w.linked(a, b.name())
 				require.Equal(t, []string{"", "", "", "a"}, w.said(all...), "B does not say so")
-				linked(b, a.name())
+				w.linked(b, a.name())
 				require.Equal(t, []string{"b", "a", "", "ab"}, w.said(all...))
 				require.Equal(t, []string{"/anna", "B/bert"}, ear.slotsTold())
-				linked(a, b.name(), c.name())
-				linked(b, a.name(), c.name())
-				linked(c, a.name(), b.name())
+				w.linked(a, b.name(), c.name())
+				w.linked(b, a.name(), c.name())
+				w.linked(c, a.name(), b.name())
 				require.Equal(t, []string{"bc", "ac", "ab", "abc"}, w.said(all...))
-				linked(a, b.name(), "-"+c.name())
+				w.linked(a, b.name(), "-"+c.name())
 				require.Equal(t, []string{"b", "ac", "ab", "ab"}, w.said(all...), "C is muted in A, and hears A")
-				linked(a, b.name(), c.name())
+				w.linked(a, b.name(), c.name())
 				b.audio(false)
 				require.Equal(t, []string{"c", "ac", "a", "ac"}, w.said(all...))
 				b.audio(true)
@@ -223,21 +244,26 @@ func TestConnectedRooms(t *testing.T) {
 				guest.speak()
 				all = append(all, guest)
 				require.Equal(t, []string{"bcg", "acg", "abg", "abcg", "abc"}, w.said(all...))
-				linked(c)
+				w.linked(c)
 				require.Equal(t, []string{"bg", "ag", "", "abg", "ab"}, w.said(all...), "C has gone; A and B still name it")
-				linked(a, b.name())
-				linked(b, a.name())
+				w.linked(a, b.name())
+				w.linked(b, a.name())
 				require.Equal(t, []string{"bg", "ag", "", "abg", "ab"}, w.said(all...))
+				former := b.name()
 				b.must(signaling.MethodDismissRoom, signaling.RoomParams{RoomID: "B"}, nil)
 				all = []*voice{a, c, ear}
 				require.Equal(t, []string{"", "", "a"}, w.said(all...))
 				require.Equal(t, []string{"/anna"}, ear.slotsTold())
+				require.Equal(t, 0, w.held(0, "A"), "nothing of the room that is over")
 
 				again := w.host(1%nodes, "bert2", "B", 'B')
-				linked(again, a.name())
+				w.linked(again, a.name())
 				all = append(all, again)
 				require.Equal(t, []string{"", "", "a", ""}, w.said(all...), "another room with the id of the old one")
-				linked(a, again.name())
+				w.linked(a, former, c.name())
+				require.Equal(t, 2, w.held(0, "A"))
+				require.Equal(t, []string{"", "", "a", ""}, w.said(all...), "it is held and looked at, and is another")
+				w.linked(a, again.name())
 				require.Equal(t, []string{"B", "", "Ba", "a"}, w.said(all...))
 				for _, v := range all {
 					v.hangUp()
@@ -250,10 +276,10 @@ func TestConnectedRooms(t *testing.T) {
 
 // The members of a room leave while another hears it, and come back: it is held for as long as anybody needs it.
 func TestConnectedRoomIsHeldWhileItIsHeard(t *testing.T) {
-	inConnectedWorld(t, 2, func(t *testing.T, w *world) {
+	inWorldOf(t, 2, func(t *testing.T, w *world) {
 		a, b := w.host(0, "anna", "A", 'a'), w.host(1, "bert", "B", 'b')
-		linked(a, b.name())
-		linked(b, a.name())
+		w.linked(a, b.name())
+		w.linked(b, a.name())
 		require.Equal(t, []string{"b", "a"}, w.said(a, b))
 		guest := w.enter(0, "guest", "B", 'g')
 		guest.speak()
@@ -275,10 +301,10 @@ func TestConnectedRoomIsHeldWhileItIsHeard(t *testing.T) {
 
 // What comes over a connected room's subject is heard only of whom the room's log lets speak.
 func TestForgedPacketsOfAConnectedRoom(t *testing.T) {
-	inConnectedWorld(t, 2, func(t *testing.T, w *world) {
+	inWorldOf(t, 2, func(t *testing.T, w *world) {
 		a, b := w.host(0, "anna", "A", 'a'), w.host(1, "bert", "B", 'b')
-		linked(a, b.name())
-		linked(b, a.name())
+		w.linked(a, b.name())
+		w.linked(b, a.name())
 		require.Equal(t, []string{"b", "a"}, w.said(a, b))
 		forge := func(user string) (heard int) {
 			a.mu.Lock()
@@ -307,12 +333,12 @@ func TestForgedPacketsOfAConnectedRoom(t *testing.T) {
 
 // A node of connected rooms dies. What is said at the others is heard on, and what the rooms decide later counts.
 func TestConnectedRoomsSurviveANode(t *testing.T) {
-	inConnectedWorld(t, 3, func(t *testing.T, w *world) {
+	inWorldOf(t, 3, func(t *testing.T, w *world) {
 		a, b, c := w.host(0, "anna", "A", 'a'), w.host(2, "bert", "B", 'b'), w.host(2, "carl", "C", 'c')
 		guest := w.enter(1, "guest", "B", 'g')
 		guest.speak()
 		for v, others := range map[*voice][]string{a: {b.name(), c.name()}, b: {a.name(), c.name()}, c: {a.name(), b.name()}} {
-			linked(v, others...)
+			w.linked(v, others...)
 		}
 		require.Equal(t, []string{"bcg", "acg", "abg", "abc"}, w.said(a, b, c, guest))
 		w.kill(2) // the home of B and C, and two of their speakers
@@ -325,17 +351,17 @@ func TestConnectedRoomsSurviveANode(t *testing.T) {
 		require.Equal(t, []string{"g", "a"}, w.said(a, guest))
 		bert := w.enter(1, "bert", "B", 'b')
 		require.Equal(t, []string{"bg", "ab", "ag"}, w.said(a, guest, bert), "back at another node, on the seat that has waited")
-		linked(bert)
+		w.linked(bert)
 		require.Equal(t, []string{"", "b", "g"}, w.said(a, guest, bert))
 	})
 }
 
 // A user in several connected rooms is heard once by each member, and never by itself.
 func TestSameUserInConnectedRooms(t *testing.T) {
-	inConnectedWorld(t, 2, func(t *testing.T, w *world) {
+	inWorldOf(t, 2, func(t *testing.T, w *world) {
 		a, b := w.host(0, "anna", "A", 'a'), w.host(1, "bert", "B", 'b')
-		linked(a, b.name())
-		linked(b, a.name())
+		w.linked(a, b.name())
+		w.linked(b, a.name())
 		inB := w.enter(0, "anna2", "B", 'x')
 		inB.speak()
 		require.Equal(t, []string{"bx", "ax", "ab"}, w.said(a, b, inB))

@@ -291,7 +291,7 @@ func (r *replica) deliver(e home.Entry, complete bool) {
 	if r.media != nil {
 		r.media.SetSpeakers(e.State.Speakers())
 		r.reseat(e.State.Seats)
-		r.connect(standing{created: e.State.Info.CreateTime, over: over, connected: r.srv.connectedRooms(e.State)})
+		r.connect(standing{created: e.State.Info.CreateTime, over: over, connected: e.State.ConnectedWith()})
 	}
 	if over {
 		r.srv.retire(r)

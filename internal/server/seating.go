@@ -82,12 +82,12 @@ func (r *replica) connectedSeats() map[signaling.RoomID]*[]signaling.SeatInfo {
 	r.hearing.mu.Lock()
 	defer r.hearing.mu.Unlock()
 	for _, c := range own.connected {
-		o := r.hearing.held[c.room]
+		o := r.hearing.held[c.RoomID]
 		if o == nil {
 			continue
 		}
-		if theirs, seats := o.hearing.standing.Load(), o.hearing.seats.Load(); theirs != nil && theirs.created == c.created && seats != nil {
-			list[c.room] = seats
+		if theirs, seats := o.hearing.standing.Load(), o.hearing.seats.Load(); theirs != nil && theirs.created == c.Created && seats != nil {
+			list[c.RoomID] = seats
 		}
 	}
 	return list

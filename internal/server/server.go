@@ -59,8 +59,7 @@ type Config struct {
 	Gifts          *gift.Catalogue                        // of apps that have set none of their own; default [gift.Default]
 	Logger         *slog.Logger                           // nil: nothing is logged
 
-	outbox    home.Outbox                            // what homes tell, instead of the callbacks: of tests
-	connected func(state room.State) []connectedRoom // what a room is connected with: of tests
+	outbox home.Outbox // what homes tell, instead of the callbacks: of tests
 
 	RoomLimit int // most rooms of an app; 0: as many as they like
 

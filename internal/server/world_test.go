@@ -37,6 +37,7 @@ type world struct {
 	nodes   []*worldNode
 	srv     *Server // the first
 	config  func(*Config)
+	links   uint64 // changes of connections so far
 }
 
 type worldNode struct {
