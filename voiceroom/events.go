@@ -39,6 +39,9 @@ const (
 	EventLiveInfo      EventType = "liveInfo"      // the fields Value of the room are others
 	EventMetadata      EventType = "metadata"      // the room's metadata has Value, as key=value
 	EventNoMetadata    EventType = "noMetadata"    // the room's metadata has no key Value any more
+	EventRoomJoins     EventType = "roomJoins"     // the room is connected with the room Value, of User
+	EventRoomParts     EventType = "roomParts"     // it is not any more
+	EventRoomAsks      EventType = "roomAsks"      // the room Value, of User, asks for a connection; told to the owner
 	EventDismissed     EventType = "dismissed"     // the room has ended
 	EventKickedOut     EventType = "kickedOut"     // this user is out of the room; Value says why
 )
@@ -182,6 +185,20 @@ func (w *watcher) observer() *engine.RoomObserver {
 				return
 			}
 			tell(EventMetadata, engine.UserInfo{}, key+"="+value)
+		},
+		OnConnectionUserListChanged: func(room engine.RoomID, _, joined, left []engine.ConnectionUser) {
+			other := func(t EventType, list []engine.ConnectionUser) {
+				for _, u := range list {
+					if u.RoomID != room {
+						tell(t, engine.UserInfo{UserID: u.UserID, UserName: u.UserName}, string(u.RoomID))
+					}
+				}
+			}
+			other(EventRoomJoins, joined)
+			other(EventRoomParts, left)
+		},
+		OnConnectionRequestReceived: func(_ engine.RoomID, u engine.ConnectionUser, _ []engine.ConnectionUser, _ string) {
+			tell(EventRoomAsks, engine.UserInfo{UserID: u.UserID, UserName: u.UserName}, string(u.RoomID))
 		},
 		OnUserRoleChanged: func(_ engine.RoomID, u engine.UserID, role engine.Role) {
 			tell(EventRole, engine.UserInfo{UserID: u}, map[engine.Role]string{

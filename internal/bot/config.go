@@ -54,6 +54,7 @@ var Announceable = []voiceroom.EventType{
 	voiceroom.EventRole, voiceroom.EventRenamed, voiceroom.EventRoomName, voiceroom.EventSeatMode,
 	voiceroom.EventMuted, voiceroom.EventUnmuted, voiceroom.EventMessage, voiceroom.EventCustomMessage,
 	voiceroom.EventGift, voiceroom.EventLiveInfo, voiceroom.EventMetadata, voiceroom.EventNoMetadata,
+	voiceroom.EventRoomJoins, voiceroom.EventRoomParts, voiceroom.EventRoomAsks,
 }
 
 // maxAnnouncement bounds an announcement: people wait for the music.
