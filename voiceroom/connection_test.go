@@ -36,6 +36,7 @@ func TestWatchConnections(t *testing.T) {
 		codes, err := ask.RequestConnection(t.Context(), []engine.RoomID{"B"}, 10*time.Second, "")
 		require.NoError(t, err)
 		require.Equal(t, engine.ConnectionSuccess, codes["B"])
+		synctest.Wait() // until B's owner has been told
 		require.NoError(t, bob.Room().Connections().AcceptConnection(t.Context(), "A"))
 		require.NoError(t, ask.Disconnect(t.Context()))
 		time.Sleep(time.Second)
