@@ -325,14 +325,24 @@ func TestConnectedSeats(t *testing.T) {
 		require.Equal(t, "5:bob ", seen(later, "bob"))
 		require.Equal(t, "0:cem ", seen(later, "cem"))
 		require.Empty(t, seen(later, "amy"), "one's own are Seats")
+		reconnected := make(chan struct{}, 8)
+		defer guest.Engine.AddObserver(&engine.Observer{OnReconnected: func() { reconnected <- struct{}{} }})()
+		isBack := func() {
+			select {
+			case <-reconnected:
+			case <-time.After(time.Minute):
+				require.Fail(t, "not back in a minute")
+			}
+		}
 		guest.SetOffline(true)
 		time.Sleep(15 * time.Second)
 		require.NoError(t, bob.room.Members().MoveUserToSeatByAdmin(t.Context(), "bob", 1, engine.AbortWhenOccupied))
 		time.Sleep(time.Second)
 		guest.SetOffline(false)
-		time.Sleep(5 * time.Second)
+		isBack()
 		require.Equal(t, []string{"bob 1:bob "}, next())
 		srv.KillNode(t, 1) // guest's, and bob's
+		isBack()
 		time.Sleep(20 * time.Second)
 		require.NoError(t, bob.room.Members().MoveUserToSeatByAdmin(t.Context(), "bob", 2, engine.AbortWhenOccupied))
 		require.Equal(t, []string{"bob 2:bob "}, next())
