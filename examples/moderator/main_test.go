@@ -11,22 +11,28 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/examples/internal/stage/stagetest"
+	"github.com/openvoiceroom/openvoiceroom/seatgrid"
 	"github.com/openvoiceroom/openvoiceroom/voiceroom/voiceroomtest"
 )
 
 // world is a room with its host, whose chat is read, a guest, and the bot, which is an administrator.
-func world(t *testing.T, words ...string) (host, guest *voiceroomtest.User, stop func() error) {
+func world(t *testing.T, words ...string) (host, guest *seatgrid.Grid, stop func() error) {
 	srv := voiceroomtest.NewServer(t)
-	host, guest = stagetest.Open(t, srv), srv.NewUser(t, "guest")
-	guest.Join(t, stagetest.Room)
-	bot := stagetest.Enter(t, srv, "bot", nil, nil)
+	host, guest = stagetest.Reader(t, srv, "host"), stagetest.Reader(t, srv, "guest")
+	_, err := host.StartVoiceRoom(t.Context(), seatgrid.RoomInfo{RoomID: stagetest.Room})
+	require.NoError(t, err)
+	bot := stagetest.Reader(t, srv, "bot")
+	for _, g := range []*seatgrid.Grid{guest, bot} {
+		_, err := g.JoinVoiceRoom(t.Context(), stagetest.Room)
+		require.NoError(t, err)
+	}
 	require.NoError(t, host.Room().Members().ChangeUserRole(t.Context(), "bot", engine.Administrator))
 	stop = stagetest.Start(t, func(ctx context.Context) error { return moderate(ctx, bot, words) })
 	synctest.Wait()
 	return host, guest, stop
 }
 
-func say(t *testing.T, u *voiceroomtest.User, text string) error {
+func say(t *testing.T, u *seatgrid.Grid, text string) error {
 	t.Helper()
 	_, err := u.Room().Chat().SendBarrage(t.Context(), text, nil)
 	synctest.Wait()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -172,15 +173,18 @@ func TestTheLargestCatalogueFits(t *testing.T) {
 		for i := range c.Gifts {
 			c.Gifts[i].GiftInfo = signaling.GiftInfo{GiftID: fmt.Sprint(i), Name: "<", Desc: strings.Repeat("<", 150)}
 		}
-		for i := 0; c.Check() == nil; i++ {
-			g := &c.Gifts[i%gift.MaxGifts]
-			g.Name = strings.Repeat("<", i/gift.MaxGifts+1)
-			require.Less(t, i, gift.MaxGifts*gift.MaxName, "the limit of bytes has been met first")
-		}
-		c.Gifts[0].Name, c.Gifts[1].Name = "<", "<"
 		text, err := json.Marshal(c)
 		require.NoError(t, err)
-		require.Greater(t, len(text), gift.MaxBytes-1000)
+		for i := 0; len(text) <= gift.MaxBytes-500; i++ { // a name is 60 bytes, which are 360 in JSON
+			c.Gifts[i].Name = strings.Repeat("<", gift.MaxName)
+			text, err = json.Marshal(c)
+			require.NoError(t, err)
+		}
+		more := gift.Catalogue{Gifts: slices.Clone(c.Gifts)}
+		for i := range 2 {
+			more.Gifts[len(more.Gifts)-1-i].Name = strings.Repeat("<", gift.MaxName)
+		}
+		require.ErrorIs(t, more.Check(), signaling.ErrLimit)
 		require.NoError(t, all[0].Set(t.Context(), app, c))
 		got, _, err := all[0].Get(t.Context(), app)
 		require.NoError(t, err)
