@@ -76,12 +76,16 @@ type node struct {
 	store *memstore.Node
 	w     *world
 
+	id store.NodeID
+
+	following chan struct{} // holds a token while somebody follows: a mutex would stop virtual time
+
 	mu      sync.Mutex
 	members map[signaling.UserID]home.Member
-	stop    func()
-	set     bool // it dies
-	left    int  // writes before that
-	after   bool // the last one comes about
+	stop    func() // guarded by following
+	set     bool   // it dies
+	left    int    // writes before that
+	after   bool   // the last one comes about
 	dead    bool
 	gone    bool
 	stands  time.Duration // before each command to a room
@@ -177,7 +181,7 @@ func inWorld(t *testing.T, nodes int, f func(t *testing.T, w *world)) {
 }
 
 func (w *world) add() *node {
-	n := &node{w: w, store: w.store.Node(), members: map[signaling.UserID]home.Member{}}
+	n := &node{w: w, store: w.store.Node(), members: map[signaling.UserID]home.Member{}, following: make(chan struct{}, 1)}
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	n.Orders = New(Config{
 		Values: wounded{n.store, n}, Apps: []signaling.AppID{key.App}, Ask: w.till.ask, Logger: log,
@@ -190,12 +194,12 @@ func (w *world) add() *node {
 		Score: func(context.Context, store.Key, []home.ShownGift) error { return nil },
 	})
 	w.mu.Lock()
-	id := store.NodeID(fmt.Sprint("node", len(w.nodes)))
+	n.id = store.NodeID(fmt.Sprint("node", len(w.nodes)))
 	w.nodes = append(w.nodes, n)
 	w.mu.Unlock()
 	var err error
 	n.home, err = home.Start(w.t.Context(), home.Config{
-		Store: wounded{n.store, n}, ID: id, Gifts: n.Orders, Logger: log,
+		Store: wounded{n.store, n}, ID: n.id, Gifts: n.Orders, Logger: log,
 		Members: func(store.Key) (list []home.Member) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
@@ -218,9 +222,12 @@ func (n *node) end() {
 	if gone {
 		return
 	}
+	n.following <- struct{}{}
 	if n.stop != nil {
 		n.stop()
 	}
+	n.stop = func() {} // nobody follows any more
+	<-n.following
 	n.Close()
 	_ = n.home.Stop(context.Background()) // an error after a kill
 	require.NoError(n.w.t, n.store.Close())
@@ -244,15 +251,22 @@ func (n *node) dismiss() {
 	require.NoError(n.w.t, err)
 }
 
-func (n *node) enter(u signaling.UserID) error {
-	if n.stop == nil {
-		_, stop, err := n.home.Follow(n.w.t.Context(), key, func(home.Entry, bool) {})
-		if err != nil {
-			return err
-		}
-		n.stop = stop
+func (n *node) follow() error {
+	n.following <- struct{}{}
+	defer func() { <-n.following }()
+	if n.stop != nil {
+		return nil
 	}
-	m := home.Member{User: signaling.UserInfo{UserID: u}, Session: fmt.Sprint(u, "@", n.home, time.Now().UnixNano())}
+	_, stop, err := n.home.Follow(n.w.t.Context(), key, func(home.Entry, bool) {})
+	n.stop = stop
+	return err
+}
+
+func (n *node) enter(u signaling.UserID) error {
+	if err := n.follow(); err != nil {
+		return err
+	}
+	m := home.Member{User: signaling.UserInfo{UserID: u}, Session: fmt.Sprint(u, "@", n.id, time.Now().UnixNano())}
 	n.mu.Lock()
 	n.members[u] = m
 	n.mu.Unlock()
