@@ -20,6 +20,8 @@ const (
 	ActUpdateRoom     ActKind = "updateRoom"     // the room has Changes
 	ActSetMetadata    ActKind = "setMetadata"    // of the keys in Keys
 	ActDeleteMetadata ActKind = "deleteMetadata" // of the keys in Keys
+	ActAddRobot       ActKind = "addRobot"       // Users into the room
+	ActRemoveRobot    ActKind = "removeRobot"    // Users out of it
 	ActDismiss        ActKind = "dismiss"        // the room is over; where the server has ended it, Reason is the rule: empty, owner left, owner lost
 )
 

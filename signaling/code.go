@@ -191,6 +191,7 @@ var (
 	ErrGiftRejected          = sentinel(102004, "the app's server has refused the gift, or has not answered in time; nothing was sent")
 	ErrGiftDisabled          = sentinel(102008, "no gifts may be sent in this room now")
 	ErrLikesDisabled         = sentinel(102009, "likes are switched off in this room")
+	ErrTooManyRobots         = sentinel(100700, "the room has all the robots it may have")
 	ErrLimit                 = sentinel(100013, "a limit of the server is reached")
 	ErrMessageRejected       = sentinel(10016, "the app does not let this message through")
 	ErrMalformedJSON         = sentinel(60003, "the message is not valid JSON-RPC 2.0")

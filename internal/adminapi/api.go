@@ -64,6 +64,7 @@ type Room struct {
 	Info   signaling.RoomInfo
 	Admins []signaling.UserID
 	Seats  []signaling.SeatInfo
+	Robots []signaling.UserID
 
 	Metadata map[string]string
 }

@@ -38,6 +38,9 @@ var commands = map[string]command{
 	"live_engine_http_srv/get_gift_category_relations": giftCommand((*API).getGiftCategoryRelations),
 	"live_engine_http_srv/del_gift_category_relations": giftCommand((*API).delGiftCategoryRelations),
 	"live_engine_http_srv/copy_default_gift_config":    giftCommand((*API).copyDefaultGiftConfig),
+	"live_engine_http_srv/add_robot":                   handle(100, (*API).addRobot),
+	"live_engine_http_srv/del_robot":                   handle(100, (*API).delRobot),
+	"live_engine_http_srv/get_robot":                   handle(100, (*API).getRobot),
 
 	"room_engine_http_mic/get_seat_list":      handle(200, (*API).getSeatList),
 	"room_engine_http_mic/pick_user_on_seat":  handle(200, (*API).pickUserOnSeat),

@@ -57,6 +57,7 @@ func (t *turn) answerAll(e Entry) {
 func (h *home) decide(batch []call) (t *turn, rest []call) {
 	t = &turn{now: time.Now(), state: h.entry.State, events: slices.Clone(h.pending), size: h.pendingSize}
 	t.state.Info.ViewCount = h.views
+	h.seatRobots(t.state)
 	h.checkNodes(t)
 	for i, c := range batch {
 		if t.full() || t.size > 0 && c.dismisses() { // the end of a room may fill an entry alone
@@ -143,6 +144,9 @@ func (h *home) one(t *turn, c call) {
 		info, err := h.info(t)
 		r := reply{Room: &info}
 		if c.Look {
+			for _, robot := range t.state.Robots {
+				r.Robots = append(r.Robots, robot.User)
+			}
 			r.Admins, r.Seats, r.Meta = slices.Clone(t.state.Admins), slices.Clone(t.state.Seats), t.state.Texts()
 		}
 		t.add(c, func(Entry) reply {
@@ -202,6 +206,13 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 		h.leave(t, c, cmd)
 		return
 	}
+	if adds, ok := cmd.Action.(room.AddRobots); ok {
+		if t.now.Before(h.gatherUntil) { // it is not known who is here
+			t.add(c, func(Entry) reply { return reply{Moved: true} })
+			return
+		}
+		cmd.Action = h.vouchRobots(t, adds)
+	}
 	cmd.Action = h.vouch(cmd.By, cmd.Action, t.now)
 	if h.sanction(t, c, cmd) {
 		return
@@ -221,6 +232,9 @@ func (h *home) command(t *turn, c call, cmd room.Command) {
 	switch a := cmd.Action.(type) {
 	case room.KickOut:
 		h.expel(t, signaling.UserInfo{UserID: a.User}, call{})
+	case room.AddRobots, room.RemoveRobots:
+		h.seatRobots(t.state)
+		h.views = t.state.Info.ViewCount
 	case room.Expel:
 		h.expel(t, cmd.By, c)
 	case room.SetInfo:
@@ -237,6 +251,9 @@ func (h *home) vouch(by signaling.UserInfo, a room.Action, now time.Time) room.A
 		return p.user, present && !away
 	}
 	switch a := a.(type) {
+	case room.RemoveRobots:
+		a.Members = len(h.present)
+		return a
 	case room.Invite:
 		a.User, _ = here(a.User.UserID)
 		return a

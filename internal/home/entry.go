@@ -142,6 +142,7 @@ type reply struct {
 	Admins []signaling.UserID   `json:"admins,omitempty"` // of a Look
 	Seats  []signaling.SeatInfo `json:"seats,omitempty"`  // of a Look
 	Meta   map[string]string    `json:"meta,omitempty"`   // of a Look
+	Robots []signaling.UserID   `json:"robots,omitempty"` // of a Look
 
 	Host *Host `json:"host,omitempty"` // of a Host
 

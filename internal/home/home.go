@@ -56,6 +56,7 @@ type home struct {
 	unsure    map[string]bool                 // ids of acts whose values may be in the store
 	before    struct{ epoch, version uint64 } // the newest entry of the home before
 	chat      chat
+	robots    []room.Robot                 // those who are present
 	guesses   map[signaling.UserID]guesses // wrong passwords
 
 	book        *book
@@ -121,6 +122,7 @@ func (n *Node) newHome(key store.Key, e Entry, rev uint64) *home {
 		calls: make(chan call, 4*batchLimit), ended: make(chan struct{}), began: time.Now(),
 	}
 	h.chat.epoch, h.chat.counting.base = e.Epoch, e.State.Stats.TotalMessageCount
+	h.seatRobots(e.State)
 	h.sum()
 	return h
 }

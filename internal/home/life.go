@@ -39,8 +39,11 @@ func (h *home) attended(s room.State, now time.Time) room.State {
 	return s.Attended(len(h.present)+len(h.away) > 0, h.connected(s.Info.OwnerID), now)
 }
 
-// connected reports whether a member has a connection, as what the app is told of heartbeats has it.
+// connected reports whether a member has a connection, as what the app is told of heartbeats has it. A robot needs none.
 func (h *home) connected(u signaling.UserID) bool {
+	if h.present[u].robot {
+		return true
+	}
 	return slices.ContainsFunc(h.present[u].sessions, func(s session) bool { return !s.away && !h.down[s.node] })
 }
 

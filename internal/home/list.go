@@ -53,6 +53,7 @@ type Sight struct {
 	Info     signaling.RoomInfo
 	Admins   []signaling.UserID
 	Seats    []signaling.SeatInfo
+	Robots   []signaling.UserID // in the order in which they came
 	Metadata map[string]string
 }
 
@@ -65,7 +66,7 @@ func (n *Node) Look(ctx context.Context, key store.Key) (Sight, error) {
 	if err != nil {
 		return Sight{}, err
 	}
-	return Sight{Info: *r.Room, Admins: r.Admins, Seats: r.Seats, Metadata: r.Meta}, nil
+	return Sight{Info: *r.Room, Admins: r.Admins, Seats: r.Seats, Robots: r.Robots, Metadata: r.Meta}, nil
 }
 
 // Limits returns how many seats and members this node allows a room.

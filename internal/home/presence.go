@@ -17,6 +17,7 @@ type presence struct {
 	order    int64 // grows from one who comes in to the next: Unix nanoseconds, about
 	told     bool  // the others know: false for one who was announced before their Enter arrived
 	sessions []session
+	robot    bool // and without a session
 }
 
 // session is one way in which a user is here. seq orders what its node has said: messages may overtake each other.
@@ -50,6 +51,9 @@ func (h *home) enter(t *turn, c call, m Member) {
 	switch p, here := h.present[m.User.UserID]; {
 	case !t.state.Exists():
 		refuse(signaling.ErrRoomNotExist)
+		return
+	case p.robot:
+		refuse(signaling.Errorf(signaling.ErrNoPermission.Code, "%s is a robot of this room; the app's server can change that", m.User.UserID))
 		return
 	case h.farewells[m.Session].seq > c.Seq:
 		// An attempt from before the session's end. If it enters again, its node asks again.
@@ -277,6 +281,9 @@ func (h *home) gone(t *turn, u signaling.UserInfo) {
 		}
 		delete(h.present, u.UserID)
 		h.lineOut(arrival{p.order, u.UserID})
+		if p.robot {
+			h.robots = slices.DeleteFunc(slices.Clone(h.robots), func(r room.Robot) bool { return r.User == u.UserID })
+		}
 	}
 	if !here && !wasAway {
 		return // nobody knew of them

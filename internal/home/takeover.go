@@ -291,10 +291,15 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 		h.gatherUntil = now.Add(min(gatherLimit, n.cfg.Grace/2))
 		h.flushAt = h.gatherUntil // to tell how many they are, unless that is so already
 		for _, u := range e.State.Bound() {
-			h.away[u] = now.Add(n.cfg.Grace)
+			if !h.present[u].robot {
+				h.away[u] = now.Add(n.cfg.Grace)
+			}
 		}
 		h.complete = before.complete
 		for u, silent := range before.users {
+			if h.present[u].robot {
+				continue
+			}
 			h.away[u] = now.Add(n.cfg.Grace)
 			if silent {
 				h.silent[u] = true

@@ -65,6 +65,18 @@ func (c Command) Acts(before, after State, now time.Time) []signaling.Act {
 		act.Kind, act.Keys = signaling.ActSetMetadata, changedKeys(before.Metadata, after.Metadata)
 	case DeleteMetadata:
 		act.Kind, act.Keys = signaling.ActDeleteMetadata, changedKeys(before.Metadata, after.Metadata)
+	case AddRobots:
+		for _, r := range after.Robots {
+			if !before.IsRobot(r.User) {
+				act.Kind, act.Users = signaling.ActAddRobot, append(act.Users, r.User)
+			}
+		}
+	case RemoveRobots:
+		for _, r := range before.Robots {
+			if !after.IsRobot(r.User) {
+				act.Kind, act.Users = signaling.ActRemoveRobot, append(act.Users, r.User)
+			}
+		}
 	case Lapse:
 		if before.Exists() && !after.Exists() {
 			act.Kind = signaling.ActDismiss

@@ -30,6 +30,7 @@ var actions = map[string]bool{
 
 	"MoveUser": true, "PutOnSeat": true, "KickOffSeat": true, "LockSeat": true, "Update": true, "SetMetadata": true, "DeleteMetadata": true,
 	"ChangeRole": true, "ModifyAdmins": true, "Ban": true, "Unban": true, "Mute": true, "KickOut": true, "Dismiss": true, "Lapse": true,
+	"AddRobots": true, "RemoveRobots": true,
 }
 
 // Whoever adds an action decides whether it is something that somebody does by right of a role.

@@ -115,6 +115,10 @@ func (d *decision) do(a Action) error {
 		return d.muteConnection(a)
 	case Dismiss:
 		return d.dismiss(a)
+	case AddRobots:
+		return d.addRobots(a)
+	case RemoveRobots:
+		return d.removeRobots(a)
 	case Lapse:
 		return d.lapse(a)
 	case Count:
@@ -216,6 +220,7 @@ func (d *decision) depart(why signaling.ChangeReason) {
 	if i, ok := d.state.SeatOf(d.by.UserID); ok {
 		d.vacate(i, why)
 	}
+	d.unrobot(d.by.UserID)
 }
 
 func (d *decision) dismiss(a Dismiss) error {
@@ -234,7 +239,7 @@ func (d *decision) dismiss(a Dismiss) error {
 	}
 	// Nobody sits in a room that is over, and the entry that ends many requests has to fit into the log.
 	d.state.Seats, d.state.Admins, d.state.Metadata, d.state.Battle, d.state.Combos = nil, nil, nil, nil, nil
-	d.state.Connection, d.state.Liked = nil, nil
+	d.state.Connection, d.state.Liked, d.state.Robots = nil, nil, nil
 	d.state.Dismissed, d.state.Ended = reason, d.now.UnixMilli()
 	d.tell(nil, signaling.RoomDismissed{Reason: reason})
 	return nil

@@ -50,6 +50,9 @@ func (d *decision) showBattle(a ShowBattle) error {
 		d.tell(nil, signaling.BattleScoreChanged{BattleID: a.Battle.BattleID, Users: users})
 	}
 	d.state.Battle = next
+	if !same && !a.Over && d.state.robotsCrowd() {
+		return signaling.Errorf(signaling.ErrLimit.Code, "the room's robots and its metadata leave no place for a battle")
+	}
 	if used := d.state.requestBytes(); !same && !a.Over && used > 0 && used > d.state.requestBudget() {
 		return signaling.Errorf(signaling.ErrLimit.Code, "the pending requests leave no place for a battle; they end soon")
 	}

@@ -321,6 +321,10 @@ func (c *Command) UnmarshalJSON(b []byte) error {
 		return decodeAction[ShowConnection](c, w.Data)
 	case "muteConnection":
 		return decodeAction[MuteConnection](c, w.Data)
+	case "addRobots":
+		return decodeAction[AddRobots](c, w.Data)
+	case "removeRobots":
+		return decodeAction[RemoveRobots](c, w.Data)
 	case "expire":
 		return decodeAction[Expire](c, w.Data)
 	}

@@ -92,7 +92,7 @@ func (d *decision) showConnection(a ShowConnection) error {
 	before := d.state.connectionBytes()
 	d.state.Connection = next
 	if after := d.state.connectionBytes(); after > before && d.state.crowded() {
-		return signaling.Errorf(signaling.ErrLimit.Code, "the room's metadata and requests leave no place for a connection")
+		return signaling.Errorf(signaling.ErrLimit.Code, "the room's metadata, robots and requests leave no place for a connection")
 	}
 	d.tellAsks(a, old, same)
 	d.tellConnected(old)
@@ -282,6 +282,6 @@ func (s State) connectionBytes() int {
 
 // crowded reports whether the state may get too large, with the requests for seats that there has to be place for.
 func (s State) crowded() bool {
-	rest := MaxStateBytes - restBytes - len(s.Seats)*seatBytes - s.metadataBytes() - s.battleBytes() - s.connectionBytes()
+	rest := MaxStateBytes - restBytes - len(s.Seats)*seatBytes - s.metadataBytes() - s.battleBytes() - s.connectionBytes() - s.robotBytes()
 	return rest < max(s.requestBytes(), requestMinima)
 }

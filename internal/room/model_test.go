@@ -250,6 +250,12 @@ func (w *world) invariants() {
 	require.LessOrEqual(w.t, len(s.Admins), room.MaxAdmins)
 	require.LessOrEqual(w.t, len(s.Metadata), room.MaxMetadataKeys)
 	require.NotContains(w.t, s.Admins, s.Info.OwnerID, "one role each")
+	require.LessOrEqual(w.t, len(s.Robots), room.MaxRobots)
+	robots := map[signaling.UserID]bool{}
+	for _, r := range s.Robots {
+		require.False(w.t, robots[r.User], "%s is a robot twice", r.User)
+		robots[r.User] = true
+	}
 	l := s.Life
 	require.False(w.t, l.OwnerHere && (l.OwnerLeft != 0 || l.OwnerLost != 0) || l.OwnerLeft != 0 && l.OwnerLost != 0, "the owner is here, has left, or is lost: %+v", l)
 }
@@ -268,12 +274,17 @@ func (w *world) expireAll() {
 // action makes a command of four small numbers.
 func (w *world) action(kind, a, b int) room.Action {
 	whom := people[b%len(people)]
-	switch kind % 33 {
+	switch kind % 35 {
 	case 32:
 		return room.SendGift{
 			Gift: signaling.GiftInfo{GiftID: fmt.Sprint("gift", a%3), Coins: int64(a % 5)}, Count: b%12 - 1, Receiver: user(whom),
 			Present: a%2 == 0, News: b%2 == 0, Combo: time.Duration(a%3) * time.Second, Paid: a%7 == 0, Room: int64(b%11) / 10,
 		}
+	case 33:
+		return room.AddRobots{Robots: []signaling.UserInfo{user(whom), user(people[a%len(people)])}, Members: a % 5, Views: w.state.Info.ViewCount, Limit: 5}
+	case 34:
+		return room.RemoveRobots{Users: []signaling.UserID{whom, people[a%len(people)]}, Members: 5}
+
 	case 30:
 		w.state = w.state.Attended(a%2 == 0, b%2 == 0, w.now)
 		return room.Lapse{Rules: room.LifeRules{Empty: time.Hour, OwnerLeft: time.Hour, OwnerLost: time.Duration(a%5) * time.Hour}}
@@ -346,7 +357,7 @@ func TestRules_holdForRandomCommands(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"command": func(t *rapid.T) {
 				who := rapid.SampledFrom(people).Draw(t, "who")
-				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 32).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
+				c := cmd(fmt.Sprint(w.n+1), who, w.action(rapid.IntRange(0, 34).Draw(t, "kind"), small.Draw(t, "a"), small.Draw(t, "b")))
 				c.App = rapid.IntRange(0, 4).Draw(t, "app") == 0
 				w.decide(c)
 			},

@@ -12,6 +12,7 @@ const (
 	seatBytes     = 453     // a seat with the longest id, name and avatar
 	restBytes     = 4 << 10 // the room's own data, its administrators, what is counted, and combos
 	requestKeys   = 158     // a request without its texts
+	robotKeys     = 96      // a robot without its texts
 	requestMinima = 8 << 10 // of applications there is always room for a few
 )
 
@@ -19,7 +20,17 @@ const (
 // [MaxStateBytes] when somebody with a long name sits on every seat. 200 requests of usual users fit beside 20 seats
 // in a room without metadata, battle and connection.
 func (s State) requestBudget() int {
-	return max(MaxStateBytes-restBytes-len(s.Seats)*seatBytes-s.metadataBytes()-s.battleBytes()-s.connectionBytes()-len(s.Liked)*likedBytes, requestMinima)
+	return max(MaxStateBytes-restBytes-len(s.Seats)*seatBytes-s.metadataBytes()-s.battleBytes()-s.connectionBytes()-s.robotBytes()-len(s.Liked)*likedBytes, requestMinima)
+}
+
+// robotsCrowd reports whether robots leave too little place beside what else is there: what comes into the state looks.
+func (s State) robotsCrowd() bool { return len(s.Robots) > 0 && s.crowded() }
+
+func (s State) robotBytes() (n int) {
+	for _, r := range s.Robots {
+		n += robotKeys + textSize(string(r.User)) + textSize(r.UserName) + textSize(r.AvatarURL)
+	}
+	return n
 }
 
 // metadataBytes is what the metadata takes: keys with quotes, and values in base64 with theirs.

@@ -39,6 +39,7 @@ type State struct {
 	Metadata  map[string][]byte         `json:"metadata,omitempty"` // never changed, only replaced
 	Battle    *Battle                   `json:"battle,omitempty"`   // in battle.go
 	Dismissed signaling.DismissedReason `json:"dismissed,omitempty"`
+	Robots    []Robot                   `json:"robots,omitempty"`
 	Password  Password                  `json:"password,omitzero"` // shown to nobody
 	Life      Life                      `json:"life,omitzero"`     // in life.go
 
@@ -140,6 +141,7 @@ func (s State) clone() State {
 	s.Admins = slices.Clone(s.Admins)
 	s.Seats = slices.Clone(s.Seats)
 	s.Requests = slices.Clone(s.Requests)
+	s.Robots = slices.Clone(s.Robots)
 	return s
 }
 

@@ -48,7 +48,7 @@ func (r *restRooms) Do(ctx context.Context, app signaling.AppID, id signaling.Ro
 
 func (r *restRooms) Look(ctx context.Context, app signaling.AppID, id signaling.RoomID) (adminapi.Room, error) {
 	s, err := r.srv.node.Look(ctx, store.Key{App: app, Room: id})
-	return adminapi.Room{Info: s.Info, Admins: s.Admins, Seats: s.Seats, Metadata: s.Metadata}, err
+	return adminapi.Room{Info: s.Info, Admins: s.Admins, Seats: s.Seats, Robots: s.Robots, Metadata: s.Metadata}, err
 }
 
 func (r *restRooms) Live(ctx context.Context, app signaling.AppID, id signaling.RoomID, created int64) (signaling.LiveRecord, error) {
