@@ -45,7 +45,8 @@ func main() {
 
 	bye, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	check(grid.StopVoiceRoom(bye)) // the other room's guests hear this one no longer
+	_, err = grid.StopVoiceRoom(bye) // the other room's guests hear this one no longer
+	check(err)
 	check(eng.Logout(bye))
 }
 

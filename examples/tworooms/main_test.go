@@ -57,7 +57,8 @@ func TestTwoRooms(t *testing.T) {
 		require.Contains(t, bobsOut.text(), "connected: bobs amys\namy speaks in amys: true\n")
 
 		require.NoError(t, stopBob())
-		require.NoError(t, bob.StopVoiceRoom(t.Context()))
+		_, err := bob.StopVoiceRoom(t.Context())
+		require.NoError(t, err)
 		amysGuest.HearsNot(t, bob)
 		amysGuest.Hears(t, amy)
 		time.Sleep(time.Second)
