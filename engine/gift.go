@@ -9,6 +9,12 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
+// Gifts is what is given in a room.
+type Gifts struct{ room *Room }
+
+// Gifts returns what is given in the room. What can be given is [Engine.FetchGiftList].
+func (r *Room) Gifts() *Gifts { return &Gifts{r} }
+
 // SendGiftOptions are what may be said about a gift.
 type SendGiftOptions struct {
 	Receiver UserID // a member, or the owner; default: the owner
@@ -26,7 +32,7 @@ type SendGiftOptions struct {
 // the room, [signaling.ErrGiftDisabled] where a manager has turned gifts off, [signaling.ErrGiftRejected] when the app's
 // server has refused it or has not answered within two seconds, and [ErrFreqLimit] with more than 10 in a second, or 100 of all
 // members. Several at once are one.
-func (r *Room) SendGift(ctx context.Context, giftID string, count int, opts *SendGiftOptions) error {
+func (g *Gifts) SendGift(ctx context.Context, giftID string, count int, opts *SendGiftOptions) error {
 	var o SendGiftOptions
 	if opts != nil {
 		o = *opts
@@ -37,40 +43,40 @@ func (r *Room) SendGift(ctx context.Context, giftID string, count int, opts *Sen
 	if count < 1 || count > signaling.MaxGiftCount { // to the server 0 means 1
 		return signaling.WithOp("SendGift", signaling.Errorf(ErrInvalidParameter.Code, "count is %d: it is 1 to %d", count, signaling.MaxGiftCount))
 	}
-	err := r.Call(ctx, signaling.MethodSendGift, signaling.SendGiftParams{CommandID: o.Key, RoomID: r.id, GiftID: giftID, Count: count, Receiver: o.Receiver}, nil)
+	err := g.room.Call(ctx, signaling.MethodSendGift, signaling.SendGiftParams{CommandID: o.Key, RoomID: g.room.id, GiftID: giftID, Count: count, Receiver: o.Receiver}, nil)
 	return signaling.WithOp("SendGift", err)
 }
 
 // FetchGiftTotals asks what has been sent in the room so far, and which users have sent and been given most, by coins: limit
 // of each, 0 to 100. In a room where more than 500 have, the lists may be a second old. A login may ask five times a second,
 // 20 times in a burst, together with its other lists ([ErrFreqLimit]).
-func (r *Room) FetchGiftTotals(ctx context.Context, limit int) (GiftTotals, error) {
-	t, err := r.giftTotals(ctx, signaling.GiftTotalsParams{Limit: limit})
+func (g *Gifts) FetchGiftTotals(ctx context.Context, limit int) (GiftTotals, error) {
+	t, err := g.giftTotals(ctx, signaling.GiftTotalsParams{Limit: limit})
 	return t, signaling.WithOp("FetchGiftTotals", err)
 }
 
 // GetGiftCountByAnchor asks what somebody has been given in the room so far. It has the rate of FetchGiftTotals.
-func (r *Room) GetGiftCountByAnchor(ctx context.Context, user UserID) (GiftTally, error) {
-	t, err := r.giftTotals(ctx, signaling.GiftTotalsParams{UserID: user})
+func (g *Gifts) GetGiftCountByAnchor(ctx context.Context, user UserID) (GiftTally, error) {
+	t, err := g.giftTotals(ctx, signaling.GiftTotalsParams{UserID: user})
 	if err == nil && t.Received != nil {
 		return *t.Received, nil
 	}
 	return GiftTally{UserID: user}, signaling.WithOp("GetGiftCountByAnchor", err)
 }
 
-func (r *Room) giftTotals(ctx context.Context, p signaling.GiftTotalsParams) (t GiftTotals, err error) {
-	p.RoomID = r.id
-	err = r.Call(ctx, signaling.MethodGiftTotals, p, &t)
+func (g *Gifts) giftTotals(ctx context.Context, p signaling.GiftTotalsParams) (t GiftTotals, err error) {
+	p.RoomID = g.room.id
+	err = g.room.Call(ctx, signaling.MethodGiftTotals, p, &t)
 	return t, err
 }
 
 // ShowGiftsInChat has each gift from now on be a local line of the chat ([Chat.LocalBarrage]), or ends that. Its extension
 // has the documents' keys: TYPE is GIFTMESSAGE, and gift_name, gift_count, gift_icon_url and gift_receiver_username say what
 // was given to whom.
-func (r *Room) ShowGiftsInChat(on bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.giftLines = on
+func (g *Gifts) ShowGiftsInChat(on bool) {
+	g.room.mu.Lock()
+	defer g.room.mu.Unlock()
+	g.room.giftLines = on
 }
 
 // giftReceived tells of a gift; r.mu is held.

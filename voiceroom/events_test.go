@@ -104,9 +104,9 @@ func TestWatchTellsOfGifts(t *testing.T) {
 			}
 		})
 		require.NoError(t, err)
-		require.NoError(t, room.SendGift(t.Context(), "cake", 2, nil))
-		require.NoError(t, room.SendGift(t.Context(), "cake", 1, nil))
-		require.NoError(t, own.SendGift(t.Context(), "rose", 1, &engine.SendGiftOptions{Receiver: "guest"}))
+		require.NoError(t, room.Gifts.SendGift(t.Context(), "cake", 2, nil))
+		require.NoError(t, room.Gifts.SendGift(t.Context(), "cake", 1, nil))
+		require.NoError(t, own.Gifts.SendGift(t.Context(), "rose", 1, &engine.SendGiftOptions{Receiver: "guest"}))
 		synctest.Wait()
 		require.Len(t, told, 3)
 		require.Equal(t, "gift guest to host Cake x2", told[0].String())

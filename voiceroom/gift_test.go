@@ -52,11 +52,11 @@ func TestGifts(t *testing.T) {
 		hostSees.of(own)
 		amySees.of(room)
 
-		require.NoError(t, room.SendGift(t.Context(), rose.GiftID, 1, nil))
-		require.NoError(t, room.SendGift(t.Context(), rose.GiftID, 2, nil))
-		require.NoError(t, third.SendGift(t.Context(), other.GiftID, 1, &engine.SendGiftOptions{Receiver: "amy"}))
+		require.NoError(t, room.Gifts.SendGift(t.Context(), rose.GiftID, 1, nil))
+		require.NoError(t, room.Gifts.SendGift(t.Context(), rose.GiftID, 2, nil))
+		require.NoError(t, third.Gifts.SendGift(t.Context(), other.GiftID, 1, &engine.SendGiftOptions{Receiver: "amy"}))
 		time.Sleep(10 * time.Second)
-		require.NoError(t, room.SendGift(t.Context(), rose.GiftID, 1, nil))
+		require.NoError(t, room.Gifts.SendGift(t.Context(), rose.GiftID, 1, nil))
 		synctest.Wait()
 		want := gifts{
 			"amy gives host 1 " + rose.Name + " (1)", fmt.Sprintf("1 gifts for %d coins", rose.Coins),
@@ -67,14 +67,14 @@ func TestGifts(t *testing.T) {
 		require.Equal(t, want, hostSees)
 		require.Equal(t, want, amySees, "the sender is told as the others are")
 
-		totals, err := third.FetchGiftTotals(t.Context(), 10)
+		totals, err := third.Gifts.FetchGiftTotals(t.Context(), 10)
 		require.NoError(t, err)
 		require.Equal(t, int64(5), totals.TotalGiftsSent)
 		require.Equal(t, int64(2), totals.TotalUniqueGiftSenders)
 		require.ElementsMatch(t, []engine.GiftTally{
 			{UserID: "amy", UserName: "amy", Count: 4, Coins: 4 * rose.Coins}, {UserID: "bob", UserName: "bob", Count: 1, Coins: other.Coins},
 		}, totals.Senders)
-		got, err := room.GetGiftCountByAnchor(t.Context(), "host")
+		got, err := room.Gifts.GetGiftCountByAnchor(t.Context(), "host")
 		require.NoError(t, err)
 		require.Equal(t, engine.GiftTally{UserID: "host", UserName: "host", Count: 4, Coins: 4 * rose.Coins}, got)
 	})
@@ -91,16 +91,16 @@ func TestGiftsThatAreRefused(t *testing.T) {
 		require.NoError(t, err)
 		rose, _ := twoGifts(t, amy.Engine)
 		for _, count := range []int{-1, 0, signaling.MaxGiftCount + 1} {
-			require.ErrorIs(t, room.SendGift(t.Context(), rose.GiftID, count, nil), engine.ErrInvalidParameter)
+			require.ErrorIs(t, room.Gifts.SendGift(t.Context(), rose.GiftID, count, nil), engine.ErrInvalidParameter)
 		}
-		require.ErrorIs(t, room.SendGift(t.Context(), "a unicorn", 1, nil), signaling.ErrGiftNotFound)
-		require.ErrorIs(t, room.SendGift(t.Context(), rose.GiftID, 1, &engine.SendGiftOptions{Receiver: "bob"}), engine.ErrUserNotEntered)
+		require.ErrorIs(t, room.Gifts.SendGift(t.Context(), "a unicorn", 1, nil), signaling.ErrGiftNotFound)
+		require.ErrorIs(t, room.Gifts.SendGift(t.Context(), rose.GiftID, 1, &engine.SendGiftOptions{Receiver: "bob"}), engine.ErrUserNotEntered)
 		require.ErrorIs(t, room.Room().SetLiveInfo(t.Context(), engine.RoomInfo{GiftDisabled: true}, engine.LiveModifyEnableGift), engine.ErrNeedManager)
 		require.NoError(t, own.Room().SetLiveInfo(t.Context(), engine.RoomInfo{GiftDisabled: true}, engine.LiveModifyEnableGift))
-		require.ErrorIs(t, own.SendGift(t.Context(), rose.GiftID, 1, nil), signaling.ErrGiftDisabled, "the host's, too")
+		require.ErrorIs(t, own.Gifts.SendGift(t.Context(), rose.GiftID, 1, nil), signaling.ErrGiftDisabled, "the host's, too")
 		require.NoError(t, own.Room().SetLiveInfo(t.Context(), engine.RoomInfo{}, engine.LiveModifyEnableGift))
-		require.NoError(t, room.SendGift(t.Context(), rose.GiftID, 1, nil))
-		_, err = room.FetchGiftTotals(t.Context(), signaling.MaxGiftTop+1)
+		require.NoError(t, room.Gifts.SendGift(t.Context(), rose.GiftID, 1, nil))
+		_, err = room.Gifts.FetchGiftTotals(t.Context(), signaling.MaxGiftTop+1)
 		require.ErrorIs(t, err, engine.ErrInvalidParameter)
 	})
 }
@@ -120,7 +120,7 @@ func TestGiftsAreSentOnce_whicheverNodeDies(t *testing.T) {
 		hostSees.of(own)
 		amySees.of(room)
 		send := func(key string) error {
-			return room.SendGift(t.Context(), rose.GiftID, 1, &engine.SendGiftOptions{Key: key})
+			return room.Gifts.SendGift(t.Context(), rose.GiftID, 1, &engine.SendGiftOptions{Key: key})
 		}
 		require.NoError(t, send("first"))
 		srv.KillNode(t, 0)
@@ -136,7 +136,7 @@ func TestGiftsAreSentOnce_whicheverNodeDies(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, amySees, 6, "%v", amySees)
 		require.Equal(t, amySees, hostSees)
-		totals, err := own.FetchGiftTotals(t.Context(), 1)
+		totals, err := own.Gifts.FetchGiftTotals(t.Context(), 1)
 		require.NoError(t, err)
 		require.Equal(t, int64(3), totals.TotalGiftsSent)
 		require.Equal(t, int64(3), totals.Senders[0].Count)
@@ -153,8 +153,8 @@ func TestGiftsInChat(t *testing.T) {
 		room, err := voiceroom.EnterRoom(t.Context(), amy.Engine, "room")
 		require.NoError(t, err)
 		rose, _ := twoGifts(t, amy.Engine)
-		room.Room().ShowGiftsInChat(true)
-		require.NoError(t, own.SendGift(t.Context(), rose.GiftID, 7, &engine.SendGiftOptions{Receiver: "amy"}))
+		room.Room().Gifts().ShowGiftsInChat(true)
+		require.NoError(t, own.Gifts.SendGift(t.Context(), rose.GiftID, 7, &engine.SendGiftOptions{Receiver: "amy"}))
 		synctest.Wait()
 		require.Empty(t, own.Chat.Barrages())
 		line := room.Chat.Barrages()[0]
@@ -163,8 +163,8 @@ func TestGiftsInChat(t *testing.T) {
 		require.Equal(t, map[string]string{
 			"TYPE": "GIFTMESSAGE", "gift_name": rose.Name, "gift_count": "7", "gift_icon_url": rose.IconURL, "gift_receiver_username": "amy",
 		}, line.Extension)
-		room.Room().ShowGiftsInChat(false)
-		require.NoError(t, own.SendGift(t.Context(), rose.GiftID, 1, nil))
+		room.Room().Gifts().ShowGiftsInChat(false)
+		require.NoError(t, own.Gifts.SendGift(t.Context(), rose.GiftID, 1, nil))
 		synctest.Wait()
 		require.Len(t, room.Chat.Barrages(), 1)
 	})

@@ -25,6 +25,7 @@ type Room struct {
 	*seatgrid.Grid
 	Members *engine.Members // who is here
 	Chat    *engine.Chat    // what is said here
+	Gifts   *engine.Gifts   // what is given here
 	Music   *engine.Music   // this user's background music and short sounds
 
 	room *engine.Room // also when it is over
@@ -64,7 +65,7 @@ func EnterRoom(ctx context.Context, eng *engine.Engine, id engine.RoomID, option
 
 func newRoom(grid *seatgrid.Grid) *Room {
 	room := grid.Room()
-	return &Room{Grid: grid, Members: room.Members(), Chat: room.Chat(), Music: room.Music(), room: room}
+	return &Room{Grid: grid, Members: room.Members(), Chat: room.Chat(), Gifts: room.Gifts(), Music: room.Music(), room: room}
 }
 
 // Close ends the owner's room, and leaves anybody else's (LeaveVoiceRoom leaves one's own, where that is permitted). A room that is over already is no error. It waits for

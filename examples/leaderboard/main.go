@@ -78,7 +78,7 @@ func lead(ctx context.Context, grid *seatgrid.Grid, out io.Writer) error {
 
 // read asks the server, which counts for as long as there is the room, whoever comes and goes.
 func (b *board) read(ctx context.Context) error {
-	totals, err := b.room.FetchGiftTotals(ctx, known)
+	totals, err := b.room.Gifts().FetchGiftTotals(ctx, known)
 	if errors.Is(err, engine.ErrFreqLimit) {
 		b.gifts = -1 // the next gift asks again
 		return nil

@@ -24,7 +24,7 @@ const (
 
 func give(t *testing.T, u *voiceroomtest.User, gift string, count int) {
 	t.Helper()
-	require.NoError(t, u.Room().SendGift(t.Context(), gift, count, nil))
+	require.NoError(t, u.Room().Gifts().SendGift(t.Context(), gift, count, nil))
 	synctest.Wait()
 }
 

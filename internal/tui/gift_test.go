@@ -97,7 +97,7 @@ func TestGiftsBetweenPeople(t *testing.T) {
 		p.hit("enter", "enter")
 		p.hit("esc")
 		p.shows(" * You give host 玫瑰 🌹 x2")
-		require.NoError(t, own.Room().SendGift(t.Context(), "crown", 3, &engine.SendGiftOptions{Receiver: guest}))
+		require.NoError(t, own.Room().Gifts().SendGift(t.Context(), "crown", 3, &engine.SendGiftOptions{Receiver: guest}))
 		p.shows("host gives you 皇冠 👑 x3")
 		time.Sleep(2 * engine.GiftLineTime)
 		p.settle()

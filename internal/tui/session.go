@@ -133,7 +133,7 @@ func (s *Session) do(ctx context.Context, a action) (said string, err error) {
 		case sendText:
 			_, err = room.Chat().SendBarrage(ctx, a.text, nil)
 		case sendGift:
-			err = room.SendGift(ctx, a.text, 1, &engine.SendGiftOptions{Receiver: a.user})
+			err = room.Gifts().SendGift(ctx, a.text, 1, &engine.SendGiftOptions{Receiver: a.user})
 		}
 	}
 	return "", err
