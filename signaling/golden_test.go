@@ -209,8 +209,7 @@ func messages() []message {
 		{signaling.MethodSendGift, "result", done},
 		{signaling.MethodGiftTotals, "call", signaling.GiftTotalsParams{RoomID: room.RoomID, Limit: 10, UserID: "denny"}},
 		{signaling.MethodGiftTotals, "result", signaling.GiftTotals{
-			TotalGiftsSent: 3, TotalGiftCoins: 30, TotalUniqueGiftSenders: 1, Senders: []signaling.GiftTally{tally}, Receivers: []signaling.GiftTally{tally},
-			Sent: &tally, Received: &tally,
+			TotalGiftsSent: 3, TotalGiftCoins: 30, TotalUniqueGiftSenders: 1, Senders: []signaling.GiftTally{tally}, Receivers: []signaling.GiftTally{tally}, Sent: &tally, Received: &tally,
 		}},
 		{signaling.MethodBarrageHistory, "call", params},
 		{signaling.MethodBarrageHistory, "result", signaling.BarrageHistory{Barrages: []signaling.Barrage{barrage}}},
@@ -251,8 +250,7 @@ func events() signaling.EventList {
 		signaling.UserInfoChanged{User: guest},
 		signaling.RoomDismissed{Reason: signaling.DismissedByServer},
 		signaling.GiftReceived{
-			GiftKey: "c-1", Sender: guest, Receiver: owner, Gift: giftCategory.GiftList[0], Count: 3, ComboID: 7, ComboCount: 5,
-			TotalGiftsSent: 9, TotalGiftCoins: 90, Timestamp: 1767225600000,
+			GiftKey: "c-1", Sender: guest, Receiver: owner, Gift: giftCategory.GiftList[0], Count: 3, ComboID: 7, ComboCount: 5, TotalGiftsSent: 9, TotalGiftCoins: 90, Timestamp: 1767225600000,
 		},
 		signaling.BattleStarted{Battle: battle},
 		signaling.BattleScoreChanged{BattleID: "b-1", Users: []signaling.BattleUser{battle.Inviter}},

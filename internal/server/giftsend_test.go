@@ -266,3 +266,26 @@ func TestGiftsScoreBattles(t *testing.T) {
 		require.Contains(t, score(), fmt.Sprintf(`"Score":%d`, 4*rose.Coins+1))
 	})
 }
+
+// What no client of ours would send is refused with a word about what to do.
+func TestGiftCallsThatMakeNoSense(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := chatters(w, "host")[0]
+		for says, p := range map[string]any{
+			"no gift":         signaling.SendGiftParams{RoomID: "r", GiftID: "no such gift"},
+			"giftCount is -1": signaling.SendGiftParams{RoomID: "r", GiftID: "rose", Count: -1},
+			"user id":         signaling.SendGiftParams{RoomID: "r", GiftID: "rose", Receiver: "a\nb"},
+			"64 bytes":        signaling.SendGiftParams{RoomID: "r", GiftID: "rose", CommandID: strings.Repeat("x", 65)},
+			"limit is 0 to":   signaling.GiftTotalsParams{RoomID: "r", Limit: 101},
+		} {
+			method := signaling.MethodSendGift
+			if _, ok := p.(signaling.GiftTotalsParams); ok {
+				method = signaling.MethodGiftTotals
+			}
+			m := c.call(method, p)
+			require.NotNil(t, m.Err, says)
+			require.Contains(t, m.Err.Message, says)
+		}
+		require.Empty(t, c.gifts())
+	})
+}
