@@ -23,6 +23,16 @@ func flow(ctx context.Context, a, b *seatgrid.Grid, out io.Writer) error {
 			heard <- fmt.Sprintf("B: %s is heard: %t (%s)", user.UserID, hasAudio, reason)
 		},
 	})
+	unlocked := make(chan struct{}, 1) // B learns of it a moment after A's call has returned
+	locked := false
+	b.Room().AddObserver(&engine.RoomObserver{
+		OnSeatListChanged: func(seats []engine.SeatInfo, _, _ []engine.UserInfo) {
+			if locked && !seats[1].AudioLocked {
+				unlocked <- struct{}{}
+			}
+			locked = seats[1].AudioLocked
+		},
+	})
 	if _, err := b.TakeSeat(ctx, 1, time.Minute); err != nil {
 		return err
 	}
@@ -44,6 +54,7 @@ func flow(ctx context.Context, a, b *seatgrid.Grid, out io.Writer) error {
 	if err := a.LockSeat(ctx, 1, seatgrid.SeatLockParams{LockAudio: false, LockFlag: engine.LockFlagAudio}); err != nil {
 		return err
 	}
+	<-unlocked
 	if err := b.UnmuteMicrophone(ctx); err != nil {
 		return err
 	}
