@@ -276,6 +276,9 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // ID returns this run's node id.
 func (s *Server) ID() store.NodeID { return s.id }
 
+// URLs returns where clients reach the nodes that this one knows of, its own first.
+func (s *Server) URLs() []string { return s.node.URLs() }
+
 // MediaAddr returns the address on which media arrives.
 func (s *Server) MediaAddr() net.Addr { return s.cfg.UDP.LocalAddr() }
 

@@ -96,7 +96,17 @@ func (cfg Config) Start() (*Server, error) {
 		}
 		s.nodes = append(s.nodes, n)
 	}
+	s.meet()
 	return s, nil
+}
+
+// meet waits until the nodes know each other: a client that lost its node before would have been told of no other.
+func (s *Server) meet() {
+	for _, n := range s.nodes {
+		for len(n.server.URLs()) < len(s.nodes) {
+			<-time.After(time.Millisecond)
+		}
+	}
 }
 
 // Close ends the server. Users log out before it.
