@@ -48,7 +48,7 @@ func TestDeathBetweenAnyTwoWrites(t *testing.T) {
 		first, second = w.node(true), w.node(false)
 		first.asks("1", "r1", 4*time.Minute, "r2", "r3")
 		first.must("r2", Answer{"2", "r2", "r1", true})
-		synctest.Wait()
+		settle()
 		w.agree()
 		return first, second
 	}
