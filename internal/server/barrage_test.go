@@ -17,6 +17,7 @@ import (
 // chat returns what others have said since the last call, and forgets everything else.
 func (c *raw) chat() (list []signaling.Barrage) {
 	c.t.Helper()
+	synctest.Wait()                               // other nodes' members have it a moment after its sender
 	c.must(signaling.MethodPing, struct{}{}, nil) // behind everything that was queued
 	for _, m := range c.heard {
 		if m.Method == signaling.NotifyBarrage {
