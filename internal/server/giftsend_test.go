@@ -188,7 +188,7 @@ func TestAppThatThinksHoldsUpNobody(t *testing.T) {
 				answered[m.ID] = true
 			}
 		}
-		require.Less(t, time.Since(begin), 1700*time.Millisecond, "side by side")
+		require.Less(t, time.Since(begin), 3*time.Second, "side by side: one after another they take 4.5 s")
 		time.Sleep(time.Second)
 		require.Len(t, all[0].gifts(), 3)
 	})
