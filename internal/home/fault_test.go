@@ -281,3 +281,43 @@ func TestLostRead_costsATryAndNotTheCommand(t *testing.T) {
 		assert.Less(t, time.Since(before), 2*time.Second)
 	})
 }
+
+// TestLostRead: whichever question of a takeover gets no answer, twice, the room has a home soon, whether somebody asks
+// about it or not.
+func TestLostRead_costsATakeoverSomeTimeAndNotTheRoom(t *testing.T) {
+	taken := func(t *testing.T, c *cluster) {
+		b := c.nodes[1]
+		require.Negative(t, b.reads.Load(), "they were asked, and got no answer")
+		assert.Equal(t, 1, b.Rooms())
+		assert.EqualValues(t, 2, c.newest().Epoch, "one takeover")
+	}
+	for before, what := range []string{"where the home is", "the newest entry", "the outcomes"} {
+		t.Run("asked "+what, func(t *testing.T) {
+			bubble(t, 2, func(t *testing.T, c *cluster) {
+				a, b := c.nodes[0], c.nodes[1]
+				a.create(signaling.FreeToTake)
+				a.kill()
+				b.read.Store(int64(before))
+				b.reads.Store(2)
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				_, err := b.Info(ctx, key)
+				require.NoError(t, err)
+				taken(t, c)
+			})
+		})
+	}
+	for before, what := range []string{"the rooms", "who has lost its home", "the newest entry", "the outcomes"} {
+		t.Run("swept "+what, func(t *testing.T) {
+			bubble(t, 2, func(t *testing.T, c *cluster) {
+				a, b := c.nodes[0], c.nodes[1]
+				a.create(signaling.FreeToTake)
+				b.read.Store(int64(before))
+				b.reads.Store(2)
+				a.kill()
+				time.Sleep(store.HeartbeatTTL + 12*time.Second)
+				taken(t, c)
+			})
+		})
+	}
+}

@@ -48,7 +48,8 @@ type node struct {
 	store *memstore.Node
 	deaf  atomic.Bool  // what the bus brings is lost
 	disk  atomic.Int64 // nanoseconds that an append takes
-	reads atomic.Int64 // so many of the next reads get no answer
+	read  atomic.Int64 // so many of the next reads get their answers
+	reads atomic.Int64 // so many of the next reads, behind those, get no answer
 	full  atomic.Bool  // the outbox takes nothing and says nothing
 	space atomic.Int64 // so many appends to the outbox, and then it is full; 0: any number
 	talks atomic.Int64 // with the outbox
@@ -173,11 +174,33 @@ func (d deafStore) Put(ctx context.Context, key store.ValueKey, data []byte, las
 }
 
 func (d deafStore) Last(ctx context.Context, key store.Key) (store.Entry, error) {
-	if d.n.reads.Add(-1) >= 0 {
-		<-ctx.Done()
-		return store.Entry{}, ctx.Err()
+	if err := d.n.lost(ctx); err != nil {
+		return store.Entry{}, err
 	}
 	return d.Store.Last(ctx, key)
+}
+
+func (d deafStore) Since(ctx context.Context, key store.Key, t time.Time) ([]store.Entry, error) {
+	if err := d.n.lost(ctx); err != nil {
+		return nil, err
+	}
+	return d.Store.Since(ctx, key, t)
+}
+
+func (d deafStore) Rooms(ctx context.Context) ([]store.Key, error) {
+	if err := d.n.lost(ctx); err != nil {
+		return nil, err
+	}
+	return d.Store.Rooms(ctx)
+}
+
+// lost waits as long as ctx where a read gets no answer.
+func (n *node) lost(ctx context.Context) error {
+	if n.read.Add(-1) >= 0 || n.reads.Add(-1) < 0 {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 func (d deafStore) Request(ctx context.Context, t store.Topic, data []byte) ([]byte, error) {

@@ -11,6 +11,7 @@ import (
 const (
 	sweepRetry    = time.Second // after a sweep that did not get through, doubled each time
 	sweepMaxRetry = 10 * time.Second
+	removeLimit   = 10 * time.Second // for what a dismissed room has left, but its copies
 )
 
 // sweepSoon has the node look for rooms without a home.
@@ -54,7 +55,7 @@ func (n *Node) sweepForever() {
 // adoptOrphans takes over the rooms whose home is gone, and then removes what dismissed rooms have left. Timers of rooms
 // that nobody asks about run on so. again says that some are left for a later look.
 func (n *Node) adoptOrphans(ctx context.Context) (again bool, _ error) {
-	keys, err := n.store.Rooms(ctx)
+	keys, err := n.roomsOf(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -105,7 +106,7 @@ func (n *Node) homeless(ctx context.Context, key store.Key) (e Entry, last store
 	if here {
 		return e, last, nil
 	}
-	last, err := n.store.Last(ctx, key)
+	last, err := n.lastOf(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return e, store.Entry{}, nil
 	}
@@ -139,6 +140,8 @@ func (n *Node) removeEnded(ctx context.Context, key store.Key) (again bool) {
 	if err == nil && time.Since(last.Time) < lingerDismissed {
 		return true // somebody may still repeat the dismissal
 	}
+	ctx, cancel := context.WithTimeout(ctx, removeLimit)
+	defer cancel()
 	if err == nil {
 		err = n.keepRecord(ctx, key, e.State)
 	}

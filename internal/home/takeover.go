@@ -46,7 +46,7 @@ func (n *Node) Create(ctx context.Context, key store.Key, cmd room.Command) (Ent
 // create is one attempt.
 func (n *Node) create(ctx context.Context, key store.Key, cmd room.Command) (Entry, error) {
 	var old Entry
-	last, err := n.store.Last(ctx, key)
+	last, err := n.lastOf(ctx, key)
 	switch {
 	case err == nil:
 		if old, err = decodeEntry(last.Data); err != nil {
@@ -92,7 +92,7 @@ func (n *Node) create(ctx context.Context, key store.Key, cmd room.Command) (Ent
 
 // carriedOut looks in the log for the entry that carried a command out.
 func (n *Node) carriedOut(ctx context.Context, key store.Key, cmd room.Command) (Entry, bool) {
-	list, err := n.store.Since(ctx, key, time.Now().Add(-rememberDone))
+	list, err := n.sinceOf(ctx, key, time.Now().Add(-rememberDone))
 	if err != nil {
 		return Entry{}, false
 	}
@@ -244,7 +244,7 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 	if here {
 		return Entry{}, nil
 	}
-	last, err := n.store.Last(ctx, key)
+	last, err := n.lastOf(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return Entry{}, signaling.ErrRoomNotExist
 	}
@@ -269,7 +269,7 @@ func (n *Node) tryAdopt(ctx context.Context, key store.Key) (Entry, error) {
 	if who {
 		since = time.Time{} // who was here is in all of it
 	}
-	recent, err := n.store.Since(ctx, key, since)
+	recent, err := n.sinceOf(ctx, key, since)
 	if err != nil {
 		return Entry{}, err
 	}
