@@ -13,6 +13,17 @@ import (
 // announceBytes bounds one part of an announcement; a request has to stay under [store.MaxPayload].
 const announceBytes = 64 << 10
 
+// Announce tells the room's home whom this node has, where the room is followed: the home is newer than the one that has let
+// somebody in.
+func (n *Node) Announce(key store.Key) {
+	n.mu.Lock()
+	f := n.followers[key]
+	n.mu.Unlock()
+	if f != nil {
+		n.announce(f)
+	}
+}
+
 // announce tells the room's home whom this node has, until the home has heard it: without that, a new home takes them
 // for gone after the grace period.
 func (n *Node) announce(f *follower) {

@@ -60,6 +60,9 @@ type Member struct {
 	Away    bool               `json:"away,omitempty"`  // its client is: the node waits for it
 	Since   int64              `json:"since,omitempty"` // when it came in, by its node's clock, Unix milliseconds
 
+	// Entering says that its Enter has not been answered yet: it may be refused.
+	Entering bool `json:"entering,omitempty"`
+
 	Password string `json:"-"` // with which somebody enters; it stays on the node
 	Proof    *proof `json:"proof,omitempty"`
 }

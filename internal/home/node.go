@@ -27,8 +27,9 @@ type Config struct {
 	History     int           // messages of the chat that a room remembers; default 50, less than 0 none
 	Logger      *slog.Logger
 
-	// Members returns whom this node has in a room: those included for whom Enter is about to be called, and those
-	// left out for whom Exit is. It is called from any goroutine and must not call back.
+	// Members returns whom this node has in a room: those included for whom Enter is about to be called, marked as
+	// Entering until it has been answered, and those left out for whom Exit is. It is called from any goroutine and must not
+	// call back.
 	Members func(store.Key) []Member
 
 	// Rules say when an app's rooms end by themselves; nil: when they have been empty for half an hour. It is asked in

@@ -186,3 +186,25 @@ func TestPassword_isNotAskedOfWhoComesBack(t *testing.T) {
 		})
 	}
 }
+
+// Who is just coming in may be refused: a new home must not take the word of their node for it that they are here.
+func TestPassword_isAskedOfWhoIsComingInAtATakeover(t *testing.T) {
+	bubble(t, 3, func(t *testing.T, c *cluster) {
+		a, b, left := c.nodes[0], c.nodes[1], c.nodes[2]
+		a.createLocked("geheim")
+		require.NoError(t, b.knock("ann", "ann@1", "geheim"))
+		time.Sleep(time.Second)
+		m := member("eve", "eve@1")
+		m.Entering = true
+		b.mu.Lock()
+		b.members["eve@1"] = m
+		b.mu.Unlock()
+		a.kill()
+		time.Sleep(5 * time.Second)
+		require.Equal(t, 1, c.newest().Members)
+		for _, n := range []*node{b, left} {
+			require.ErrorIs(t, n.knock("eve", "eve@1", ""), signaling.ErrPasswordNeeded)
+		}
+		require.NoError(t, left.knock("ann", "ann@2", ""), "who is in the room")
+	})
+}

@@ -301,7 +301,7 @@ func (h *home) announced(t *turn, a announcement, seq uint64) {
 	has := make(map[string]bool, len(a.Members))
 	for _, m := range a.Members {
 		has[m.Session] = true
-		if _, ended := h.farewells[m.Session]; !ended {
+		if _, ended := h.farewells[m.Session]; !ended && !m.Entering { // whether these may come in is for their Enter
 			h.arrive(t, m, seq, true)
 		}
 	}

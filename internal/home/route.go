@@ -39,7 +39,7 @@ func (n *Node) Do(ctx context.Context, key store.Key, cmd room.Command) (Outcome
 
 // has reports whether a user is in a room by this node.
 func (n *Node) has(key store.Key, u signaling.UserID) bool {
-	return slices.ContainsFunc(n.cfg.Members(key), func(m Member) bool { return m.User.UserID == u })
+	return slices.ContainsFunc(n.cfg.Members(key), func(m Member) bool { return m.User.UserID == u && !m.Entering })
 }
 
 // Enter makes somebody present and returns the room's newest entry, without its events. After an error nobody is

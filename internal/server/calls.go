@@ -132,7 +132,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	if err != nil {
 		return res, err
 	}
-	m := &membership{replica: r, session: ses, user: ses.self(), came: time.Now()}
+	m := &membership{replica: r, session: ses, user: ses.self(), came: time.Now(), entering: true}
 	if old != nil {
 		m.came = old.came
 	}
@@ -161,6 +161,9 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	entry, err := ses.srv.node.Enter(ctx, r.key, who)
 	if err != nil {
 		return res, err
+	}
+	if r.letIn(m, entry.Epoch) {
+		ses.srv.node.Announce(r.key)
 	}
 	m.muteKnown(entry.MutedUntil, entry.Version)
 	if p.Since > 0 {

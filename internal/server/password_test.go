@@ -88,3 +88,32 @@ func TestPasswords_areBounded(t *testing.T) {
 		require.ErrorIs(t, errOf(eve.call(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: "q"}, Password: "\n"})), signaling.ErrInvalidParameter)
 	})
 }
+
+// Somebody knocks while the room gets a new home, to which their node says whom it has.
+func TestPassword_isAskedForWhileTheHomeDies(t *testing.T) {
+	inWorldOf(t, 2, func(t *testing.T, w *world) {
+		host := w.login("host")
+		host.must(signaling.MethodCreateRoom, signaling.CreateRoomParams{Room: signaling.RoomInfo{RoomID: "r"}, Password: "geheim"}, nil)
+		login := func(u signaling.UserID) *raw {
+			c, _, err := w.loginAt(1, u, nil)
+			require.NoError(t, err)
+			return c
+		}
+		guest, eve := login("guest"), login("eve")
+		guest.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r", Password: "geheim"}, nil)
+		w.nodes[0].store.Pause() // as if it were dead; eve's call waits
+		defer w.nodes[0].store.Resume()
+		knocked := make(chan error, 1)
+		go func() {
+			knocked <- errOf(eve.call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}))
+		}()
+		require.ErrorIs(t, <-knocked, signaling.ErrPasswordNeeded)
+		for range 3 {
+			settled()
+			require.ErrorIs(t, errOf(eve.call(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"})), signaling.ErrPasswordNeeded)
+		}
+		var list signaling.ListResult
+		guest.must(signaling.MethodListMembers, signaling.ListParams{RoomID: "r"}, &list)
+		require.Equal(t, 1, list.Total)
+	})
+}

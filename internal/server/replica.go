@@ -50,6 +50,8 @@ type membership struct {
 	order   uint64             // grows with each stay of the session's
 	came    time.Time          // into the room, here
 
+	entering bool // the home has not said yet that it may come in; guarded by replica.mu
+
 	active bool   // gets events; guarded by replica.mu
 	out    bool   // was taken out of the room; guarded by replica.mu
 	prev   uint64 // the version it was told last; guarded by replica.mu
@@ -194,6 +196,15 @@ func (r *replica) add(m *membership) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.members[m] = struct{}{}
+}
+
+// letIn notes that the home has let a member in. behind says that the room has a newer home by now, which may have been told
+// that this is not sure.
+func (r *replica) letIn(m *membership, epoch uint64) (behind bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.entering = false
+	return r.entry.Epoch > epoch
 }
 
 func (r *replica) remove(m *membership) {

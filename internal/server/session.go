@@ -309,5 +309,5 @@ func (m *membership) member() home.Member {
 
 // memberLocked is member with replica.mu held.
 func (m *membership) memberLocked() home.Member {
-	return home.Member{User: m.user, Session: m.session.id, Away: m.session.link.Load() == nil, Since: m.came.UnixMilli()}
+	return home.Member{User: m.user, Session: m.session.id, Away: m.session.link.Load() == nil, Since: m.came.UnixMilli(), Entering: m.entering}
 }
