@@ -206,7 +206,9 @@ func (h *home) untilNext(now time.Time) time.Duration {
 	earlier(h.crowd.due)
 	earlier(h.removeAt)
 	earlier(h.pruneAt)
-	earlier(h.sanctions.muteEnds)
+	if h.entry.State.Exists() {
+		earlier(h.sanctions.muteEnds) // nobody is told after the room's end
+	}
 	h.chat.mu.Lock()
 	earlier(h.chat.counting.due)
 	h.chat.mu.Unlock()

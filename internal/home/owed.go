@@ -80,10 +80,10 @@ func (h *home) owe(t *turn) {
 	}
 }
 
-// payOwed writes down what nobody asks for again.
+// payOwed writes down what nobody asks for again, also behind the room's end.
 func (h *home) payOwed(t *turn) {
 	for _, o := range h.owed {
-		if t.now.Before(o.due) || t.full() || !t.state.Exists() {
+		if t.now.Before(o.due) || t.full() {
 			continue
 		}
 		t.acts, t.changed = append(t.acts, o.act), true

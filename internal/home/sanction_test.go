@@ -351,3 +351,48 @@ func TestBannedInPages(t *testing.T) {
 		require.False(t, more)
 	})
 }
+
+// A dismissed room waits for half a minute, also where a mute ends in it: without a pause in which time could go on, this
+// test would not end.
+func TestMuteThatEndsAfterTheRoom(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, c *cluster) {
+		n := c.nodes[0]
+		n.create(signaling.FreeToTake)
+		n.enter("owner")
+		require.NoError(t, n.app(room.Mute{Users: []signaling.UserID{"ann"}, Duration: 5 * time.Second}))
+		n.do("end", "owner", room.Dismiss{})
+		time.Sleep(time.Minute)
+		require.Zero(t, n.Rooms())
+		require.Zero(t, c.stored())
+	})
+}
+
+// What was done is written down also when the room ends before anybody asks again, and the wait for that ends.
+func TestActOfAnUnknownOutcome_beforeTheRoomsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &faulty{Store: memstore.New().Node()}
+		defer s.Close()
+		n, err := home.Start(t.Context(), home.Config{Store: s, ID: "a", Members: func(store.Key) []home.Member { return nil }})
+		require.NoError(t, err)
+		defer n.Stop(t.Context())
+		_, err = n.Create(t.Context(), key, command("c", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r"}}))
+		require.NoError(t, err)
+		app := func(a room.Action) error {
+			_, err := n.Do(t.Context(), key, room.Command{By: signaling.UserInfo{UserID: "administrator"}, App: true, Action: a})
+			return err
+		}
+		s.fails.Store(true)
+		require.ErrorIs(t, app(room.Ban{Users: []signaling.UserID{"ann"}, Duration: time.Hour}), signaling.ErrServer)
+		s.fails.Store(false)
+		require.NoError(t, app(room.Dismiss{}))
+		time.Sleep(2 * time.Minute)
+		require.Zero(t, n.Rooms())
+		acts, _, err := n.Audit(t.Context(), key, home.AuditQuery{Limit: 10})
+		require.NoError(t, err)
+		var kinds []signaling.ActKind
+		for _, a := range acts {
+			kinds = append(kinds, a.Kind)
+		}
+		require.Equal(t, []signaling.ActKind{signaling.ActBan, signaling.ActDismiss}, kinds, "the newest first")
+	})
+}
