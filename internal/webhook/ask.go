@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -51,12 +53,18 @@ func (s *Service) Ask(ctx context.Context, app signaling.AppID, url, command, id
 	return err
 }
 
-// plainText is what may be shown of a text that an app's server has sent.
+// plainText is what is shown of a text that an app's server has sent: maxRefusal bytes of it, in one line.
 func plainText(text string) string {
-	text = strings.ToValidUTF8(text, "")
-	for len(text) > 200 || !signaling.ValidText(text, 200) && text != "" {
-		r := []rune(text)
-		text = string(r[:len(r)-1])
+	text = text[:min(len(text), 4*maxRefusal)] // what is invalid in it is left out, and the rest is not looked at
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	for len(text) > maxRefusal {
+		_, last := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-last]
 	}
 	return text
 }

@@ -213,10 +213,7 @@ func verdict(answer []byte, b signaling.Barrage) (Verdict, string, error) {
 		if code != 1 {
 			refusal = signaling.Code(code)
 		}
-		if a.ErrorInfo == "" || len(a.ErrorInfo) > maxRefusal || !utf8.ValidString(a.ErrorInfo) {
-			return Verdict{}, Vetoed, &signaling.Error{Code: refusal}
-		}
-		return Verdict{}, Vetoed, &signaling.Error{Code: refusal, Message: a.ErrorInfo}
+		return Verdict{}, Vetoed, &signaling.Error{Code: refusal, Message: plainText(a.ErrorInfo)}
 	default:
 		return Verdict{}, Unanswered, fmt.Errorf("the app answered ActionStatus %.10q, ErrorCode %d; it is 0, 1, or %d to %d", a.ActionStatus, code, firstOwnCode, lastOwnCode)
 	}

@@ -98,7 +98,8 @@ func TestModerate_answers(t *testing.T) {
 			{ok + `,"Data":"x"}`, "", 10016, "custom messages", Vetoed},
 			{`{"ActionStatus":"FAIL","ErrorInfo":"no such words","ErrorCode":1}`, "", 10016, "no such words", Vetoed},
 			{`{"ErrorCode":1}`, "", 10016, "does not let this message through", Vetoed},
-			{`{"ErrorCode":1,"ErrorInfo":"` + strings.Repeat("x", 201) + `"}`, "", 10016, "does not let this message through", Vetoed},
+			{`{"ErrorCode":1,"ErrorInfo":"` + strings.Repeat("x", 201) + `"}`, "", 10016, strings.Repeat("x", 200), Vetoed},
+			{`{"ErrorCode":1,"ErrorInfo":"no \u001b[31mwords"}`, "", 10016, "no  [31mwords", Vetoed},
 			{`{"ActionStatus":"FAIL","ErrorInfo":"too shrill","ErrorCode":120001}`, "", 120001, "too shrill", Vetoed},
 			{`{"ActionStatus":"FAIL","ErrorCode":130000}`, "", 130000, "", Vetoed},
 			{`{"ActionStatus":"FAIL","ErrorCode":130001}`, "hello", 0, "", Unanswered},
@@ -249,4 +250,22 @@ func FuzzVerdict(f *testing.F) {
 			require.Error(t, err)
 		}
 	})
+}
+
+// What an app's server says of its no is shown to people, in terminals too, and may be as long as an answer can be.
+func TestPlainText(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                "",
+		"no words":                        "no words",
+		"too few\ncoins\x1b[2J":           "too few coins [2J",
+		"\xffno":                          "no",
+		strings.Repeat("x", 201):          strings.Repeat("x", 200),
+		strings.Repeat("ö", 150):          strings.Repeat("ö", 100),
+		"x" + strings.Repeat("ö", 150):    "x" + strings.Repeat("ö", 99),
+		strings.Repeat("\n", answerBytes): strings.Repeat(" ", 200),
+	} {
+		require.Equal(t, want, plainText(text), "%.20q", text)
+	}
+	long := strings.Repeat("ö", answerBytes/2)
+	require.LessOrEqual(t, testing.AllocsPerRun(1, func() { plainText(long) }), 2.0)
 }
