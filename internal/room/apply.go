@@ -237,12 +237,27 @@ func (d *decision) dismiss(a Dismiss) error {
 	for _, r := range slices.Clone(d.state.Requests) {
 		d.end(r.RequestID, signaling.Cancelled, d.by, 0)
 	}
+	d.abandonBattle()
 	// Nobody sits in a room that is over, and the entry that ends many requests has to fit into the log.
 	d.state.Seats, d.state.Admins, d.state.Metadata, d.state.Battle, d.state.Combos = nil, nil, nil, nil, nil
 	d.state.Connection, d.state.Liked, d.state.Robots = nil, nil, nil
 	d.state.Dismissed, d.state.Ended = reason, d.now.UnixMilli()
 	d.tell(nil, signaling.RoomDismissed{Reason: reason})
 	return nil
+}
+
+// abandonBattle tells of the end that the battle has for a room that is over: it can be shown no other. Its scores are
+// those that the room has been shown.
+func (d *decision) abandonBattle() {
+	shown := d.state.battle()
+	if shown == nil {
+		return
+	}
+	ended := signaling.BattleEnded{Battle: *shown, Reason: signaling.BattleTimeOver}
+	if now := d.now.UnixMilli(); now < shown.EndTime {
+		ended.Battle.EndTime, ended.Reason = now, signaling.BattleOtherExit
+	}
+	d.tell(nil, ended)
 }
 
 // expire ends some of what is overdue: many requests at once, which a room that had no home for a while has, would make

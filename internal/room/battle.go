@@ -9,6 +9,7 @@ type ShowBattle struct {
 	Seq    uint64                        `json:"seq"` // of two about the same battle the higher one is newer
 	Over   bool                          `json:"over,omitempty"`
 	Reason signaling.BattleStoppedReason `json:"reason,omitempty"`
+	Tells  bool                          `json:"tells,omitempty"` // of the end the app hears from this room
 	Room   int64                         `json:"room"` // the CreateTime of the room that takes part
 }
 

@@ -71,6 +71,31 @@ func TestShowBattle(t *testing.T) {
 	require.ErrorIs(t, err, signaling.ErrRoomNotExist)
 }
 
+// A room that is dismissed tells of the end that its battle has for it, unless it has told that already.
+func TestDismiss_endsTheBattleOfTheRoom(t *testing.T) {
+	created, began := start(t, signaling.FreeToTake), t0.UnixMilli()
+	s, _, err := room.Apply(created, appCmd("1", "administrator", show(created, "a", began, 2, 7, false)), t0)
+	require.NoError(t, err)
+	dismissed := func(s room.State, after time.Duration) (ended []signaling.BattleEnded) {
+		_, events, err := room.Apply(s, cmd("2", "owner", room.Dismiss{}), t0.Add(after))
+		require.NoError(t, err)
+		require.IsType(t, signaling.RoomDismissed{}, events[len(events)-1].Event)
+		for _, e := range events[:len(events)-1] {
+			require.Nil(t, e.To)
+			ended = append(ended, e.Event.(signaling.BattleEnded))
+		}
+		return ended
+	}
+	early, late := show(s, "a", began, 3, 7, true).Battle, show(s, "a", began, 3, 7, true).Battle
+	early.EndTime = began + 1000
+	require.Equal(t, []signaling.BattleEnded{{Battle: early, Reason: signaling.BattleOtherExit}}, dismissed(s, time.Second))
+	require.Equal(t, []signaling.BattleEnded{{Battle: late, Reason: signaling.BattleTimeOver}}, dismissed(s, time.Hour), "it ended when it was due")
+	require.Empty(t, dismissed(created, time.Second))
+	over, _, err := room.Apply(s, appCmd("3", "administrator", show(s, "a", began, 3, 7, true)), t0)
+	require.NoError(t, err)
+	require.Empty(t, dismissed(over, time.Second))
+}
+
 // In whichever order what is to be shown arrives, each battle begins and ends once at most, and has no scores before
 // and after.
 func TestShowBattle_inAnyOrder(t *testing.T) {

@@ -37,7 +37,7 @@ func (r battleRooms) Room(ctx context.Context, app signaling.AppID, id signaling
 
 // Show implements [battle.Rooms].
 func (r battleRooms) Show(ctx context.Context, app signaling.AppID, in battle.Room, b battle.Battle) error {
-	show := room.ShowBattle{Battle: b.Info(), Seq: b.Seq, Over: b.Over(), Reason: b.Reason, Room: in.Created}
+	show := room.ShowBattle{Battle: b.Info(), Seq: b.Seq, Over: b.Over(), Reason: b.Reason, Tells: in.RoomID == teller(b), Room: in.Created}
 	// Who has begun the battle is not who ends it: that is the app's matter as a whole.
 	by, from := signaling.UserInfo{UserID: account.Administrator}, room.Origin{}
 	if !b.Over() {
@@ -52,4 +52,17 @@ func (r battleRooms) Show(ctx context.Context, app signaling.AppID, in battle.Ro
 // Near implements [battle.Rooms].
 func (r battleRooms) Near(app signaling.AppID, id signaling.RoomID) bool {
 	return r.srv.node.Decides(store.Key{App: app, Room: id})
+}
+
+// teller is the room from which the app hears of a battle's end, so that it does once. Without the first room a battle of
+// two is over, and that room's end has told it (package webhook); of more rooms one that is still in it does.
+func teller(b battle.Battle) signaling.RoomID {
+	if len(b.Rooms) > 2 {
+		for _, r := range b.Rooms {
+			if !r.Left {
+				return r.RoomID
+			}
+		}
+	}
+	return b.Rooms[0].RoomID
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // The callbacks about battles. Every room of a battle has its events in its log; the room that began it is the one that
-// tells, so that an app hears of a battle once.
+// tells, so that an app hears of a battle once, and in order. If it does not live to see the end, its own end is that of a
+// battle of two. A battle of more rooms goes on, and one of those that are left tells.
 
 type createBattleBody struct {
 	CallbackCommand string
@@ -74,7 +75,7 @@ func (r *recorder) battleStarted(cause *room.Cause, b signaling.BattleInfo) {
 
 func (r *recorder) battleEnded(cause *room.Cause, e signaling.BattleEnded) {
 	b := e.Battle
-	if b.Inviter.RoomID != r.key.Room {
+	if !r.tellsEnd(cause, e) {
 		return
 	}
 	from, to := battleRooms(b, true)
@@ -82,6 +83,16 @@ func (r *recorder) battleEnded(cause *room.Cause, e signaling.BattleEnded) {
 		CallbackCommand: afterEndBattle, BattleID: b.BattleID, Duration: b.DurationMS, CreateTime: b.StartTime / 1000, StartTime: b.StartTime / 1000,
 		EndTime: b.EndTime / 1000, OpType: int(e.Reason), FromRoomInfo: from, ToRoomList: to, EventTime: r.entry.At,
 	})
+}
+
+// tellsEnd reports whether the app hears of an end from this room. Whoever shows a battle says so; nobody shows what a room
+// tells that is dismissed, or in its next battle already.
+func (r *recorder) tellsEnd(cause *room.Cause, e signaling.BattleEnded) bool {
+	if cause != nil && cause.Tells == e.Battle.BattleID {
+		return true
+	}
+	goesOn := e.Reason == signaling.BattleOtherExit && len(e.Battle.InviteeList) > 1
+	return e.Battle.Inviter.RoomID == r.key.Room && !goesOn
 }
 
 func battleRooms(b signaling.BattleInfo, scores bool) (from battleRoom, to []battleRoom) {

@@ -188,6 +188,35 @@ func TestRecord_ofABattle_isOfTheRoomThatBeganIt(t *testing.T) {
 	assert.Nil(t, s.Record(store.Key{App: app, Room: "pk-5"}, 1, e))
 }
 
+// Of an end tells the room that it was shown to for that, and else the one that began it, unless the others go on.
+func TestRecord_ofABattlesEnd_isOfOneRoom(t *testing.T) {
+	s := service(t)
+	require.NoError(t, s.Set(t.Context(), app, "https://www.example.com", commands))
+	two, three := battle(), battle()
+	three.InviteeList = append(three.InviteeList, signaling.BattleUser{RoomID: "pk-6", UserID: "amy"})
+	tells, other := &room.Cause{Tells: two.BattleID}, &room.Cause{Tells: "another battle"}
+	for name, c := range map[string]struct {
+		room   signaling.RoomID
+		battle signaling.BattleInfo
+		reason signaling.BattleStoppedReason
+		cause  *room.Cause
+		told   bool
+	}{
+		"shown to the first of two":                        {"room_id", two, signaling.BattleTimeOver, tells, true},
+		"shown to the second of two":                       {"pk-5", two, signaling.BattleOtherExit, nil, false},
+		"of the dismissed first of two":                    {"room_id", two, signaling.BattleOtherExit, nil, true},
+		"of the dismissed second of two":                   {"pk-5", two, signaling.BattleOtherExit, nil, false},
+		"of the dismissed first of three":                  {"room_id", three, signaling.BattleOtherExit, nil, false},
+		"of the dismissed first of three whose time is up": {"room_id", three, signaling.BattleTimeOver, nil, true},
+		"shown to the second of three":                     {"pk-5", three, signaling.BattleOtherExit, tells, true},
+		"of the one before, shown to the first":            {"room_id", three, signaling.BattleTimeOver, other, true},
+		"of the one before, shown to the second":           {"pk-5", three, signaling.BattleTimeOver, other, false},
+	} {
+		e := presence(room.Event{Event: signaling.BattleEnded{Battle: c.battle, Reason: c.reason}, Cause: c.cause})
+		assert.Equal(t, c.told, s.Record(store.Key{App: app, Room: c.room}, 1, e) != nil, name)
+	}
+}
+
 // What is nobody's business is not told, nor what nobody has asked for.
 func TestRecord_ofWhatIsNotTold(t *testing.T) {
 	s := service(t)
