@@ -54,7 +54,7 @@ type botCmd struct {
 
 // Help is the longer text of --help.
 func (botCmd) Help() string {
-	return "It ends when everything has been played or said, unless there is something else to do: then after --for, with the room, or by Ctrl-C. " +
+	return "A bot that has something to say, or is given --seat, takes the seat that it is invited to; another one declines. It ends when everything has been played or said, unless there is something else to do: then after --for, with the room, or by Ctrl-C. " +
 		"Without the Opus codec (a build without cgo) it plays Ogg Opus files of 20 ms packets as they are, records without a mix, and cannot --say or --hear. " +
 		"The exit status is 0 when it has done its work, was interrupted, or the host has ended the room, 1 when something else has ended it, 2 for flags that make no sense."
 }

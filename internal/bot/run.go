@@ -68,7 +68,7 @@ type bot struct {
 	// What callbacks and goroutines tell the one that runs. Nobody waits to tell it.
 	ended chan Outcome
 	look  chan struct{} // at the own seat
-	knock chan struct{} // at the door: somebody may be waiting to be let onto a seat
+	knock chan struct{} // at the door: somebody may be waiting to be let onto a seat, or wants the bot on one
 	seat  chan seatEnd
 	said  chan error // the raw sound is over
 	wrote chan error // the lines of the chat are
@@ -152,9 +152,7 @@ func (b *bot) enter(ctx context.Context) error {
 	b.room.AddObserver(b.roomObserver())
 	b.cfg.Note(fmt.Sprintf("In room %s as %s.", b.room.ID(), b.self))
 	b.diary.tell(voiceroom.Event{Type: EventJoined, Time: time.Now(), User: b.self, Value: string(b.room.ID())})
-	if b.cfg.Accept {
-		b.wg.Go(func() { b.answer(ctx) })
-	}
+	b.wg.Go(func() { b.answer(ctx) })
 	if b.watch, err = voiceroom.Watch(b.grid, b.happened); err != nil {
 		return err
 	}
@@ -197,7 +195,7 @@ func (b *bot) stay(ctx context.Context) Outcome {
 		until = t.C
 	}
 	if b.cfg.Seat != 0 {
-		b.wg.Go(func() { b.seat <- b.sit(ctx) })
+		b.wg.Go(func() { b.sat(ctx, b.sit(ctx)) })
 	}
 	b.saying = b.cfg.Say != nil
 	if b.chatting = b.cfg.Chat != nil; b.chatting {

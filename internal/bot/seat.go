@@ -33,12 +33,31 @@ func (b *bot) sit(ctx context.Context) seatEnd {
 			err = b.grid.MoveToSeat(ctx, index)
 		}
 	}
-	if err != nil || res.Type != seatgrid.Accepted || b.voice == nil {
+	if err == nil && res.Type == seatgrid.Cancelled && b.ownSeat() != nil { // seated by an invitation meanwhile
+		res.Type = seatgrid.Accepted
+	}
+	if err != nil || res.Type != seatgrid.Accepted {
 		return seatEnd{res, err}
+	}
+	return seatEnd{res, b.connected(ctx)}
+}
+
+// connected waits for the media, where they are needed.
+func (b *bot) connected(ctx context.Context) error {
+	if b.voice == nil {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, verbWait)
 	defer cancel()
-	return seatEnd{res, b.room.Connected(ctx)}
+	return b.room.Connected(ctx)
+}
+
+// sat tells how the wish for a seat, or an invitation, has ended.
+func (b *bot) sat(ctx context.Context, end seatEnd) {
+	select {
+	case b.seat <- end:
+	case <-ctx.Done():
+	}
 }
 
 // seated goes on from there.
@@ -53,6 +72,8 @@ func (b *bot) seated(ctx context.Context, s seatEnd) (end Outcome, done bool) {
 		end.Text = fmt.Sprintf("The application for a seat was rejected by %s.", clean(string(s.res.User.UserID)))
 	case s.res.Type != seatgrid.Accepted:
 		end.Text = "The application for a seat was not answered."
+	case b.sits:
+		return b.onAir(ctx) // an application that was pending when an invitation came
 	default:
 		b.sits = true
 		if seat := b.ownSeat(); seat != nil {
@@ -141,30 +162,35 @@ func manages(r *engine.Room) bool {
 	return role == engine.RoomOwner || role == engine.Administrator
 }
 
-// answer lets everybody onto the seats who applies, until ctx ends.
+// answer accepts invitations to a seat, where there is something to do on it, and lets everybody onto the seats who
+// applies, if that is wanted, until ctx ends.
 func (b *bot) answer(ctx context.Context) {
-	if !manages(b.room) {
+	if b.cfg.Accept && !manages(b.room) {
 		b.cfg.Note("The bot is neither the room's owner nor an administrator: as long as nobody makes it one, it has nobody to let onto a seat.")
 	}
 	told := map[string]bool{} // requests that could not be granted
 	for {
 		for _, q := range b.grid.PendingRequests() {
-			if q.Type != seatgrid.ApplyToTakeSeat || q.From.UserID == b.self || !manages(b.room) {
-				continue
-			}
-			verb, cancel := context.WithTimeout(ctx, verbWait)
-			err := b.grid.ResponseRemoteRequest(verb, q.From.UserID, true)
-			cancel()
 			who := clean(string(q.From.UserID))
+			var err error
+			var problem string
+			switch {
+			case q.Type == seatgrid.InviteToTakeSeat && q.To == b.self:
+				problem = "The invitation of " + who + " cannot be accepted yet"
+				err = b.invited(ctx, q.From.UserID)
+			case q.Type == seatgrid.ApplyToTakeSeat && q.From.UserID != b.self && b.cfg.Accept && manages(b.room):
+				problem = who + " has to wait for a seat"
+				if err = b.respond(ctx, q.From.UserID, true); err == nil {
+					b.cfg.Note(who + " has been given a seat.")
+				}
+			}
 			switch {
 			case ctx.Err() != nil:
 				return
-			case err == nil:
-				b.cfg.Note(who + " has been given a seat.")
-			case errors.Is(err, engine.ErrRequestInvalid): // withdrawn, or answered by somebody else
+			case err == nil, errors.Is(err, engine.ErrRequestInvalid): // withdrawn, or answered by somebody else
 			case !told[q.RequestID]:
 				told[q.RequestID] = true
-				b.cfg.Note(fmt.Sprintf("%s has to wait for a seat: %v", who, err))
+				b.cfg.Note(fmt.Sprintf("%s: %v", problem, err))
 			}
 		}
 		select {
@@ -173,4 +199,28 @@ func (b *bot) answer(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// invited answers an invitation: a bot that has a use for a seat sits down, another one says no, so that nobody waits.
+func (b *bot) invited(ctx context.Context, by engine.UserID) error {
+	who := clean(string(by))
+	if b.cfg.Seat == 0 {
+		err := b.respond(ctx, by, false)
+		if err == nil {
+			b.cfg.Note(who + " has invited the bot to a seat, and it has declined: it has nothing to say.")
+		}
+		return err
+	}
+	if err := b.respond(ctx, by, true); err != nil {
+		return err
+	}
+	b.cfg.Note(who + " has invited the bot to a seat.")
+	b.sat(ctx, seatEnd{seatgrid.RequestResult{Type: seatgrid.Accepted}, b.connected(ctx)})
+	return nil
+}
+
+func (b *bot) respond(ctx context.Context, to engine.UserID, agree bool) error {
+	ctx, cancel := context.WithTimeout(ctx, verbWait)
+	defer cancel()
+	return b.grid.ResponseRemoteRequest(ctx, to, agree)
 }
