@@ -28,6 +28,7 @@ type botCmd struct {
 	Files []string `arg:"" optional:"" name:"file" help:"More to play, after --play: --play *.mp3 works."`
 
 	loginFlags
+	passwordFlag
 	Name string `placeholder:"NAME" help:"How the others see the bot."`
 
 	Create   bool   `help:"Open the room as its host, and end it at the end. Your own room that is open already is entered again."`
@@ -145,7 +146,7 @@ func (c *botCmd) Run(ctx context.Context) (err error) {
 // config reads the flags, as far as that opens nothing.
 func (c *botCmd) config() (bot.Config, error) {
 	cfg := bot.Config{
-		Room:   seatgrid.RoomInfo{RoomID: seatgrid.RoomID(c.Room), Name: c.RoomName, MaxSeatCount: c.Seats, SeatMode: seatgrid.ApplyToTake},
+		Room:   seatgrid.RoomInfo{RoomID: seatgrid.RoomID(c.Room), Name: c.RoomName, MaxSeatCount: c.Seats, SeatMode: seatgrid.ApplyToTake, Password: c.Password},
 		Create: c.Create, Accept: c.Accept, Seat: int(c.Seat),
 		Play: slices.Concat(c.Play, c.Files), Loop: c.Loop, Record: c.Record, Announce: map[voiceroom.EventType]string{},
 		Quality: map[string]engine.AudioQuality{

@@ -23,6 +23,7 @@ type joinCmd struct {
 	Room string `arg:"" help:"The room's id."`
 
 	loginFlags
+	passwordFlag
 	Name string `placeholder:"NAME" help:"How the others see you."`
 
 	Create   bool   `help:"Open the room as its host, with a seat, instead of entering it. Your own room that is open already is entered again."`
@@ -66,7 +67,7 @@ func (c *joinCmd) Run(ctx context.Context) (err error) {
 	}
 	cfg := tui.Config{
 		News: tui.NewNews(), Create: c.Create, Muted: c.Muted, Seat: c.Seat, Language: systemLanguage(os.Getenv),
-		Room: seatgrid.RoomInfo{RoomID: seatgrid.RoomID(c.Room), Name: c.RoomName, MaxSeatCount: c.Seats, SeatMode: seatgrid.ApplyToTake},
+		Room: seatgrid.RoomInfo{RoomID: seatgrid.RoomID(c.Room), Name: c.RoomName, MaxSeatCount: c.Seats, SeatMode: seatgrid.ApplyToTake, Password: c.Password},
 		Login: engine.Config{
 			URL: c.URL, TLS: trust, SDKAppID: id.app, UserID: id.user, UserSig: id.sig, TokenSource: id.tokens(), UserName: c.Name,
 		},

@@ -263,6 +263,37 @@ func TestJoinEnds(t *testing.T) {
 	})
 }
 
+// A room with a password lets those in who give it, by flag or by environment; the host has set it with the same flag.
+func TestJoinWithAPassword(t *testing.T) {
+	srv, app := serve(t)
+	args := func(cmd, user string, more ...string) []string {
+		return append([]string{cmd, "talk", "--url", srv.url, "--app", app, "--user", user}, more...)
+	}
+	host := inTerminal(t, []string{"VOICEROOM_PASSWORD=best friends"}, args("join", "host", "--create", "--no-sound-card")...)
+	host.shows("1 host you")
+	for _, guest := range [][]string{args("join", "guest", "--no-sound-card", "--plain"), args("bot", "guest", "--for", "100ms")} {
+		_, log, status := run(t, guest...)
+		require.Equal(t, 1, status)
+		require.Contains(t, log, "give it with --password")
+		_, log, status = run(t, append(guest, "--password", "foes")...)
+		require.Equal(t, 1, status)
+		require.Contains(t, log, "not the room's password")
+	}
+	out, log, status := run(t, args("bot", "guest", "--for", "100ms", "--events=text", "--password", "best friends")...)
+	require.Equal(t, 0, status, log)
+	require.Contains(t, out, "joined guest")
+	host.shows("guest has left.")
+	guest := inTerminal(t, nil, args("join", "guest", "--no-sound-card", "--password", "best friends")...)
+	guest.shows("2 people")
+	guest.press("q")
+	guest.ends(0, "You have left the room.")
+	host.press("qy")
+	host.ends(0, "You have ended the room.")
+	_, log, status = run(t, args("join", "host", "--create", "--no-sound-card", "--plain", "--password", strings.Repeat("p", 65))...)
+	require.Equal(t, 1, status)
+	require.Contains(t, log, "64 bytes")
+}
+
 func TestJoinRefuses(t *testing.T) {
 	srv, app := serve(t)
 	base := []string{"join", "talk", "--url", srv.url, "--no-sound-card"}

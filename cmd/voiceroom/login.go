@@ -23,6 +23,11 @@ type loginFlags struct {
 	User    string `env:"VOICEROOM_USER" placeholder:"ID" help:"Who you are, 1 to 32 bytes. A UserSig says it too."`
 }
 
+// passwordFlag is for rooms that are not open to everybody.
+type passwordFlag struct {
+	Password string `env:"VOICEROOM_PASSWORD" placeholder:"TEXT" help:"The room's password, if it has one; with --create the others will need it: 1 to 64 bytes. Better in the environment than on the command line."`
+}
+
 // tls returns how to tell that the server is the right one; nil is the system's way.
 func (f loginFlags) tls() (*tls.Config, error) {
 	if f.CA == "" {

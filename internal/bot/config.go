@@ -16,7 +16,7 @@ import (
 // Config says what a bot does. Login and Room.RoomID are required.
 type Config struct {
 	Login  engine.Config     // without devices; Codec may be nil
-	Room   seatgrid.RoomInfo // the room; what else it says is for Create
+	Room   seatgrid.RoomInfo // the room, and its password if it has one; what else it says is for Create
 	Create bool              // open the room, and end it at the end
 	// Seat is what to take or to apply for, counted from 1; -1 is any. 0 is none, but for a bot that has something to say: then
 	// it is any.

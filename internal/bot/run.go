@@ -177,7 +177,7 @@ func (b *bot) enterRoom(ctx context.Context) error {
 		}
 		b.owns = true
 	}
-	_, err := b.grid.JoinVoiceRoom(ctx, b.cfg.Room.RoomID, seatgrid.JoinOptions{OffSeats: true})
+	_, err := b.grid.JoinVoiceRoom(ctx, b.cfg.Room.RoomID, seatgrid.JoinOptions{Password: b.cfg.Room.Password, OffSeats: true})
 	if err != nil && created {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), byeWait)
 		defer cancel()

@@ -13,7 +13,7 @@ import (
 // Config of a session. Login and Room.RoomID are required.
 type Config struct {
 	Login  engine.Config
-	Room   seatgrid.RoomInfo // the room; what else it says is for Create
+	Room   seatgrid.RoomInfo // the room, and its password if it has one; what else it says is for Create
 	Create bool              // open the room, as its owner, rather than enter it
 	News   *News             // nil: a queue of its own
 	Muted  bool              // on a seat, leave the microphone closed until it is asked for
@@ -54,7 +54,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	if cfg.Create {
 		_, err = s.grid.StartVoiceRoom(ctx, cfg.Room)
 	} else {
-		_, err = s.grid.JoinVoiceRoom(ctx, cfg.Room.RoomID)
+		_, err = s.grid.JoinVoiceRoom(ctx, cfg.Room.RoomID, seatgrid.JoinOptions{Password: cfg.Room.Password})
 	}
 	room := s.grid.Room()
 	if err == nil && room == nil { // it has ended meanwhile

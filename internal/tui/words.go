@@ -31,6 +31,8 @@ var words = map[signaling.Code]string{
 	engine.ErrRequestInvalid.Code:        "that request has been answered or withdrawn meanwhile",
 	engine.ErrAlreadyOnSeat.Code:         "that user sits already",
 	engine.ErrRoomNotExist.Code:          "there is no such room (any more); --create opens it",
+	engine.ErrPasswordNeeded.Code:        "the room is entered with a password: give it with --password, or as VOICEROOM_PASSWORD",
+	engine.ErrWrongPassword.Code:         "that is not the room's password; ask its host",
 	signaling.ErrRepeatOperation.Code:    "that is being done already",
 	engine.ErrSeatAudioLocked.Code:       "the host has silenced this seat; only the host or an administrator can lift that",
 	engine.ErrMessageDisabled.Code:       "the host or an administrator has muted you",
