@@ -3,6 +3,7 @@ package music
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -175,9 +176,7 @@ func (p *Player) watch() {
 
 func (p *Player) visit(n *piece, now time.Time, tell bool) {
 	if ended, err := n.over(now); ended {
-		if p.remove(n) {
-			p.end(n, err)
-		}
+		p.end(n, err)
 		return
 	}
 	if n.paused.Load() || !n.leader(now).live(now) {
@@ -189,7 +188,13 @@ func (p *Player) visit(n *piece, now time.Time, tell bool) {
 		}
 	}
 	if tell && !n.short && p.cfg.OnProgress != nil {
-		p.cfg.OnProgress(n.id, n.position(now), n.duration)
+		at := n.position(now)
+		p.mu.Lock()
+		if slices.Contains(p.list, n) {
+			p.news = append(p.news, func() { p.cfg.OnProgress(n.id, at, n.duration) })
+		}
+		p.mu.Unlock()
+		p.tell()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,9 +52,10 @@ type Config struct {
 	Codec       audio.Codec // for Ogg Opus; nil: none can be played
 	Local, Sent bool        // the outputs that somebody will ask for frames
 
-	// OnStart, OnProgress and OnEnd are called off every lock, from any goroutine; OnStart comes first and OnEnd last
-	// of an id. OnEnd has nil at the piece's end, else [ErrStopped] or why the file cannot be read on. OnProgress
-	// comes for long pieces that are heard, each ProgressInterval.
+	// OnStart, OnProgress and OnEnd are called one at a time and in order, off every lock, from any goroutine, perhaps
+	// a moment after the method that they tell of has returned; of each piece OnStart comes first and OnEnd last. OnEnd
+	// has nil at the piece's end, else [ErrStopped] or why the file cannot be read on. OnProgress comes for long pieces
+	// that are heard, each ProgressInterval.
 	OnStart    func(id int)
 	OnProgress func(id int, at, of time.Duration)
 	OnEnd      func(id int, err error)
@@ -96,6 +98,8 @@ type Player struct {
 	volume   int // of what is started
 	watching bool
 	closed   bool
+	news     []func() // what is to be told, in order
+	telling  bool     // somebody does
 }
 
 // piece is what is played under an id.
@@ -155,26 +159,24 @@ func (p *Player) Start(o Options) error {
 			d.volume.Store(int32(p.volume))
 		}
 		p.list = append(p.list, n)
+		p.publish()
+		if p.cfg.OnStart != nil {
+			p.news = append(p.news, func() { p.cfg.OnStart(o.ID) })
+		}
+		if !p.watching {
+			p.watching = true
+			p.wg.Go(p.watch)
+		}
 	}
 	p.mu.Unlock()
 	for _, old := range stopped {
-		p.end(old, ErrStopped)
+		old.close()
 	}
+	p.tell()
 	if err != nil {
 		n.close()
-		return err
 	}
-	if p.cfg.OnStart != nil {
-		p.cfg.OnStart(o.ID)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.publish() // only now, so that no end can come before the start
-	if !p.watching && !p.closed {
-		p.watching = true
-		p.wg.Go(p.watch)
-	}
-	return nil
+	return err
 }
 
 func (p *Player) check(o Options) error {
@@ -260,7 +262,7 @@ func duration(n int64) time.Duration {
 	return time.Duration(float64(n) / audio.SampleRate * float64(time.Second))
 }
 
-// admit returns what a new piece ends, taken off the list. mu is held.
+// admit returns what a new piece ends, taken off the list and told of. mu is held.
 func (p *Player) admit(n *piece) (stopped []*piece, err error) {
 	if p.closed {
 		return nil, ErrClosed
@@ -281,7 +283,9 @@ func (p *Player) admit(n *piece) (stopped []*piece, err error) {
 		return nil, fmt.Errorf("%w: at most %d", ErrTooMany, MaxShort)
 	}
 	p.list = stay
-	p.publish()
+	for _, old := range stopped {
+		p.over(old, ErrStopped)
+	}
 	return stopped, nil
 }
 
@@ -300,25 +304,45 @@ func (p *Player) publish() {
 	p.sent.decks.Store(&sent)
 }
 
-// remove takes a piece off the list and reports whether it was on it: whoever took it off ends it.
-func (p *Player) remove(n *piece) bool {
+// end takes a piece off the list, closes it and tells, unless somebody else has done so.
+func (p *Player) end(n *piece, err error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, other := range p.list {
-		if other == n {
-			p.list = append(append([]*piece(nil), p.list[:i]...), p.list[i+1:]...)
-			p.publish()
-			return true
-		}
+	i := slices.Index(p.list, n)
+	if i >= 0 {
+		p.list = slices.Delete(slices.Clone(p.list), i, i+1)
+		p.publish()
+		p.over(n, err)
 	}
-	return false
+	p.mu.Unlock()
+	if i >= 0 {
+		n.close()
+		p.tell()
+	}
 }
 
-// end closes a piece that is on the list no more, and tells.
-func (p *Player) end(n *piece, err error) {
-	n.close()
+// over has told that a piece is on the list no more. mu is held.
+func (p *Player) over(n *piece, err error) {
 	if p.cfg.OnEnd != nil {
-		p.cfg.OnEnd(n.id, err)
+		p.news = append(p.news, func() {
+			n.close()
+			p.cfg.OnEnd(n.id, err)
+		})
+	}
+}
+
+// tell tells what there is to tell, unless somebody does already: so everything is told in the order in which it was, whoever
+// has come between, and what is told may call the player.
+func (p *Player) tell() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.telling && len(p.news) > 0 {
+		news := p.news[0]
+		p.news = p.news[1:]
+		p.telling = true
+		p.mu.Unlock()
+		news()
+		p.mu.Lock()
+		p.telling = false
 	}
 }
 
@@ -355,9 +379,7 @@ func (p *Player) Stop(id int) error {
 	if err != nil {
 		return err
 	}
-	if p.remove(n) {
-		p.end(n, ErrStopped)
-	}
+	p.end(n, ErrStopped)
 	return nil
 }
 
@@ -367,10 +389,14 @@ func (p *Player) Close() {
 	list := p.list
 	p.list, p.closed = nil, true
 	p.publish()
+	for _, n := range list {
+		p.over(n, ErrStopped)
+	}
 	p.mu.Unlock()
 	for _, n := range list {
-		p.end(n, ErrStopped)
+		n.close()
 	}
+	p.tell()
 	p.cancel()
 	p.wg.Wait()
 }

@@ -3,6 +3,7 @@ package music
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -330,4 +331,54 @@ func TestMixAllocatesNothing(t *testing.T) {
 		}))
 		require.Equal(t, ahead, heard)
 	})
+}
+
+// Whatever starts and stops pieces at the same time: each is told to begin once and to end once after that, and of two with
+// one id the first ends before the second begins. What is told may call the player.
+func TestToldInOrder(t *testing.T) {
+	path := file(t, ramp(audio.SampleRate))
+	for range 20 {
+		var mu sync.Mutex
+		playing := map[int]bool{}
+		var wrong []string
+		var p *Player
+		p = New(Config{
+			Sent: true,
+			OnStart: func(id int) {
+				mu.Lock()
+				if playing[id] {
+					wrong = append(wrong, fmt.Sprintf("%d begins twice", id))
+				}
+				playing[id] = true
+				mu.Unlock()
+				if id == 2 {
+					_ = p.Stop(2)
+				}
+			},
+			OnEnd: func(id int, _ error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if !playing[id] {
+					wrong = append(wrong, fmt.Sprintf("%d ends before it begins", id))
+				}
+				playing[id] = false
+			},
+		})
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for range 5 {
+					if i%4 == 3 {
+						_ = p.Stop(1)
+						continue
+					}
+					_ = p.Start(Options{ID: 1 + i%2, Path: path, Send: true, Short: i%4 == 1})
+				}
+			})
+		}
+		wg.Wait()
+		p.Close()
+		require.Empty(t, wrong)
+		require.NotContains(t, slices.Collect(maps.Values(playing)), true, "each has ended")
+	}
 }
