@@ -16,6 +16,8 @@
 //
 // Files are written as time goes on, one second and a little late, so that packets which are late or had to be repaired have
 // their place. What is written is playable at any moment: of a program that is killed, all but the last second and a half is there.
+// A disk that stands still for longer than that costs what is said meanwhile: it is silence, and counted in events.jsonl and
+// by [Recorder.Err].
 //
 // A room's server sends at most ten speakers at a time; of more, the loudest are recorded.
 package recording

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type Options struct {
 const (
 	EventBegun voiceroom.EventType = "recordingBegun" // Value is the room's id
 	EventOver  voiceroom.EventType = "recordingOver"
+	// EventLost comes where the disk did not keep up: Value packets of 20 ms before it are silence in the tracks and the mix.
+	EventLost voiceroom.EventType = "recordingLost"
 )
 
 const (
@@ -54,6 +57,8 @@ type Recorder struct {
 	written int64  // frames
 	lines   []byte // of events.jsonl, that are to be written
 	err     error  // the first one
+	lost    int    // packets for which there was no place
+	told    int    // of them
 }
 
 // Start records the room that the grid is in, until Stop is called or the room is over. The login needs media: a Codec, or
@@ -102,10 +107,14 @@ func Start(grid *seatgrid.Grid, opts Options) (*Recorder, error) {
 // Done is closed when the recording has ended: by Stop, or with the room.
 func (r *Recorder) Done() <-chan struct{} { return r.done }
 
-// Err returns what could not be written, such as to a full disk, or nil. The recording goes on with what can.
+// Err returns what could not be written, such as to a full disk or to one that is too slow, or nil. The recording goes on
+// with what can.
 func (r *Recorder) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.err == nil && r.lost > 0 {
+		return fmt.Errorf("recording: the disk was too slow: %d packets of 20 ms are missing", r.lost)
+	}
 	return r.err
 }
 
@@ -148,6 +157,7 @@ func (r *Recorder) run() {
 		for _, cancel := range r.cancel {
 			cancel()
 		}
+		r.tellLost()
 		r.event(voiceroom.Event{Type: EventOver, Time: time.Now()})
 		r.write(r.now())
 	}
@@ -178,7 +188,20 @@ func (r *Recorder) packet(p engine.Packet) {
 		t = &track{}
 		r.tracks[seat] = t
 	}
-	t.put(p, now, r.written)
+	if !t.put(p, now, r.written) {
+		r.lost++
+	}
+}
+
+// tellLost notes what had no place. The lock is not held.
+func (r *Recorder) tellLost() {
+	r.mu.Lock()
+	n := r.lost - r.told
+	r.told = r.lost
+	r.mu.Unlock()
+	if n > 0 {
+		r.event(voiceroom.Event{Type: EventLost, Time: time.Now(), Value: strconv.Itoa(n)})
+	}
 }
 
 // event follows who sits where, and notes what happens.
@@ -221,6 +244,7 @@ type piece struct {
 
 // write writes everything up to a frame.
 func (r *Recorder) write(end int64) {
+	r.tellLost()
 	var errs []error
 	for more := true; more; {
 		r.mu.Lock()

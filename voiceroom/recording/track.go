@@ -99,17 +99,21 @@ func (c *clock) follow(early int64) {
 	}
 }
 
-// put keeps a packet that has come at now, unless it is too late or there already.
-func (t *track) put(p engine.Packet, now, written int64) {
+// put keeps a packet that has come at now, unless it is too late or there already. It is false where so much waits to be
+// written that the packet has no place: the disk does not keep up.
+func (t *track) put(p engine.Packet, now, written int64) (kept bool) {
 	at := t.clock.place(p.Stream, p.Timestamp, now)
-	if at < written || at >= written+held { // also from before the recording
-		return
+	switch {
+	case at >= written+held:
+		return false
+	case at < written: // also from before the recording
+		return true
 	}
 	f := &t.frames[at%held]
-	if f.at == at && f.payload != nil {
-		return
+	if f.at != at || f.payload == nil {
+		*f = frame{at: at, user: p.User, payload: slices.Clone(p.Payload)}
 	}
-	*f = frame{at: at, user: p.User, payload: slices.Clone(p.Payload)}
+	return true
 }
 
 // take returns what belongs to a frame and frees its place.
