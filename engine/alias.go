@@ -36,10 +36,15 @@ type (
 	ConnectionUser    = signaling.ConnectionUser
 	ConnectionRequest = signaling.ConnectionRequest
 	ConnectionCode    = signaling.ConnectionCode
+	BattleInfo        = signaling.BattleInfo
+	BattleUser        = signaling.BattleUser
+	BattleRequest     = signaling.BattleRequest
+	BattleCode        = signaling.BattleCode
 	LiveStatistics    = signaling.LiveStatistics
 	LiveRecord        = signaling.LiveRecord
 
-	LiveStatisticsFlag = signaling.LiveStatisticsFlag
+	LiveStatisticsFlag  = signaling.LiveStatisticsFlag
+	BattleStoppedReason = signaling.BattleStoppedReason
 
 	Code  = signaling.Code
 	Error = signaling.Error
@@ -110,6 +115,17 @@ const (
 	ConnectionFull                = signaling.ConnectionFull
 	ConnectionRetry               = signaling.ConnectionRetry
 	ConnectionRoomMismatch        = signaling.ConnectionRoomMismatch
+
+	BattleUnknown           = signaling.BattleUnknown
+	BattleSuccess           = signaling.BattleSuccess
+	BattleRoomNotExist      = signaling.BattleRoomNotExist
+	BattleBattling          = signaling.BattleBattling
+	BattleBattlingOtherRoom = signaling.BattleBattlingOtherRoom
+	BattleRoomExit          = signaling.BattleRoomExit
+	BattleRetry             = signaling.BattleRetry
+
+	BattleTimeOver  = signaling.BattleTimeOver
+	BattleOtherExit = signaling.BattleOtherExit
 
 	LockFlagSeat  = signaling.LockFlagSeat
 	LockFlagVideo = signaling.LockFlagVideo

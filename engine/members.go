@@ -142,6 +142,7 @@ func (r *Room) roleChanged(ev signaling.RoleChanged) {
 		return
 	}
 	r.connectionRequestsLost()
+	r.battleRequestsLost()
 	for _, q := range r.view.Requests { // they go on without this user
 		if q.From.UserID != self && q.To != self {
 			r.requestEnded(signaling.RequestEnded{Request: q, Result: Cancelled, By: q.From})

@@ -96,6 +96,30 @@ type RoomObserver struct {
 	OnConnectedSeatListChanged func(room, connected RoomID, seats []SeatInfo)
 	// OnConnectionMuted: a connected room is not heard in this one from now on, or is again.
 	OnConnectionMuted func(room, connected RoomID, muted bool)
+
+	// OnBattleStarted: the room is in a battle from now on. OnUserJoinBattle follows, once for each other room in it.
+	OnBattleStarted  func(room RoomID, battle BattleInfo)
+	OnUserJoinBattle func(room RoomID, battleID string, user BattleUser)
+	// OnUserExitBattle: another room is out of the battle, which goes on.
+	OnUserExitBattle func(room RoomID, battleID string, user BattleUser)
+	// OnBattleScoreChanged carries all rooms of the battle, the inviter first.
+	OnBattleScoreChanged func(room RoomID, battleID string, users []BattleUser)
+	// OnBattleEnded: the battle is over, or the room is out of it ([BattleOtherExit]). With a PunishEndTime its punishment
+	// phase begins, and OnBattlePunishmentEnded comes when that is over.
+	OnBattleEnded           func(room RoomID, battle BattleInfo, reason BattleStoppedReason)
+	OnBattlePunishmentEnded func(room RoomID, battle BattleInfo)
+	// OnBattleRequestReceived, for the owner: a room asks this one, the invitee, for a battle.
+	OnBattleRequestReceived func(room RoomID, battle BattleInfo, inviter, invitee BattleUser)
+	// OnBattleRequestCancelled, for the owners of all rooms of the request: it was withdrawn, or a room that is gone has
+	// ended it. There will be no battle.
+	OnBattleRequestCancelled func(room RoomID, battle BattleInfo, inviter BattleUser)
+	// OnBattleRequestAccept, OnBattleRequestReject, for the owners of the other rooms of the request: a room has answered.
+	// One that rejects ends the request for all.
+	OnBattleRequestAccept func(room RoomID, battle BattleInfo, inviter, invitee BattleUser)
+	OnBattleRequestReject func(room RoomID, battle BattleInfo, inviter, invitee BattleUser)
+	// OnBattleRequestTimeout, for the owners of all rooms of the request: a room has not answered in time, which ends it.
+	OnBattleRequestTimeout func(room RoomID, battle BattleInfo, inviter, invitee BattleUser)
+
 	// OnReceiveLikes: the room has been liked; total is how often so far, and senders are up to three of those who have
 	// liked it since the last call, the newest last. It is called about once a second, and a connection that is slow misses
 	// some calls, never the newest total.

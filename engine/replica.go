@@ -155,6 +155,7 @@ func (r *Room) missed(old signaling.Snapshot) {
 		r.muteTold(r.view.Self.UserID, r.view.MutedUntil)
 	}
 	r.connectionMissed(old.Connection)
+	r.battleMissed(old)
 	var seated, left []UserInfo
 	for i, seat := range r.view.Seats {
 		if i >= len(old.Seats) || old.Seats[i].UserID == seat.UserID {
@@ -269,6 +270,20 @@ func (r *Room) apply(e signaling.RoomEvents) {
 			r.connectionRequestEnded(ev)
 		case signaling.ConnectionMuted:
 			r.connectionMuted(ev.RoomID, ev.Muted)
+		case signaling.BattleRequestReceived:
+			r.battleRequested(ev.Request)
+		case signaling.BattleRequestEnded:
+			r.battleRequestEnded(ev)
+		case signaling.BattleStarted:
+			r.battleStarted(ev.Battle)
+		case signaling.BattleScoreChanged:
+			r.battleScored(ev.BattleID, ev.Users)
+		case signaling.BattleUserLeft:
+			r.battleUserLeft(ev.BattleID, ev.User)
+		case signaling.BattleEnded:
+			r.battleEnded(ev.Battle, ev.Reason)
+		case signaling.BattlePunishmentEnded:
+			r.battlePunishmentEnded(ev.Battle)
 		case signaling.RoomDismissed:
 			r.dismissed(ev.Reason)
 		case signaling.KickedOutOfRoom:

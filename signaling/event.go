@@ -167,6 +167,14 @@ func UnmarshalEvent(b []byte) (Event, error) {
 		return decodeEvent[BattleScoreChanged](t)
 	case "battleEnded":
 		return decodeEvent[BattleEnded](t)
+	case "battleRequestReceived":
+		return decodeEvent[BattleRequestReceived](t)
+	case "battleRequestEnded":
+		return decodeEvent[BattleRequestEnded](t)
+	case "battleUserLeft":
+		return decodeEvent[BattleUserLeft](t)
+	case "battlePunishmentEnded":
+		return decodeEvent[BattlePunishmentEnded](t)
 	case "connectionUserListChanged":
 		return decodeEvent[ConnectionUserListChanged](t)
 	case "connectionRequestReceived":

@@ -8,14 +8,18 @@ var (
 		RequestID: "c-1", Inviter: connected, Invitee: connected, InviteeList: []signaling.ConnectionUser{connected}, ExtensionInfo: "x",
 		Created: 1767225600000, Deadline: 1767225610000,
 	}
+	battling = signaling.BattleRequest{
+		Battle: battle, Accepted: []signaling.RoomID{"other"}, Created: 1767225600000, Deadline: 1767225610000,
+	}
 	connection = signaling.Connection{
 		Connected: []signaling.ConnectionUser{connected}, Muted: []signaling.RoomID{"other"}, Requests: []signaling.ConnectionRequest{connecting},
 	}
 )
 
-// connectionMessages are the messages about rooms that are connected.
+// connectionMessages are the messages about rooms that are connected, and about their battles.
 func connectionMessages() []message {
 	done := signaling.Done{Version: 12}
+	battleParams := signaling.BattleParams{CommandID: "c-1", RoomID: room.RoomID, BattleID: "b-1"}
 	return []message{
 		{signaling.MethodRequestConnection, "call", signaling.ConnectionRequestParams{
 			CommandID: "c-1", RoomID: room.RoomID, RoomIDs: []signaling.RoomID{"other"}, Timeout: 10, ExtensionInfo: "x",
@@ -33,6 +37,21 @@ func connectionMessages() []message {
 		{signaling.MethodDisconnect, "result", done},
 		{signaling.MethodMuteConnection, "call", signaling.ConnectionMuteParams{CommandID: "c-1", RoomID: room.RoomID, Connected: "other", Mute: true}},
 		{signaling.MethodMuteConnection, "result", done},
+		{signaling.MethodRequestBattle, "call", signaling.BattleRequestParams{
+			CommandID: "c-1", RoomID: room.RoomID, RoomIDs: []signaling.RoomID{"other"}, DurationMS: 60000, PunishmentMS: 10000, NeedResponse: true,
+			ExtensionInfo: "x", Timeout: 10,
+		}},
+		{signaling.MethodRequestBattle, "result", signaling.BattleRequestResult{
+			Version: 12, BattleID: "b-1", Results: []signaling.BattleRoomResult{{RoomID: "other", Code: signaling.BattleBattling, Reason: 100416}},
+		}},
+		{signaling.MethodCancelBattle, "call", battleParams},
+		{signaling.MethodCancelBattle, "result", done},
+		{signaling.MethodAcceptBattle, "call", battleParams},
+		{signaling.MethodAcceptBattle, "result", done},
+		{signaling.MethodRejectBattle, "call", battleParams},
+		{signaling.MethodRejectBattle, "result", done},
+		{signaling.MethodExitBattle, "call", battleParams},
+		{signaling.MethodExitBattle, "result", done},
 		{signaling.NotifyConnectedSeats, "notification", signaling.ConnectedSeats{
 			RoomID: room.RoomID, Rooms: []signaling.SeatsOfRoom{{RoomID: "other", Seats: []signaling.SeatInfo{seat}}},
 		}},
@@ -46,6 +65,10 @@ func connectionEvents() signaling.EventList {
 		},
 		signaling.ConnectionRequestReceived{Request: connecting},
 		signaling.ConnectionRequestEnded{Request: connecting, Result: signaling.Timeout},
+		signaling.BattleRequestReceived{Request: battling},
+		signaling.BattleRequestEnded{BattleID: "b-1", Invitees: []signaling.RoomID{"other"}, Result: signaling.Timeout},
+		signaling.BattleUserLeft{BattleID: "b-1", User: battle.InviteeList[0]},
+		signaling.BattlePunishmentEnded{Battle: battle},
 		signaling.ConnectionMuted{RoomID: "other", Muted: true, By: owner},
 	}
 }

@@ -64,9 +64,10 @@ var (
 		Extension: map[string]string{"TYPE": "GIFTMESSAGE"}, BusinessID: "TUIGift", Data: "{}",
 	}
 	battle = signaling.BattleInfo{
-		BattleID: "b-1", DurationMS: 60000, NeedResponse: true, ExtensionInfo: "x", StartTime: 1767225600000, EndTime: 1767225660000,
-		Inviter:     signaling.BattleUser{RoomID: room.RoomID, UserID: "denny", UserName: "Denny", AvatarURL: "https://example.org/denny.png", Score: 7},
-		InviteeList: []signaling.BattleUser{{RoomID: "other", UserID: "amy", UserName: "Amy", AvatarURL: "https://example.org/amy.png", Score: 3}},
+		BattleID: "b-1", DurationMS: 60000, PunishmentMS: 10000, NeedResponse: true, ExtensionInfo: "x", StartTime: 1767225600000, EndTime: 1767225660000,
+		PunishEndTime: 1767225670000,
+		Inviter:       signaling.BattleUser{RoomID: room.RoomID, UserID: "denny", UserName: "Denny", AvatarURL: "https://example.org/denny.png", Score: 7, Left: true},
+		InviteeList:   []signaling.BattleUser{{RoomID: "other", UserID: "amy", UserName: "Amy", AvatarURL: "https://example.org/amy.png", Score: 3, Left: true}},
 	}
 	tally        = signaling.GiftTally{UserID: "vince", UserName: "Vince", Count: 3, Coins: 30}
 	giftCategory = signaling.GiftCategory{
@@ -78,8 +79,8 @@ var (
 	}
 	snapshot = signaling.Snapshot{
 		Connection: &connection,
-		Battle:     &battle,
-		Version:    12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
+		Battle:     &battle, BattleRequests: []signaling.BattleRequest{battling},
+		Version: 12, Room: room, Self: guest, Admins: []signaling.UserID{"amy"}, Seats: []signaling.SeatInfo{seat}, Requests: []signaling.Request{request},
 		Metadata: map[string]string{"theme": "jazz"}, MutedUntil: 1767225660000, Statistics: statistics,
 	}
 	slots = []signaling.Slot{{MID: "1", RoomID: "other", UserID: "amy"}}
@@ -338,6 +339,7 @@ func TestGoldenEnums(t *testing.T) {
 	list("RequestType", 2, func(v int) string { return signaling.RequestType(v).String() })
 	list("RequestResultType", 4, func(v int) string { return signaling.RequestResultType(v).String() })
 	list("BattleStoppedReason", 1, func(v int) string { return signaling.BattleStoppedReason(v).String() })
+	list("BattleCode", 5, func(v int) string { return signaling.BattleCode(v).String() })
 	list("FollowType", 3, func(v int) string { return signaling.FollowType(v).String() })
 	list("ConnectionCode", 6, func(v int) string { return signaling.ConnectionCode(v).String() })
 	list("BarrageType", 1, func(v int) string { return signaling.BarrageType(v).String() })

@@ -65,6 +65,11 @@ const (
 	MethodRejectConnection  = "connection.reject"     // ConnectionAnswerParams -> Done
 	MethodDisconnect        = "connection.disconnect" // RoomParams -> Done
 	MethodMuteConnection    = "connection.mute"       // ConnectionMuteParams -> Done
+	MethodRequestBattle     = "battle.request"        // BattleRequestParams -> BattleRequestResult
+	MethodCancelBattle      = "battle.cancel"         // BattleParams -> Done
+	MethodAcceptBattle      = "battle.accept"         // BattleParams -> Done
+	MethodRejectBattle      = "battle.reject"         // BattleParams -> Done
+	MethodExitBattle        = "battle.exit"           // BattleParams -> Done
 	MethodSendLike          = "like.send"             // LikeParams -> LikeResult
 	MethodStatistics        = "room.statistics"       // StatisticsParams -> StatisticsResult
 )

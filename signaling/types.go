@@ -278,6 +278,8 @@ type Snapshot struct {
 	Metadata map[string]string `json:"metadata,omitempty"` // the app's own data of the room
 	Battle   *BattleInfo       `json:"battle,omitempty"`   // that the room is in
 
+	BattleRequests []BattleRequest `json:"battleRequests,omitempty"` // of the room, or to it; for the owner alone
+
 	Connection *Connection `json:"connection,omitempty"` // with other rooms, and requests for one
 
 	MutedUntil int64 `json:"mutedUntil,omitempty"` // until when the member may not chat, Unix milliseconds; 0: they may
