@@ -1,6 +1,7 @@
 package sfu_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +53,32 @@ func TestLossIsKnown(t *testing.T) {
 				bert.close(t)
 			})
 		})
+	}
+}
+
+// A speaker's encoder prepares for those who lose most, and not for one liar among many: what it spends on redundancy
+// everybody else hears.
+func TestSpeakerPreparesFor(t *testing.T) {
+	lose := func(shares ...float64) []float64 { return shares }
+	rest := func(n int, share float64) []float64 { return slices.Repeat(lose(share), n) }
+	for name, tt := range map[string]struct {
+		losses []float64
+		others int
+		want   float64
+	}{
+		"nobody":                        {nil, 0, 0},
+		"one":                           {lose(0.3), 0, 0.3},
+		"the worst of a few":            {append(rest(8, 0.02), 0.3), 0, 0.3},
+		"one of ten loses everything":   {append(rest(9, 0), 1), 0, 0.05},
+		"one of ten loses a little":     {append(rest(9, 0), 0.03), 0, 0.03},
+		"two of ten":                    {append(rest(8, 0), 1, 0.125), 0, 0.125},
+		"all of many":                   {rest(1000, 0.25), 0, 0.25},
+		"a tenth of many":               {append(rest(900, 0.0625), rest(100, 1)...), 0, 0.0625},
+		"more than a tenth of many":     {append(rest(899, 0.0625), rest(101, 1)...), 0, 1},
+		"one among many who are helped": {lose(1), 99, 0.05},
+		"none but who are helped":       {nil, 99, 0},
+	} {
+		assert.InDelta(t, tt.want, sfu.PreparesFor(tt.losses, tt.others), 1e-4, name)
 	}
 }
 

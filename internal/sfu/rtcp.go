@@ -161,19 +161,41 @@ func (p *Peer) report(up *uplink, ssrc uint32, now time.Time) {
 	}
 }
 
+// A speaker's redundancy is heard by everybody, so a few cannot ask for all of it: of those who lose most a tenth counts for
+// no more than fewAsk. Anybody may report that everything is lost.
+const (
+	fewOf  = 10
+	fewAsk = shareOf / 20
+)
+
 // worstListener returns the greatest loss among those who hear this member and whom only the speaker's own redundancy can
-// help.
-func (p *Peer) worstListener() (worst uint32) {
+// help, but for a few of all who hear it.
+func (p *Peer) worstListener() uint32 {
 	from, ok := p.room.forward.permitted(p.user)
 	if !ok {
 		return 0
 	}
+	var worst uint32
+	var with [257]int // listeners by their loss, in 1/256
+	few := 0
 	for _, place := range from.places() {
+		few += len(place.slots)
 		for _, s := range place.slots {
 			if !s.takesCopies.Load() {
-				worst = max(worst, s.down.loss.Load())
+				loss := s.down.loss.Load()
+				with[loss>>8]++
+				worst = max(worst, loss)
 			}
 		}
 	}
-	return worst
+	if few /= fewOf; few == 0 {
+		return worst
+	}
+	rest := len(with) - 1 // the loss of the worst of the others
+	for ; rest > 0; rest-- {
+		if few -= with[rest]; few < 0 {
+			break
+		}
+	}
+	return min(worst, max(fewAsk, uint32(rest)<<8))
 }
