@@ -20,7 +20,7 @@ type likes struct {
 
 // SendLike likes the room, count times (1 to 200). It returns at once: likes are sent together, the first at once and then
 // once a second at most, and count for everybody when the room has added them up. Without a connection up to 200 wait for
-// the next; so many a member may add at once, and 20 a second. What is above is not counted.
+// the next; so many a login may add at once, and 20 a second, in all its rooms. What is above is not counted.
 //
 // It fails with [ErrLikesDisabled] where likes are switched off, and when the room is over.
 func (r *Room) SendLike(count int) error {

@@ -2,8 +2,8 @@ package signaling
 
 // Limits of likes. The documents have none for the server; their clients send at most one message each 2 to 5 seconds.
 const (
-	MaxLikes       = 200 // of one member at once, and with one message
-	LikesPerSecond = 20  // of one member; what is above is not counted
+	MaxLikes       = 200 // of one login at once, and with one message
+	LikesPerSecond = 20  // of one login; what is above is not counted
 	MaxLikers      = 3   // who are named with a new total
 )
 

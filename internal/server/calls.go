@@ -185,7 +185,7 @@ func (ses *session) join(ctx context.Context, p signaling.JoinParams) (res signa
 	res.Snapshot.Room.ViewCount = max(res.Snapshot.Room.ViewCount, entry.State.Info.ViewCount)
 	res.Snapshot.Statistics.TotalViewers = res.Snapshot.Room.ViewCount
 	if old != nil && p.Since > 0 { // the same stay
-		m.likes = old.likes
+		m.likeSeq = old.likeSeq
 	}
 	ses.joined(p.RoomID, m, old)
 	ses.renamedMeanwhile(m)

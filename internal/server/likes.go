@@ -8,16 +8,15 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// likesBurst is how many likes a member may add at once: ten seconds of them, which a client has collected without a
+// likesBurst is how many likes a login may add at once: ten seconds of them, which a client has collected without a
 // connection.
 const likesBurst = signaling.MaxLikes
 
 // statisticsEvery is how often members are told of the room's statistics, while these change.
 const statisticsEvery = 2 * time.Second
 
-// liker is what is known of one member's likes; of the link's reading goroutine.
+// liker is how much a login has liked of late, in all its rooms: a stay of its own each would be a burst for every entry.
 type liker struct {
-	seq  uint64  // of the newest message
 	used float64 // of likesBurst, as of at
 	at   time.Time
 }
@@ -60,11 +59,11 @@ func (ses *session) sendLike(_ context.Context, p signaling.LikeParams) (res sig
 	switch {
 	case disabled:
 		return res, signaling.ErrLikesDisabled
-	case p.SessionID != "" && p.SessionID != ses.id, p.Seq != 0 && p.Seq <= m.likes.seq:
+	case p.SessionID != "" && p.SessionID != ses.id, p.Seq != 0 && p.Seq <= m.likeSeq:
 		return res, nil // it was heard before, or may have been
 	}
-	m.likes.seq = max(m.likes.seq, p.Seq)
-	if res.Counted = m.likes.take(p.Count, time.Now()); res.Counted > 0 {
+	m.likeSeq = max(m.likeSeq, p.Seq)
+	if res.Counted = ses.likes.take(p.Count, time.Now()); res.Counted > 0 {
 		ses.srv.node.Like(m.replica.key, created, user, res.Counted)
 	}
 	return res, nil

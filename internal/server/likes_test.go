@@ -157,6 +157,26 @@ func TestLikes_areRefused(t *testing.T) {
 	})
 }
 
+// Who goes out and comes in again, or joins once more, likes no faster for it.
+func TestLikes_areNotMoreByComingInAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		host := w.login("host")
+		w.open(host, signaling.FreeToTake)
+		ann := w.member(0, "ann")
+		ann.like(signaling.MaxLikes)
+		for _, again := range []func(){
+			func() { ann.must(signaling.MethodLeaveRoom, signaling.RoomParams{RoomID: "r"}, nil) },
+			func() {},
+		} {
+			again()
+			ann.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)
+			n, err := ann.liked(signaling.LikeParams{Count: signaling.MaxLikes})
+			require.NoError(t, err)
+			require.Zero(t, n)
+		}
+	})
+}
+
 // A message that is repeated after a broken connection counts once in the session that goes on, and never in another.
 func TestLikes_ofARepeatedMessage(t *testing.T) {
 	inWorldOf(t, 2, func(t *testing.T, w *world) {

@@ -52,14 +52,14 @@ type membership struct {
 
 	entering bool // the home has not said yet that it may come in; guarded by replica.mu
 
-	active bool   // gets events; guarded by replica.mu
-	out    bool   // was taken out of the room; guarded by replica.mu
-	prev   uint64 // the version it was told last; guarded by replica.mu
-	lines  uint64 // the version of the lines that it was told last; guarded by replica.mu
-	mute   mute   // guarded by replica.mu
-	owed   bool   // it has not been told of all who came and went; guarded by replica.mu
-	totals uint64 // the version of the statistics that it was told last; guarded by replica.mu
-	likes  liker
+	active  bool   // gets events; guarded by replica.mu
+	out     bool   // was taken out of the room; guarded by replica.mu
+	prev    uint64 // the version it was told last; guarded by replica.mu
+	lines   uint64 // the version of the lines that it was told last; guarded by replica.mu
+	mute    mute   // guarded by replica.mu
+	owed    bool   // it has not been told of all who came and went; guarded by replica.mu
+	totals  uint64 // the version of the statistics that it was told last; guarded by replica.mu
+	likeSeq uint64 // of the newest message with likes; of the link's reading goroutine
 
 	seating uint64 // the version of connected rooms' seats that it was told last; guarded by replica.mu
 

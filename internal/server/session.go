@@ -49,6 +49,7 @@ type session struct {
 
 	passwords *rate.Limiter // of the same goroutine, too: passwords of rooms
 	asks      *rate.Limiter // rooms that are asked for a connection; of the same goroutine
+	likes     liker         // of the same goroutine
 
 	// Of the same goroutine: users that are followed or unfollowed, and questions about that.
 	follows, followAsks *rate.Limiter
