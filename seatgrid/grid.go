@@ -110,8 +110,8 @@ func (g *Grid) seatOwner(ctx context.Context, r *engine.Room) error {
 }
 
 // JoinVoiceRoom enters somebody's room as audience. What is said there is heard from then on. An owner who comes back is
-// seated again (documents: keepOwnerOnSeat), so that StartMicrophone works at once; where no seat is free, or the room
-// has none, the owner is in the audience. Of several options the last counts.
+// seated again (documents: keepOwnerOnSeat), so that StartMicrophone works at once; where no seat can be had, for
+// whatever reason, the owner is in the audience. Of several options the last counts.
 func (g *Grid) JoinVoiceRoom(ctx context.Context, id RoomID, options ...JoinOptions) (_ RoomInfo, err error) {
 	defer wrap("JoinVoiceRoom", &err)
 	var o JoinOptions
@@ -128,12 +128,11 @@ func (g *Grid) JoinVoiceRoom(ctx context.Context, id RoomID, options ...JoinOpti
 		return RoomInfo{}, err
 	}
 	if r.Self().Role == engine.RoomOwner && !o.OffSeats {
-		err = g.seatOwner(ctx, r)
-		if errors.Is(err, engine.ErrAllSeatsOccupied) || errors.Is(err, engine.ErrSeatOccupied) || errors.Is(err, signaling.ErrSeatsNotSupported) {
-			err = nil
-		}
+		if err := g.seatOwner(ctx, r); err != nil && ended(r) {
+			return RoomInfo{}, err
+		} // else the grid is in the room, and so says the answer
 	}
-	return r.Info(), err
+	return r.Info(), nil
 }
 
 // LeaveVoiceRoom leaves the room; a seat becomes free with it. The owner cannot leave ([engine.ErrOwnerCannotLeave]), only

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
 	"github.com/openvoiceroom/openvoiceroom/voiceroom/voiceroomtest"
 )
 
@@ -102,5 +103,23 @@ func TestOwnerWhoComesBack_takesWhatSeatThereIs(t *testing.T) {
 		host = again()
 		require.Equal(t, engine.RoomOwner, host.Room().Self().Role)
 		require.ErrorIs(t, host.StartMicrophone(t.Context()), engine.ErrNotOnSeat)
+	})
+}
+
+// An owner who has come in is in the room, whatever becomes of the seat: an error would leave a room open that nobody has.
+func TestOwnerWhoComesBack_andCannotBeSeated_isInTheAudience(t *testing.T) {
+	inRoom(t, func(t *testing.T, srv *voiceroomtest.Server, _, _ *voiceroomtest.User) {
+		host := srv.NewUser(t, "host")
+		time.Sleep(time.Minute)
+		for range 2*signaling.CallsPerSecond - 1 { // as many calls as there may be, but for the one that enters
+			_, err := host.Engine.FetchRoomInfo(t.Context(), "room")
+			require.NoError(t, err)
+		}
+		_, err := host.JoinVoiceRoom(t.Context(), "room")
+		require.NoError(t, err)
+		require.Empty(t, host.Seats()[0].UserID)
+		time.Sleep(time.Second)
+		_, err = host.TakeSeat(t.Context(), 0, 0)
+		require.NoError(t, err)
 	})
 }
