@@ -66,6 +66,24 @@ func TestGifts_areCounted_andReadFromEveryNode(t *testing.T) {
 	})
 }
 
+// What somebody has sent stops growing where JSON's numbers end, as the room's totals do.
+func TestGifts_ofSomebodyVeryRich(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, c *cluster) {
+		a := c.nodes[0]
+		a.create(signaling.FreeToTake)
+		a.enter("ann")
+		castle := room.SendGift{Gift: signaling.GiftInfo{GiftID: "castle", Coins: 1 << 52}, Count: 1}
+		for i := range 5 {
+			a.do(fmt.Sprint(i), "ann", castle)
+		}
+		const most = 1<<53 - 1
+		totals := a.giftsOf(home.GiftQuery{Limit: 1, User: "owner"})
+		require.EqualValues(t, most, totals.TotalGiftCoins)
+		require.EqualValues(t, most, totals.Senders[0].Coins)
+		require.EqualValues(t, most, totals.Received.Coins)
+	})
+}
+
 // A room is known for its gifts after everything was restarted, and for a week after its end; not longer.
 func TestGifts_outlastTheirRoom_forAWeek(t *testing.T) {
 	for _, how := range []string{"stopped", "killed", "alive"} {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/internal/store"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
@@ -157,10 +158,10 @@ func (b *book) count(rev uint64, e Entry) {
 		b.dirty = true
 		coins := int64(g.Count) * g.Gift.Coins
 		if u := b.user(g.Sender, rev); u != nil {
-			u.Sent[0], u.Sent[1] = u.Sent[0]+int64(g.Count), u.Sent[1]+coins
+			u.Sent[0], u.Sent[1] = room.AddUp(u.Sent[0], int64(g.Count)), room.AddUp(u.Sent[1], coins)
 		}
 		if u := b.user(g.Receiver, rev); u != nil {
-			u.Received[0], u.Received[1] = u.Received[0]+int64(g.Count), u.Received[1]+coins
+			u.Received[0], u.Received[1] = room.AddUp(u.Received[0], int64(g.Count)), room.AddUp(u.Received[1], coins)
 		}
 		fact := ShownGift{GiftReceived: g, Created: b.created, Rev: rev, Version: e.Version, Order: ev.Order}
 		if battle := e.State.Battle; battle != nil && battle.Info != nil {

@@ -82,8 +82,8 @@ func (d *decision) sendGift(a SendGift) error {
 	d.state.Gifts++
 	combo := d.combo(a, to.UserID)
 	stats := &d.state.Stats
-	stats.TotalGiftsSent = addUp(stats.TotalGiftsSent, int64(a.Count))
-	stats.TotalGiftCoins = addUp(stats.TotalGiftCoins, int64(a.Count)*a.Gift.Coins)
+	stats.TotalGiftsSent = AddUp(stats.TotalGiftsSent, int64(a.Count))
+	stats.TotalGiftCoins = AddUp(stats.TotalGiftCoins, int64(a.Count)*a.Gift.Coins)
 	if a.News {
 		stats.TotalUniqueGiftSenders++
 	}
@@ -94,8 +94,8 @@ func (d *decision) sendGift(a SendGift) error {
 	return nil
 }
 
-// addUp adds to a total, which stops growing where JSON's numbers end.
-func addUp(total, n int64) int64 { return min(total+n, maxGiftTotal) }
+// AddUp adds to a total of gifts or coins, which stops growing where JSON's numbers end.
+func AddUp(total, n int64) int64 { return min(total+n, maxGiftTotal) }
 
 // combo counts a gift in its combo, and forgets those that have ended.
 func (d *decision) combo(a SendGift, to signaling.UserID) Combo {
@@ -111,7 +111,7 @@ func (d *decision) combo(a SendGift, to signaling.UserID) Combo {
 			list = append(list, c)
 		}
 	}
-	next.Count, next.Until = addUp(next.Count, int64(a.Count)), now+a.Combo.Milliseconds()
+	next.Count, next.Until = AddUp(next.Count, int64(a.Count)), now+a.Combo.Milliseconds()
 	if a.Combo > 0 {
 		list = append(list, next)
 	}
