@@ -193,7 +193,7 @@ func (r *Room) forgetNeighbors() {
 func (r *Room) connectionUsersTold(ev signaling.ConnectionUserListChanged) {
 	r.post("OnConnectionUserListChanged", func(o *RoomObserver) {
 		if o.OnConnectionUserListChanged != nil {
-			o.OnConnectionUserListChanged(r.id, ev.Connected, ev.Joined, ev.Left)
+			o.OnConnectionUserListChanged(r.id, slices.Clone(ev.Connected), slices.Clone(ev.Joined), slices.Clone(ev.Left))
 		}
 	})
 }
@@ -211,7 +211,7 @@ func (r *Room) connectionRequestTold(q ConnectionRequest) {
 	}
 	r.post("OnConnectionRequestReceived", func(o *RoomObserver) {
 		if o.OnConnectionRequestReceived != nil {
-			o.OnConnectionRequestReceived(r.id, q.Inviter, q.InviteeList, q.ExtensionInfo)
+			o.OnConnectionRequestReceived(r.id, q.Inviter, slices.Clone(q.InviteeList), q.ExtensionInfo)
 		}
 	})
 }

@@ -40,6 +40,14 @@ func cohosts(t *testing.T, srv *voiceroomtest.Server, nodes int, names ...string
 func watchConnection(t *testing.T, u *voiceroomtest.User, room *engine.Room) *cohost {
 	c := &cohost{Connections: room.Connections(), room: room, user: u}
 	note := c.note
+	room.AddObserver(&engine.RoomObserver{ // what an observer is given is its own
+		OnConnectionUserListChanged: func(_ engine.RoomID, connected, joined, left []engine.ConnectionUser) {
+			clear(connected)
+			clear(joined)
+			clear(left)
+		},
+		OnConnectionRequestReceived: func(_ engine.RoomID, _ engine.ConnectionUser, list []engine.ConnectionUser, _ string) { clear(list) },
+	})
 	room.AddObserver(&engine.RoomObserver{
 		OnConnectionUserListChanged: func(_ engine.RoomID, connected, joined, left []engine.ConnectionUser) {
 			note("now %v +%v -%v", ids(connected), ids(joined), ids(left))
