@@ -69,15 +69,13 @@ func TestDeathBetweenAnyTwoWrites(t *testing.T) {
 				t.Run(fmt.Sprint(name, " ", left, afterwards), func(t *testing.T) {
 					inWorld(t, func(t *testing.T, w *world) {
 						first, second := setup(w)
-						first.dieAt(left, afterwards)
+						first.DieAt(left, afterwards)
 						err := change(first)
 						if err != nil {
 							require.False(t, errors.Is(err, signaling.ErrConnectionNotExist) || errors.Is(err, signaling.ErrConnectionProcessed), "%v", err)
 						}
 						synctest.Wait() // the other rooms are shown it after the answer
-						first.mu.Lock()
-						more = first.dead
-						first.mu.Unlock()
+						more = first.Dead()
 						first.kill()
 						time.Sleep(40 * time.Second)
 						synctest.Wait()

@@ -87,7 +87,7 @@ func (m *model) run(acts []act) {
 		m.revive()
 	}
 	for _, n := range m.live {
-		n.dieAt(-1, false)
+		n.DieAt(-1, false)
 	}
 	m.revive()
 	for _, id := range m.ids() {
@@ -106,10 +106,7 @@ func (m *model) run(acts []act) {
 // revive has another run of a node for each that has died.
 func (m *model) revive() {
 	for i, n := range m.live {
-		n.mu.Lock()
-		dead := n.dead
-		n.mu.Unlock()
-		if dead {
+		if n.Dead() {
 			n.kill()
 			m.live[i] = m.w.node(i == 0)
 		}
@@ -163,7 +160,7 @@ func (m *model) act(a act, command string) func() {
 	case "leave":
 		return func() { try(Leave{command, a.Room}) }
 	case "die":
-		return func() { n.dieAt(a.Seconds/4, a.Seconds%2 == 0) }
+		return func() { n.DieAt(a.Seconds/4, a.Seconds%2 == 0) }
 	case "dismiss":
 		return func() {
 			m.w.endedOnce(a.Room)

@@ -48,14 +48,9 @@ type home struct {
 // node is one node, which may die at a write.
 type node struct {
 	*Connections
-	*memstore.Node
+	*memstore.Mortal
 	near bool
 	w    *world
-
-	mu    sync.Mutex
-	left  int  // writes until its death; less than 0: it lives on
-	after bool // it dies after the write, without having heard of it
-	dead  bool
 }
 
 func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
@@ -86,7 +81,7 @@ func (w *world) create(id signaling.RoomID, seats int) {
 func owner(id signaling.RoomID) signaling.UserID { return signaling.UserID("owner of " + id) }
 
 func (w *world) node(near bool) *node {
-	n := &node{Node: w.store.Node(), near: near, w: w, left: -1}
+	n := &node{Mortal: w.store.Mortal(), near: near, w: w}
 	var err error
 	n.Connections, err = New(Config{Values: n, Apps: []signaling.AppID{app}, Rooms: n, Grace: grace})
 	require.NoError(w.t, err)
@@ -104,57 +99,18 @@ func (w *world) end() {
 func (n *node) kill() {
 	n.Kill()
 	n.Connections.Close()
-	_ = n.Node.Close()
-}
-
-// dieAt has the node die at its n-th write from now on, or after it.
-func (n *node) dieAt(left int, after bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.left, n.after = left, after
-}
-
-// write counts a write, and makes it unless the node has died.
-func (n *node) write(do func() error) error {
-	n.mu.Lock()
-	dies := n.left == 0
-	n.left--
-	dead, after := n.dead, n.after
-	n.dead = n.dead || dies
-	n.mu.Unlock()
-	switch {
-	case dead:
-		return store.ErrClosed
-	case !dies:
-		return do()
-	case after:
-		_ = do()
-	}
-	n.Kill()
-	return store.ErrClosed
-}
-
-func (n *node) Put(ctx context.Context, key store.ValueKey, data []byte, last uint64) (rev uint64, err error) {
-	err = n.write(func() error { rev, err = n.Node.Put(ctx, key, data, last); return err })
-	return rev, err
-}
-
-func (n *node) Delete(ctx context.Context, key store.ValueKey, last uint64) error {
-	return n.write(func() error { return n.Node.Delete(ctx, key, last) })
+	_ = n.Mortal.Close()
 }
 
 // Close is the connections' for Connections, and the store's for Values.
-func (n *node) Close() error { return n.Node.Close() }
+func (n *node) Close() error { return n.Mortal.Close() }
 
 func (n *node) Host(_ context.Context, _ signaling.AppID, id signaling.RoomID, by signaling.UserID) (Host, error) {
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
-	n.mu.Lock()
-	dead := n.dead
-	n.mu.Unlock()
 	r := n.w.rooms[id]
 	switch {
-	case dead:
+	case n.Dead():
 		return Host{}, store.ErrClosed
 	case r == nil || !r.state.Exists():
 		return Host{}, signaling.ErrRoomNotExist
@@ -172,7 +128,7 @@ func (n *node) Host(_ context.Context, _ signaling.AppID, id signaling.RoomID, b
 }
 
 func (n *node) Show(_ context.Context, _ signaling.AppID, s Stay, c Connection) (version uint64, err error) {
-	err = n.write(func() error {
+	err = n.Write(func() error {
 		n.w.mu.Lock()
 		defer n.w.mu.Unlock()
 		r := n.w.rooms[s.RoomID]

@@ -141,7 +141,7 @@ func TestNodeThatDiesAtAWrite(t *testing.T) {
 						sender, victim := w.nodes[at[0]], w.nodes[at[1]]
 						require.NoError(t, sender.enter("ann"))
 						time.Sleep(time.Second)
-						victim.dieAt(dies, after)
+						victim.store.DieAt(dies, after)
 						_, err := sender.send("ann", "k")
 						time.Sleep(2 * time.Second)
 						victim.kill()
@@ -279,7 +279,7 @@ func chaos(t *testing.T, w *world, rng *rand.Rand) {
 			time.Sleep(time.Duration(intN(6000)) * time.Millisecond)
 			n.store.Resume()
 		case 1, 2:
-			n.dieAt(intN(10), intN(2) == 0)
+			n.store.DieAt(intN(10), intN(2) == 0)
 			time.Sleep(3 * time.Second)
 			n.kill()
 			w.add()

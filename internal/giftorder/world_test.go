@@ -25,8 +25,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var key = store.Key{App: 1400000001, Room: "r"}
 
-var errDead = errors.New("this node is dead")
-
 // till is the app's server. It knows what it has been paid for.
 type till struct {
 	mu     sync.Mutex
@@ -73,7 +71,7 @@ type world struct {
 type node struct {
 	*Orders
 	home  *home.Node
-	store *memstore.Node
+	store *memstore.Mortal
 	w     *world
 
 	id store.NodeID
@@ -83,10 +81,6 @@ type node struct {
 	mu      sync.Mutex
 	members map[signaling.UserID]home.Member
 	stop    func() // guarded by following
-	set     bool   // it dies
-	left    int    // writes before that
-	after   bool   // the last one comes about
-	dead    bool
 	gone    bool
 	stands  time.Duration // before each command to a room
 }
@@ -108,59 +102,10 @@ func (s slow) Do(ctx context.Context, k store.Key, cmd room.Command) (home.Outco
 	return s.Node.Do(ctx, k, cmd)
 }
 
-// wounded is the store of a node that may die at a write.
-type wounded struct {
-	store.Store
-	n *node
-}
-
-func (d wounded) Put(ctx context.Context, k store.ValueKey, data []byte, last uint64) (rev uint64, err error) {
-	err = d.n.write(func() error { rev, err = d.Store.Put(ctx, k, data, last); return err })
-	return rev, err
-}
-
-func (d wounded) Delete(ctx context.Context, k store.ValueKey, last uint64) error {
-	return d.n.write(func() error { return d.Store.Delete(ctx, k, last) })
-}
-
-func (d wounded) Append(ctx context.Context, k store.Key, data []byte, last uint64) (rev uint64, err error) {
-	err = d.n.write(func() error { rev, err = d.Store.Append(ctx, k, data, last); return err })
-	return rev, err
-}
-
-// write carries a write out, unless the node is dead, or dies with it.
-func (n *node) write(do func() error) error {
-	n.mu.Lock()
-	was := n.dead
-	n.dead = n.dead || n.set && n.left == 0
-	dies := n.dead && !was
-	n.left--
-	after := n.after
-	n.mu.Unlock()
-	switch {
-	case was:
-		return errDead
-	case !dies:
-		return do()
-	}
-	if after {
-		_ = do() // nobody hears how it went
-	}
-	n.store.Kill()
-	return errDead
-}
-
-// dieAt has the node die at its n-th write from now, counted from 0.
-func (n *node) dieAt(left int, after bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.set, n.left, n.after = true, left, after
-}
-
 func (n *node) doomed() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.set || n.gone
+	return n.store.Doomed() || n.gone
 }
 
 func inWorld(t *testing.T, nodes int, f func(t *testing.T, w *world)) {
@@ -181,10 +126,10 @@ func inWorld(t *testing.T, nodes int, f func(t *testing.T, w *world)) {
 }
 
 func (w *world) add() *node {
-	n := &node{w: w, store: w.store.Node(), members: map[signaling.UserID]home.Member{}, following: make(chan struct{}, 1)}
+	n := &node{w: w, store: w.store.Mortal(), members: map[signaling.UserID]home.Member{}, following: make(chan struct{}, 1)}
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	n.Orders = New(Config{
-		Values: wounded{n.store, n}, Apps: []signaling.AppID{key.App}, Ask: w.till.ask, Logger: log,
+		Values: n.store, Apps: []signaling.AppID{key.App}, Ask: w.till.ask, Logger: log,
 		Gift: func(_ context.Context, _ signaling.AppID, id string) (signaling.GiftInfo, error) {
 			if id != "rose" {
 				return signaling.GiftInfo{}, signaling.ErrGiftNotFound
@@ -199,7 +144,7 @@ func (w *world) add() *node {
 	w.mu.Unlock()
 	var err error
 	n.home, err = home.Start(w.t.Context(), home.Config{
-		Store: wounded{n.store, n}, ID: n.id, Gifts: n.Orders, Logger: log,
+		Store: n.store, ID: n.id, Gifts: n.Orders, Logger: log,
 		Members: func(store.Key) (list []home.Member) {
 			n.mu.Lock()
 			defer n.mu.Unlock()

@@ -248,7 +248,7 @@ func giftChaos(t *testing.T, c *cluster, rng *rand.Rand) {
 	live := func() *node {
 		mu.Lock()
 		defer mu.Unlock()
-		alive := slices.DeleteFunc(slices.Clone(c.nodes), func(n *node) bool { return n.gone.Load() || n.doomed() })
+		alive := slices.DeleteFunc(slices.Clone(c.nodes), func(n *node) bool { return n.gone.Load() || n.store.Doomed() })
 		return alive[rng.IntN(len(alive))]
 	}
 	c.nodes[0].create(signaling.FreeToTake)
@@ -281,7 +281,7 @@ func giftChaos(t *testing.T, c *cluster, rng *rand.Rand) {
 						assert.NoError(t, err)
 						return
 					}
-					if u.at.doomed() {
+					if u.at.store.Doomed() {
 						u.at = nil
 					}
 					time.Sleep(50 * time.Millisecond)
@@ -300,7 +300,7 @@ func giftChaos(t *testing.T, c *cluster, rng *rand.Rand) {
 			time.Sleep(time.Duration(intN(6000)) * time.Millisecond)
 			n.store.Resume()
 		case 1, 2:
-			n.dieAt(int64(intN(12)), intN(2) == 0)
+			n.store.DieAt(intN(12), intN(2) == 0)
 			time.Sleep(3 * time.Second)
 			n.kill()
 			mu.Lock()
