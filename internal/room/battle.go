@@ -10,7 +10,7 @@ type ShowBattle struct {
 	Over   bool                          `json:"over,omitempty"`
 	Reason signaling.BattleStoppedReason `json:"reason,omitempty"`
 	Tells  bool                          `json:"tells,omitempty"` // of the end the app hears from this room
-	Room   int64                         `json:"room"` // the CreateTime of the room that takes part
+	Room   int64                         `json:"room"`            // the CreateTime of the room that takes part
 }
 
 func (ShowBattle) actionType() string { return "showBattle" }
@@ -51,8 +51,8 @@ func (d *decision) showBattle(a ShowBattle) error {
 		d.tell(nil, signaling.BattleScoreChanged{BattleID: a.Battle.BattleID, Users: users})
 	}
 	d.state.Battle = next
-	if !same && !a.Over && d.state.robotsCrowd() {
-		return signaling.Errorf(signaling.ErrLimit.Code, "the room's robots and its metadata leave no place for a battle")
+	if !same && !a.Over && d.state.guestsCrowd() {
+		return signaling.Errorf(signaling.ErrLimit.Code, "the room's robots, its connection and its metadata leave no place for a battle")
 	}
 	if used := d.state.requestBytes(); !same && !a.Over && used > 0 && used > d.state.requestBudget() {
 		return signaling.Errorf(signaling.ErrLimit.Code, "the pending requests leave no place for a battle; they end soon")

@@ -279,9 +279,3 @@ func (s State) connectionBytes() int {
 	}
 	return n
 }
-
-// crowded reports whether the state may get too large, with the requests for seats that there has to be place for.
-func (s State) crowded() bool {
-	rest := MaxStateBytes - restBytes - len(s.Seats)*seatBytes - s.metadataBytes() - s.battleBytes() - s.connectionBytes() - s.robotBytes() - len(s.Liked)*likedBytes
-	return rest < max(s.requestBytes(), requestMinima)
-}

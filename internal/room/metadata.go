@@ -61,8 +61,8 @@ func (d *decision) setMetadata(a SetMetadata) error {
 	}
 	before := d.state.metadataBytes()
 	d.state.Metadata = next
-	if d.state.metadataBytes() > before && (d.state.robotsCrowd() || d.state.requestBytes() > d.state.requestBudget()) {
-		return signaling.Errorf(signaling.ErrLimit.Code, "too many robots are in the room, or too many requests are pending for more metadata beside them; answer some, and set it again")
+	if d.state.metadataBytes() > before && (d.state.guestsCrowd() || d.state.requestBytes() > d.state.requestBudget()) {
+		return signaling.Errorf(signaling.ErrLimit.Code, "the room's robots, its connection or its pending requests leave no place for more metadata; answer some of these, or end the others, and set it again")
 	}
 	d.tell(nil, signaling.MetadataChanged{Set: set, By: d.by})
 	return nil

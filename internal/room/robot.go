@@ -96,7 +96,7 @@ func (d *decision) addRobots(a AddRobots) error {
 		return signaling.Errorf(signaling.ErrTooManyRobots.Code, "the room would have %d robots; %d are allowed", len(d.state.Robots), MaxRobots)
 	case len(entered) > 0 && a.Members+len(entered) > a.Limit:
 		return signaling.ErrRoomFull
-	case d.state.robotsCrowd() || d.state.requestBytes() > d.state.requestBudget():
+	case d.state.guestsCrowd() || d.state.requestBytes() > d.state.requestBudget():
 		return signaling.Errorf(signaling.ErrLimit.Code, "the room's metadata, its battle or its pending requests leave no place for these robots; take away some of these, or give shorter names")
 	}
 	if len(entered) > 0 {

@@ -19,12 +19,21 @@ const (
 // requestBudget is how many bytes the pending requests of a room may take, so that the whole state stays within
 // [MaxStateBytes] when somebody with a long name sits on every seat. 200 requests of usual users fit beside 20 seats
 // in a room without metadata, battle and connection.
-func (s State) requestBudget() int {
-	return max(MaxStateBytes-restBytes-len(s.Seats)*seatBytes-s.metadataBytes()-s.battleBytes()-s.connectionBytes()-s.robotBytes()-len(s.Liked)*likedBytes, requestMinima)
+func (s State) requestBudget() int { return max(s.placeLeft(), requestMinima) }
+
+// placeLeft is how many bytes everything but the requests leaves of the state.
+func (s State) placeLeft() int {
+	return MaxStateBytes - restBytes - len(s.Seats)*seatBytes - s.metadataBytes() - s.battleBytes() - s.connectionBytes() - s.robotBytes() - len(s.Liked)*likedBytes
 }
 
-// robotsCrowd reports whether robots leave too little place beside what else is there: what comes into the state looks.
-func (s State) robotsCrowd() bool { return len(s.Robots) > 0 && s.crowded() }
+// crowded reports whether the state may get too large, with the requests for seats that there has to be place for.
+func (s State) crowded() bool { return s.placeLeft() < max(s.requestBytes(), requestMinima) }
+
+// guestsCrowd reports whether robots or a connection leave too little place beside what else is there, which fits without
+// them: what comes into the state looks.
+func (s State) guestsCrowd() bool {
+	return (len(s.Robots) > 0 || s.Connection != nil && len(s.Connection.Users) > 0) && s.crowded()
+}
 
 func (s State) robotBytes() (n int) {
 	for _, r := range s.Robots {

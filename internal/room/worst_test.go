@@ -78,6 +78,52 @@ func TestState_ofTheWorstLegalSize_staysUnder64KB(t *testing.T) {
 	}
 }
 
+// A connection comes with other rooms' names, and metadata and requests after it: together they stay in their bounds, too.
+func TestState_ofAConnectedRoom_staysUnder64KB(t *testing.T) {
+	for _, seats := range []int{10, 20, 50} {
+		s := full(t, seats, "n")
+		s.Requests = nil
+		owner := s.Info.OwnerID
+		show := room.ShowConnection{Room: s.Info.CreateTime, ID: strings.Repeat("n", 26), Turn: 1, Seq: 1}
+		for i := range signaling.MaxConnectedRooms {
+			id := signaling.RoomID(fmt.Sprintf("%048d", i))
+			if i == 0 {
+				id = s.Info.RoomID
+			}
+			show.Users = append(show.Users, room.ConnectedRoom{Created: math.MaxInt64, ConnectionUser: signaling.ConnectionUser{
+				RoomID: id, UserID: owner, UserName: strings.Repeat("n", 100), AvatarURL: strings.Repeat("n", 200), JoinConnectionTime: math.MaxInt64,
+			}})
+			show.Connected = append(show.Connected, id)
+		}
+		show.Asks = []room.ConnectionAsk{{ID: strings.Repeat("n", 64), From: s.Info.RoomID, To: show.Connected[1], Ext: strings.Repeat("<", signaling.MaxConnectionExtension)}}
+		do := func(c room.Command) error {
+			next, _, err := room.Apply(s, c, t0)
+			s = next
+			return err
+		}
+		require.NoError(t, do(room.Command{By: signaling.UserInfo{UserID: "app"}, App: true, Action: show}))
+		for i := range room.MaxMetadataKeys {
+			if err := do(room.Command{By: signaling.UserInfo{UserID: owner}, Action: room.SetMetadata{Metadata: map[string]string{fmt.Sprintf("%050d", i): strings.Repeat("v", 1600)}}}); err != nil {
+				require.ErrorIs(t, err, signaling.ErrLimit)
+			}
+		}
+		s.Seats[0] = signaling.SeatInfo{}
+		for i := range room.MaxRequests {
+			by := signaling.UserInfo{UserID: signaling.UserID(fmt.Sprintf("%032d", 5000+i)), UserName: strings.Repeat("n", 100), AvatarURL: strings.Repeat("n", 200)}
+			if err := do(room.Command{ID: fmt.Sprintf("%064d", i), By: by, Action: room.TakeSeat{Timeout: time.Hour}}); err != nil {
+				require.ErrorIs(t, err, signaling.ErrLimit)
+				require.Greater(t, i, 5, "of applications there is always room for a few")
+				break
+			}
+		}
+		s.Seats[0] = s.Seats[1]
+		b, err := json.Marshal(s)
+		require.NoError(t, err)
+		t.Logf("%d seats: %d requests, %d keys, %d bytes", seats, len(s.Requests), len(s.Metadata), len(b))
+		assert.Less(t, len(b), room.MaxStateBytes)
+	}
+}
+
 func TestState_ofUsualUsers_holds200Requests(t *testing.T) {
 	s := start(t, signaling.ApplyToTake)
 	for i := range 16 {
