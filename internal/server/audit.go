@@ -20,11 +20,8 @@ func (ses *session) audit(ctx context.Context, p signaling.AuditParams) (signali
 	if err != nil {
 		return page, err
 	}
-	if p.Limit == 0 {
-		p.Limit = signaling.PageLimit
-	}
-	if p.Limit < 1 || p.Limit > signaling.PageLimit {
-		return page, signaling.Errorf(signaling.ErrInvalidParameter.Code, "limit is %d; it is 1 to %d", p.Limit, signaling.PageLimit)
+	if p.Limit, err = pageLimit(p.Limit, signaling.PageLimit); err != nil {
+		return page, err
 	}
 	if !ses.lists.Allow() {
 		return page, signaling.ErrFreqLimit

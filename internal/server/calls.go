@@ -319,3 +319,14 @@ func commandID(id string) (string, error) {
 	}
 	return id, nil
 }
+
+// pageLimit is how many a page has for which a client has asked for so many; 0 stands for most.
+func pageLimit(limit, most int) (int, error) {
+	if limit == 0 {
+		return most, nil
+	}
+	if limit < 1 || limit > most {
+		return 0, signaling.Errorf(signaling.ErrInvalidParameter.Code, "limit is %d; it is 1 to %d", limit, most)
+	}
+	return limit, nil
+}

@@ -251,11 +251,8 @@ func (ses *session) mayAsk(users []signaling.UserID, most int) error {
 }
 
 func (ses *session) followList(ctx context.Context, p signaling.FollowListParams) (res signaling.FollowPage, err error) {
-	if p.Limit == 0 {
-		p.Limit = signaling.FollowPageLimit
-	}
-	if p.Limit < 1 || p.Limit > signaling.FollowPageLimit {
-		return res, signaling.Errorf(signaling.ErrInvalidParameter.Code, "limit is 1 to %d", signaling.FollowPageLimit)
+	if p.Limit, err = pageLimit(p.Limit, signaling.FollowPageLimit); err != nil {
+		return res, err
 	}
 	switch p.List {
 	case signaling.FollowingList, signaling.FollowersList, signaling.MutualFollowersList:

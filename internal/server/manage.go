@@ -69,11 +69,11 @@ func (ses *session) listMembers(ctx context.Context, p signaling.ListParams) (si
 	if err != nil {
 		return signaling.ListResult{}, err
 	}
-	if p.Limit == 0 {
-		p.Limit = signaling.PageLimit
+	if p.Limit, err = pageLimit(p.Limit, signaling.PageLimit); err != nil {
+		return signaling.ListResult{}, err
 	}
-	if p.Limit < 1 || p.Limit > signaling.PageLimit || !signaling.ValidText(p.Keyword, room.MaxNameBytes) {
-		return signaling.ListResult{}, signaling.Errorf(signaling.ErrInvalidParameter.Code, "limit is 1 to %d, keyword at most %d bytes", signaling.PageLimit, room.MaxNameBytes)
+	if !signaling.ValidText(p.Keyword, room.MaxNameBytes) {
+		return signaling.ListResult{}, signaling.Errorf(signaling.ErrInvalidParameter.Code, "keyword may have %d bytes of UTF-8 without control characters", room.MaxNameBytes)
 	}
 	if p.Keyword != "" && !ses.lists.Allow() { // each looks at every name
 		return signaling.ListResult{}, signaling.ErrFreqLimit

@@ -59,11 +59,8 @@ func (ses *session) listSanctions(ctx context.Context, p signaling.SanctionListP
 	if err != nil {
 		return res, err
 	}
-	if p.Limit == 0 {
-		p.Limit = signaling.PageLimit
-	}
-	if p.Limit < 1 || p.Limit > signaling.PageLimit {
-		return res, signaling.Errorf(signaling.ErrInvalidParameter.Code, "limit is %d; it is 1 to %d", p.Limit, signaling.PageLimit)
+	if p.Limit, err = pageLimit(p.Limit, signaling.PageLimit); err != nil {
+		return res, err
 	}
 	if !ses.lists.Allow() {
 		return res, signaling.ErrFreqLimit
