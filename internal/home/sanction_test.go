@@ -289,8 +289,9 @@ func (f *faulty) Values(ctx context.Context, b store.Bucket, app signaling.AppID
 	return f.Store.Values(ctx, b, app, id)
 }
 
-// A ban whose value may be stored or not is an error for who asked, and nobody comes in before it is known which.
-func TestBanWithAnUnknownOutcome(t *testing.T) {
+// withFaults runs f with a node on such a store, and a room.
+func withFaults(t *testing.T, f func(t *testing.T, n *home.Node, s *faulty)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &faulty{Store: memstore.New().Node()}
 		defer s.Close()
@@ -299,7 +300,14 @@ func TestBanWithAnUnknownOutcome(t *testing.T) {
 		defer n.Stop(t.Context())
 		_, err = n.Create(t.Context(), key, command("c", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r"}}))
 		require.NoError(t, err)
-		_, err = n.Enter(t.Context(), key, member("ann", "ann@1"))
+		f(t, n, s)
+	})
+}
+
+// A ban whose value may be stored or not is an error for who asked, and nobody comes in before it is known which.
+func TestBanWithAnUnknownOutcome(t *testing.T) {
+	withFaults(t, func(t *testing.T, n *home.Node, s *faulty) {
+		_, err := n.Enter(t.Context(), key, member("ann", "ann@1"))
 		require.NoError(t, err)
 		s.fails.Store(true)
 		_, err = n.Do(t.Context(), key, room.Command{By: signaling.UserInfo{UserID: "administrator"}, App: true, Action: room.Ban{Users: []signaling.UserID{"ann"}, Duration: time.Hour}})
@@ -369,14 +377,7 @@ func TestMuteThatEndsAfterTheRoom(t *testing.T) {
 
 // What was done is written down also when the room ends before anybody asks again, and the wait for that ends.
 func TestActOfAnUnknownOutcome_beforeTheRoomsEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &faulty{Store: memstore.New().Node()}
-		defer s.Close()
-		n, err := home.Start(t.Context(), home.Config{Store: s, ID: "a", Members: func(store.Key) []home.Member { return nil }})
-		require.NoError(t, err)
-		defer n.Stop(t.Context())
-		_, err = n.Create(t.Context(), key, command("c", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r"}}))
-		require.NoError(t, err)
+	withFaults(t, func(t *testing.T, n *home.Node, s *faulty) {
 		app := func(a room.Action) error {
 			_, err := n.Do(t.Context(), key, room.Command{By: signaling.UserInfo{UserID: "administrator"}, App: true, Action: a})
 			return err
