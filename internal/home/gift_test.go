@@ -165,6 +165,20 @@ func TestGifts_ofARoomCreatedAnew_areItsOwn(t *testing.T) {
 			rooms[created] = true
 		}
 		require.Len(t, rooms, 2, "%v", keys)
+
+		// A third one, in which nobody sends any, does not end with what was sent in the second.
+		end := func(id string) {
+			_, err := a.Do(t.Context(), key, room.Command{ID: id, Action: room.Dismiss{}})
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+		}
+		end("over too")
+		require.Equal(t, []signaling.GiftTally{tally("bob", 1)}, a.giftsOf(home.GiftQuery{Limit: 9}).Senders)
+		_, err = b.Create(t.Context(), key, command("third", "owner", room.Create{Info: signaling.RoomInfo{RoomID: "r"}}))
+		require.NoError(t, err)
+		end("over again")
+		_, err = a.Gifts(t.Context(), key, home.GiftQuery{Limit: 9})
+		require.ErrorIs(t, err, signaling.ErrRoomNotExist)
 	})
 }
 

@@ -195,7 +195,11 @@ func (n *Node) pastGifts(ctx context.Context, key store.Key, q GiftQuery) (t sig
 			b.created = max(b.created, created)
 		}
 	}
-	if b.created == 0 {
+	newest, err := n.kept(ctx, key, 0) // in which perhaps nobody has sent any
+	if err != nil && !errors.Is(err, signaling.ErrRoomNotExist) {
+		return t, err
+	}
+	if b.created == 0 || newest.CreateTime > b.created {
 		return t, signaling.ErrRoomNotExist
 	}
 	if b.cover, b.rev, err = b.read(ctx, coverKey(key, b.created)); err == nil {
