@@ -107,24 +107,10 @@ func TestSpeechOverARealLossyLine(t *testing.T) {
 	require.Greater(t, is.Copies-was.Copies, uint64(20), "it is the copies that repair it")
 	require.LessOrEqual(t, made, most)
 
-	r := hearing.Compare(spoken(source, from, 8*time.Second), recorded(heard, from), hearing.Options{MinCorrelation: 0.7, MaxMissing: 2 * most})
+	r := hearing.Compare(spoken(source, speech.Host(), from, 8*time.Second), recorded(heard, from), hearing.Options{MinCorrelation: 0.7, MaxMissing: 2 * most})
 	t.Logf("%+v", r)
 	require.True(t, r.OK, r.Reason)
 	require.Greater(t, r.DelayMS, 30.0, "the line takes its time")
-}
-
-// spoken returns what a source in a loop has said from a time on.
-func spoken(s *audio.PCMSource, from time.Time, d time.Duration) (out []int16) {
-	said := speech.Host()
-	at := int(from.Sub(s.Started()).Microseconds()) * 48 / 1000
-	for i := range int(d.Microseconds()) * 48 / 1000 {
-		out = append(out, said[(at+i)%len(said)])
-	}
-	return out
-}
-
-func recorded(r *audio.Recorder, from time.Time) []int16 {
-	return r.Samples()[int(from.Sub(r.Started()).Microseconds())*48/1000:]
 }
 
 // startNodeIn serves at 10.77.0.1 in a namespace.

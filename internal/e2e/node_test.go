@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -18,7 +19,17 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling/usersig"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// leftovers are folders that tests share.
+var leftovers []string
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		for _, dir := range leftovers {
+			_ = os.RemoveAll(dir) // a temporary folder
+		}
+		os.Exit(code)
+	}))
+}
 
 const (
 	app    signaling.AppID = 1400000001

@@ -5,7 +5,9 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -27,14 +29,14 @@ type process struct {
 }
 
 // startProcess runs voiceroomd on the NATS of a store and waits until it is ready.
-func startProcess(t *testing.T, path, nats, grace string) *process {
+func startProcess(t *testing.T, path, nats, grace string, flags ...string) *process {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0") // a free port: the node tells clients its address before it listens
 	require.NoError(t, err)
 	addr := l.Addr().String()
 	require.NoError(t, l.Close())
-	cmd := exec.Command(path, "--nats="+nats, "--listen="+addr, "--url=ws://"+addr, "--media=127.0.0.1:0",
-		"--grace="+grace, "--log-format=json", "--log-level=warn")
+	cmd := exec.Command(path, append(flags, "--nats="+nats, "--listen="+addr, "--url=ws://"+addr, "--media=127.0.0.1:0",
+		"--grace="+grace, "--log-format=json", "--log-level=warn")...)
 	cmd.Env = append(cmd.Environ(), "VOICEROOM_APP=1400000001:"+secret)
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
@@ -69,20 +71,42 @@ func startProcess(t *testing.T, path, nats, grace string) *process {
 	return nil
 }
 
-// twoProcesses starts two servers on one NATS, with a room whose home is the first, and users on both.
-func twoProcesses(t *testing.T, grace string) (st *natsstore.Store, first *process, onFirst, onSecond []*sitter) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "voiceroomd")
+// built is voiceroomd, which is built once.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "voiceroomd")
+	if err != nil {
+		return "", err
+	}
+	leftovers = append(leftovers, dir)
+	path := filepath.Join(dir, "voiceroomd")
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "github.com/openvoiceroom/openvoiceroom/cmd/voiceroomd")
 	build.Env = append(build.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+// processes starts so many servers on one NATS.
+func processes(t *testing.T, n int, grace string, flags ...string) (st *natsstore.Store, nodes []*process) {
+	t.Helper()
+	path, err := built()
+	require.NoError(t, err)
 	st, err = natsstore.Open(t.Context(), natsstore.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	first = startProcess(t, path, st.ClientURL(), grace)
-	second := startProcess(t, path, st.ClientURL(), grace)
-	_, err = login(t, first.url, "owner").Create(t.Context(), engine.RoomInfo{RoomID: "room", SeatMode: engine.FreeToTake, MaxSeatCount: 4})
+	for range n {
+		nodes = append(nodes, startProcess(t, path, st.ClientURL(), grace, flags...))
+	}
+	return st, nodes
+}
+
+// twoProcesses starts two servers on one NATS, with a room whose home is the first, and users on both.
+func twoProcesses(t *testing.T, grace string) (st *natsstore.Store, first *process, onFirst, onSecond []*sitter) {
+	t.Helper()
+	st, nodes := processes(t, 2, grace)
+	first, second := nodes[0], nodes[1]
+	_, err := login(t, first.url, "owner").Create(t.Context(), engine.RoomInfo{RoomID: "room", SeatMode: engine.FreeToTake, MaxSeatCount: 4})
 	require.NoError(t, err)
 	for _, u := range []engine.UserID{"a", "b", "c"} {
 		onFirst = append(onFirst, enter(t, first.url, u, "room"))

@@ -123,7 +123,7 @@ func TestSpeechWithoutUDP(t *testing.T) {
 	<-time.After(time.Second)
 	from := time.Now()
 	<-time.After(talk + time.Second)
-	r := hearing.Compare(spoken(source, from, talk), recorded(heard, from), hearing.Options{})
+	r := hearing.Compare(spoken(source, speech.Host(), from, talk), recorded(heard, from), hearing.Options{})
 	t.Logf("%+v", r)
 	require.True(t, r.OK, r.Reason)
 }
