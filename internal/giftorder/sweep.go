@@ -19,7 +19,7 @@ const (
 	Kept = 7 * 24 * time.Hour
 
 	sweepEvery = 5 * time.Second  // how soon an order is found that nobody goes on with
-	staleNear  = 5 * time.Second  // how long the node that decides the room leaves an order to whoever has it
+	staleNear  = 4 * time.Second  // how long the node that decides the room leaves an order to whoever has it; below sweepEvery, or a look that is early sees to it one later
 	staleFar   = 20 * time.Second // and the others
 	stepLimit  = 10 * time.Second // for one order
 	sweepers   = 8                // orders that are seen to at once
