@@ -7,8 +7,8 @@ type backend interface {
 	initialize() error
 	terminate() error
 	devices() ([]Device, error)
-	// open opens a stream and gives it the function that its thread is to call.
-	open(d Device, dir direction, p params, callback func(samples []int16, trouble bool)) (stream, error)
+	// open opens a stream for a line, whose ring its thread fills or empties.
+	open(d Device, l *line) (stream, error)
 }
 
 // params are how a device is opened.

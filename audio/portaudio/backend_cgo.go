@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/audio"
 
@@ -20,24 +19,10 @@ func newBackend() backend { return &library{} }
 
 // library is the real PortAudio.
 type library struct {
-	numbered bool
+	abandoned []*thread // of streams that PortAudio could not close, which may go on: they keep what they use
 }
 
-// minPointer is what checkptr, which comes with -race, takes for the least pointer that there can be.
-const minPointer = 4096
-
-func (l *library) initialize() error {
-	if err := pa.Initialize(); err != nil {
-		return fault("start", err)
-	}
-	// The binding numbers its streams from 0 and hands the number to C as a pointer, at which checkptr ends the
-	// program. Each try to open a stream takes a number, also one that asks for nothing.
-	for i := 0; i < minPointer && !l.numbered; i++ {
-		_, _ = pa.OpenStream(pa.StreamParameters{})
-	}
-	l.numbered = true
-	return nil
-}
+func (*library) initialize() error { return fault("start", pa.Initialize()) }
 
 func (*library) terminate() error { return fault("end", pa.Terminate()) }
 
@@ -62,52 +47,6 @@ func (*library) devices() ([]Device, error) {
 		list = append(list, d)
 	}
 	return list, nil
-}
-
-func (*library) open(d Device, dir direction, p params, callback func([]int16, bool)) (stream, error) {
-	infos, err := pa.Devices()
-	if err != nil || d.index >= len(infos) {
-		return nil, fault("list the devices", errors.Join(err, audio.ErrNoDevice))
-	}
-	side := pa.StreamDeviceParameters{Device: infos[d.index], Channels: p.channels, Latency: p.latency}
-	want := pa.StreamParameters{SampleRate: float64(p.rate), FramesPerBuffer: pa.FramesPerBufferUnspecified}
-	trouble := pa.InputOverflow
-	if dir == in {
-		want.Input = side
-	} else {
-		want.Output, trouble = side, pa.OutputUnderflow
-	}
-	s, err := pa.OpenStream(want, func(samples []int16, _ pa.StreamCallbackTimeInfo, flags pa.StreamCallbackFlags) {
-		callback(samples, flags&trouble != 0)
-	})
-	if err != nil {
-		return nil, fault("open "+d.ID, err)
-	}
-	return &cardStream{s, dir}, nil
-}
-
-type cardStream struct {
-	*pa.Stream
-	dir direction
-}
-
-func (s *cardStream) start() error { return fault("start the device", s.Stream.Start()) }
-
-func (s *cardStream) latency() time.Duration {
-	info := s.Stream.Info()
-	if info == nil {
-		return 0
-	}
-	if s.dir == in {
-		return info.InputLatency
-	}
-	return info.OutputLatency
-}
-
-// close does not wait until the card has played everything, which some drivers never finish.
-func (s *cardStream) close() error {
-	_ = s.Stream.Abort() // a stream that has failed or was never started is no matter
-	return fault("close the device", s.Stream.Close())
 }
 
 // What the systems say when a device is in use or not permitted: errno on Linux, HRESULT on Windows.

@@ -13,6 +13,6 @@ type noCgo struct{}
 func (noCgo) initialize() error          { return ErrNoCgo }
 func (noCgo) terminate() error           { return nil }
 func (noCgo) devices() ([]Device, error) { return nil, ErrNoCgo }
-func (noCgo) open(Device, direction, params, func([]int16, bool)) (stream, error) {
+func (noCgo) open(Device, *line) (stream, error) {
 	return nil, ErrNoCgo
 }

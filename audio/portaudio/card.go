@@ -33,7 +33,7 @@ type card struct {
 	owner *owner
 	dir   direction
 	asked Options // as they were given
-	count counts
+	count *counts
 
 	turn    chan struct{} // capacity one: full during Start and Stop
 	running atomic.Bool
@@ -58,7 +58,7 @@ type change struct {
 }
 
 func newCard(o *owner, dir direction, opts Options) *card {
-	return &card{owner: o, dir: dir, asked: opts, device: opts.Device, turn: make(chan struct{}, 1), change: make(chan change)}
+	return &card{owner: o, dir: dir, asked: opts, count: new(counts), device: opts.Device, turn: make(chan struct{}, 1), change: make(chan change)}
 }
 
 // channels returns those of the frames.
@@ -85,7 +85,7 @@ func (c *card) start(ctx context.Context) error {
 	opts.Device = c.device
 	c.mu.Unlock()
 	w := c.owner.acquire()
-	l, err := w.open(ctx, c.dir, opts, &c.count, false, "")
+	l, err := w.open(ctx, c.dir, opts, c.count, false, "")
 	if err != nil {
 		return errors.Join(denied(c.dir, err), c.owner.release())
 	}
@@ -263,9 +263,9 @@ func (c *card) retry(ctx context.Context, w *watch) {
 			opts.Device = l.device.ID // a part of a name may mean another one now
 		}
 	}
-	l, err := c.worker.open(ctx, c.dir, opts, &c.count, false, "")
+	l, err := c.worker.open(ctx, c.dir, opts, c.count, false, "")
 	if err != nil && w.wait > 0 {
-		l, err = c.worker.open(ctx, c.dir, opts, &c.count, true, "")
+		l, err = c.worker.open(ctx, c.dir, opts, c.count, true, "")
 	}
 	w.wait = min(max(2*w.wait, firstRetry), lastRetry)
 	w.next = time.Now().Add(w.wait)
@@ -285,9 +285,9 @@ func (c *card) replace(r change, w *watch) error {
 	if l := c.line.Load(); l != nil {
 		keep = l.device.ID
 	}
-	l, err := c.worker.open(r.ctx, c.dir, opts, &c.count, false, keep)
+	l, err := c.worker.open(r.ctx, c.dir, opts, c.count, false, keep)
 	if errors.Is(err, audio.ErrNoDevice) {
-		l, err = c.worker.open(r.ctx, c.dir, opts, &c.count, true, keep)
+		l, err = c.worker.open(r.ctx, c.dir, opts, c.count, true, keep)
 	}
 	if err != nil {
 		return denied(c.dir, err)

@@ -25,7 +25,7 @@
 // # Concurrency
 //
 // PortAudio is one per process and keeps its list of devices until it is started anew. All calls to it run on one
-// goroutine, which exists while anything here is in use. The card's own thread never waits for anybody in this package:
+// goroutine, which exists while anything here is in use. The card's own thread runs C alone and waits for nobody:
 // between it and ReadFrame or WriteFrame is a ring without locks. ReadFrame and WriteFrame are used by one goroutine,
 // everything else may be called from anywhere, also from OnLost and OnBack.
 package portaudio

@@ -101,11 +101,11 @@ func (f *fake) openStreams() int {
 
 const fakePeriod = 10 * time.Millisecond
 
-func (f *fake) open(d Device, dir direction, p params, callback func([]int16, bool)) (stream, error) {
+func (f *fake) open(d Device, l *line) (stream, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.opens++
-	if f.refuse != nil && f.refuse(p) {
+	if f.refuse != nil && f.refuse(l.params) {
 		return nil, errFormat
 	}
 	if err := f.fail[d.Name]; err != nil {
@@ -113,7 +113,7 @@ func (f *fake) open(d Device, dir direction, p params, callback func([]int16, bo
 	}
 	for _, there := range f.present {
 		if there.Name == d.Name {
-			s := &fakeStream{fake: f, device: d, dir: dir, params: p, callback: callback, end: make(chan struct{})}
+			s := &fakeStream{fake: f, device: d, dir: l.dir, params: l.params, callback: l.callback(), end: make(chan struct{})}
 			f.streams[s] = struct{}{}
 			return s, nil
 		}
@@ -185,4 +185,39 @@ func (s *fakeStream) close() error {
 	delete(s.fake.streams, s)
 	s.fake.mu.Unlock()
 	return nil
+}
+
+// captured is what thread.c does with what the microphone has heard, said in Go: the fake cards' threads are goroutines.
+// trouble says that the card lost some before.
+func (l *line) captured(heard []int16, trouble bool) {
+	l.beat(len(heard))
+	fits := heard[:min(len(heard), l.room()/l.channels*l.channels)]
+	if l.write(fits) < len(heard) || trouble {
+		l.counts.overruns.Add(1)
+	}
+}
+
+// played fills what the speaker plays next, likewise.
+func (l *line) played(next []int16, trouble bool) {
+	l.beat(len(next))
+	n := l.read(next)
+	clear(next[n:])
+	if l.fed.Load() != 0 && (n < len(next) || trouble) {
+		l.counts.underruns.Add(1)
+	}
+}
+
+func (l *line) beat(samples int) {
+	l.beats.Add(1)
+	if n := uint64(samples / l.channels); n > l.period.Load() {
+		l.period.Store(n) // this thread is the only writer
+	}
+}
+
+// callback is what a fake card's thread calls.
+func (l *line) callback() func(samples []int16, trouble bool) {
+	if l.dir == in {
+		return l.captured
+	}
+	return l.played
 }

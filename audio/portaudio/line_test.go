@@ -23,46 +23,58 @@ func TestTheCardsThreadNeitherAllocatesNorWaits(t *testing.T) {
 		dir  direction
 		work func(l *line) // of the other side
 	}{
-		"microphone, read":           {in, func(l *line) { l.ring.skip(480) }},
+		"microphone, read":           {in, func(l *line) { l.skip(480) }},
 		"microphone, nobody reads":   {in, func(*line) {}},
-		"speaker, written to":        {out, func(l *line) { l.ring.write(buf) }},
+		"speaker, written to":        {out, func(l *line) { l.write(buf) }},
 		"speaker, nobody writes":     {out, func(*line) {}},
-		"speaker, begun and starved": {out, func(l *line) { l.fed.Store(true) }},
+		"speaker, begun and starved": {out, func(l *line) { l.fed.Store(1) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := testLine(t, c.dir, 1)
-			call := l.callback()
+			call := cardThread(t, l)
 			// It runs on this goroutine: if it waited for the other side, it would wait for ever.
 			require.Zero(t, testing.AllocsPerRun(1000, func() {
 				c.work(l)
 				call(buf, false)
 			}))
 			require.Equal(t, uint64(1001), l.beats.Load())
-			require.Equal(t, int64(480), l.period.Load())
+			require.Equal(t, uint64(480), l.period.Load())
 		})
 	}
 }
 
 func TestWhatDoesNotFitIsCounted(t *testing.T) {
 	mic := testLine(t, in, 2)
+	captured := cardThread(t, mic)
 	whole := make([]int16, len(mic.ring.buf))
-	mic.captured(whole, false)
+	captured(whole, false)
 	require.Zero(t, mic.counts.overruns.Load())
-	mic.captured(whole[:2], false)
+	captured(whole[:2], false)
 	require.Equal(t, uint64(1), mic.counts.overruns.Load())
-	mic.ring.skip(4)
-	mic.captured(whole[:2], true)
+	mic.skip(4)
+	captured(whole[:2], true)
 	require.Equal(t, uint64(2), mic.counts.overruns.Load(), "the card lost some")
 
+	// Six channels do not go evenly into a ring: it takes whole frames, or left would be right from then on.
+	wide := testLine(t, in, 6)
+	captured = cardThread(t, wide)
+	for range len(wide.buf)/60 + 2 {
+		captured(make([]int16, 60), false)
+	}
+	require.Greater(t, wide.len(), len(wide.buf)-6)
+	require.Zero(t, wide.len()%6)
+	require.Equal(t, uint64(2), wide.counts.overruns.Load())
+
 	speaker := testLine(t, out, 1)
+	played := cardThread(t, speaker)
 	p := []int16{7, 7, 7}
-	speaker.played(p, false)
+	played(p, false)
 	require.Equal(t, []int16{0, 0, 0}, p)
 	require.Zero(t, speaker.counts.underruns.Load(), "nothing was to be played yet")
-	speaker.fed.Store(true)
-	speaker.ring.write([]int16{1, 2})
+	speaker.fed.Store(1)
+	speaker.write([]int16{1, 2})
 	p = []int16{7, 7, 7}
-	speaker.played(p, false)
+	played(p, false)
 	require.Equal(t, []int16{1, 2, 0}, p)
 	require.Equal(t, uint64(1), speaker.counts.underruns.Load())
 }

@@ -105,7 +105,7 @@ func (m *Microphone) fetch(n int) time.Duration {
 		if m.line == nil {
 			return checkEvery
 		}
-		got := m.line.ring.read(m.raw)
+		got := m.line.read(m.raw)
 		if got == 0 {
 			return audio.FrameDuration * time.Duration(n-len(m.ready)) / time.Duration(n)
 		}
@@ -122,7 +122,7 @@ func (m *Microphone) catchUp() {
 	}
 	waiting := l.after(l.waiting())
 	if surplus := m.spare.of(waiting, 2*l.after(int(l.period.Load()))); surplus > 0 {
-		l.ring.skip(l.in(surplus) * l.channels)
+		l.skip(l.in(surplus) * l.channels)
 		m.card.count.overruns.Add(1)
 	}
 }

@@ -269,7 +269,7 @@ func (w *worker) reconnect(l *line) error {
 
 // begin opens a line's device, which is d in the present list.
 func (w *worker) begin(l *line, d Device) error {
-	s, err := w.backend.open(d, l.dir, l.params, l.callback())
+	s, err := w.backend.open(d, l)
 	if err != nil {
 		return err
 	}

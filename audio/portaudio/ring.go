@@ -4,17 +4,31 @@ import "sync/atomic"
 
 // ring carries samples from one goroutine or thread to one other. Neither side locks, waits or allocates.
 type ring struct {
-	buf  []int16 // its length is a power of two
-	head atomic.Uint64
-	tail atomic.Uint64
+	buf []int16 // its length is a power of two
+	*shared
 }
 
-func newRing(atLeast int) *ring {
+// shared is what a line has in common with the card's thread, which knows nothing of Go (thread.c): there is no pointer in it.
+type shared struct {
+	head, tail word // of the ring
+	beats      word // calls of the card's thread: it is alive while they grow
+	period     word // samples per channel in its largest call
+	fed        word // not 0: a speaker has been given something; from now on silence is an underrun
+}
+
+// word is a number that Go and C change and read as a whole.
+type word struct{ v uint64 }
+
+func (w *word) Load() uint64        { return atomic.LoadUint64(&w.v) }
+func (w *word) Store(v uint64)      { atomic.StoreUint64(&w.v, v) }
+func (w *word) Add(n uint64) uint64 { return atomic.AddUint64(&w.v, n) }
+
+func newRing(atLeast int) ring {
 	n := 1
 	for n < atLeast {
 		n *= 2
 	}
-	return &ring{buf: make([]int16, n)}
+	return ring{make([]int16, n), new(shared)}
 }
 
 // len returns how many samples wait. For the reader there are at least as many, for the writer at most.

@@ -102,12 +102,12 @@ func (s *Speaker) give(f audio.Frame) {
 		return
 	}
 	s.raw = l.convert.convert(s.raw[:0], f)
-	if s.tooEarly(l) > patience || l.ring.room() < len(s.raw) {
+	if s.tooEarly(l) > patience || l.room() < len(s.raw) {
 		s.card.count.overruns.Add(1) // the card stands still: what is past is not to be played
 		return
 	}
-	l.ring.write(s.raw)
-	l.fed.Store(true)
+	l.write(s.raw)
+	l.fed.Store(1)
 	s.adapt()
 }
 
