@@ -47,6 +47,10 @@ type Config struct {
 	// Packets asks for media without a Codec, for what taps packets ([Room.TapPackets]).
 	Packets bool
 
+	// VolumeInterval is how often OnUserVoiceVolumeChanged is called: at least 100 ms; 0 means [VolumeInterval], less than 0
+	// never.
+	VolumeInterval time.Duration
+
 	// GiveUp is how long to try to come back when the connection is lost; 0 means 90 s, less than 0 not at all. Seats
 	// and requests wait for the server's grace period, 30 s unless it is set otherwise.
 	GiveUp time.Duration
@@ -83,6 +87,9 @@ func (c Config) validate() error {
 	}
 	if c.Speaker != nil && c.Speaker.Channels() != 1 && c.Speaker.Channels() != 2 {
 		add("Config.Speaker has %d channels; 1 and 2 work", c.Speaker.Channels())
+	}
+	if c.VolumeInterval > 0 && c.VolumeInterval < leastVolumeInterval {
+		add("Config.VolumeInterval is %v; at least %v, 0 for %v, or less than 0 for never", c.VolumeInterval, leastVolumeInterval, VolumeInterval)
 	}
 	switch vp := c.VoiceProcessor; {
 	case vp != nil && (c.Microphone == nil || c.packets()):

@@ -51,7 +51,7 @@ type RoomObserver struct {
 	OnUserAudioStateChanged func(user UserInfo, hasAudio bool, reason ChangeReason)
 
 	// OnUserVoiceVolumeChanged: how loud those on the seats are, oneself included, from 0 to 100. It is called every
-	// [VolumeInterval] while anybody is loud, and once more when nobody is. Who is above [Speaking] speaks.
+	// [VolumeInterval] (or Config.VolumeInterval) while anybody is loud, and once more when nobody is. Who is above [Speaking] speaks.
 	OnUserVoiceVolumeChanged func(volumes map[UserID]int)
 	// OnConnectedUserVoiceVolumeChanged: how loud those are who are heard here from connected rooms, by room, from 0 to
 	// 100; as often as OnUserVoiceVolumeChanged, while one of them is loud and once more when none is.

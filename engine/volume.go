@@ -1,13 +1,17 @@
 package engine
 
 import (
+	"cmp"
 	"math"
 	"sync"
 	"time"
 )
 
-// VolumeInterval is how often OnUserVoiceVolumeChanged is called (documents: 300 ms).
+// VolumeInterval is how often OnUserVoiceVolumeChanged is called, unless Config.VolumeInterval says otherwise (documents:
+// 300 ms).
 const VolumeInterval = 300 * time.Millisecond
+
+const leastVolumeInterval = 100 * time.Millisecond // as with the media SDK below the documents' own
 
 // Speaking is the volume above which the documents' apps show somebody as speaking.
 const Speaking = 25
@@ -53,7 +57,11 @@ var powers = func() (p [128]float64) {
 
 // reportVolumes tells how loud those on the seats are, and those of connected rooms, until the room is over.
 func (m *media) reportVolumes() {
-	tick := time.NewTicker(VolumeInterval)
+	every := cmp.Or(m.room.eng.cfg.VolumeInterval, VolumeInterval)
+	if every < 0 {
+		return
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	silent, silentThere := true, true
 	for {

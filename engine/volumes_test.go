@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/openvoiceroom/openvoiceroom/audio"
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
 	"github.com/openvoiceroom/openvoiceroom/voiceroom/voiceroomtest"
@@ -49,5 +50,37 @@ func TestVolumeEvents(t *testing.T) {
 			remove()
 			require.NoError(t, host.UnmuteMicrophone(t.Context()))
 		}
+	})
+}
+
+// How often is the login's to say; never is possible too.
+func TestVolumeInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := voiceroomtest.NewServer(t)
+		host := srv.NewUser(t, "host")
+		host.Start(t, "room")
+		told := map[time.Duration]int{}
+		for _, every := range []time.Duration{100 * time.Millisecond, 0, time.Second, -1} {
+			cfg := srv.EngineConfig(t, 0, "guest")
+			cfg.Codec, cfg.Speaker, cfg.VolumeInterval = audio.MuLaw, audio.NewNullSink(1), every
+			eng, err := engine.Login(t.Context(), cfg)
+			require.NoError(t, err)
+			room, err := eng.Enter(t.Context(), "room", nil)
+			require.NoError(t, err)
+			require.NoError(t, room.Connected(t.Context()))
+			time.Sleep(time.Second) // virtual
+			room.AddObserver(&engine.RoomObserver{OnUserVoiceVolumeChanged: func(map[engine.UserID]int) { told[every]++ }})
+			time.Sleep(6*time.Second + time.Millisecond)
+			require.NoError(t, eng.Logout(t.Context()))
+		}
+		require.InDelta(t, 60, told[100*time.Millisecond], 1)
+		require.InDelta(t, 20, told[0], 1)
+		require.InDelta(t, 6, told[time.Second], 1)
+		require.Zero(t, told[-1])
+
+		cfg := srv.EngineConfig(t, 0, "guest")
+		cfg.VolumeInterval = 99 * time.Millisecond
+		_, err := engine.Login(t.Context(), cfg)
+		require.ErrorContains(t, err, "Config.VolumeInterval is 99ms")
 	})
 }
