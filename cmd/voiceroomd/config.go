@@ -85,6 +85,9 @@ func (o options) check() error {
 	if _, err := o.webhookAllow(); err != nil {
 		errs = append(errs, err)
 	}
+	if _, err := o.trustedProxies(); err != nil {
+		errs = append(errs, err)
+	}
 	if _, err := o.gifts(); err != nil {
 		errs = append(errs, err)
 	}
@@ -98,16 +101,33 @@ func (o options) check() error {
 	return errors.Join(errs...)
 }
 
-// webhookAllow reads the networks that callbacks may go to. An address stands for itself alone.
+// webhookAllow reads the networks that callbacks may go to.
 func (o options) webhookAllow() ([]netip.Prefix, error) {
+	return networks("--webhook-allow", o.WebhookAllow)
+}
+
+// trustedProxies reads the networks whose X-Forwarded-For is believed. Whoever trusts everybody believes what clients
+// write there themselves.
+func (o options) trustedProxies() ([]netip.Prefix, error) {
+	list, err := networks("--trusted-proxy", o.TrustedProxy)
+	for _, p := range list {
+		if p.Bits() == 0 {
+			err = fmt.Errorf("--trusted-proxy %s: everybody could then say to be anywhere; name the proxies' own addresses", p)
+		}
+	}
+	return list, err
+}
+
+// networks reads a flag's networks. An address stands for itself alone.
+func networks(flag string, texts []string) ([]netip.Prefix, error) {
 	var list []netip.Prefix
-	for _, text := range o.WebhookAllow {
+	for _, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if ip, ipErr := netip.ParseAddr(text); ipErr == nil && ip.Zone() == "" {
 			p, err = netip.PrefixFrom(ip, ip.BitLen()), nil
 		}
 		if err != nil || p.Addr().Is4In6() {
-			return nil, fmt.Errorf("--webhook-allow %q: a network is wanted, as 10.1.0.0/16 or fd00::/8", text)
+			return nil, fmt.Errorf("%s %q: a network is wanted, as 10.1.0.0/16 or fd00::/8", flag, text)
 		}
 		list = append(list, p.Masked())
 	}

@@ -76,6 +76,8 @@ func TestWrongFlagsAreExplainedBeforeServing(t *testing.T) {
 		"callbacks tried never":        {[]string{app, "--webhook-retry=0"}, 2, "--webhook-retry 0s: 1s to 168h0m0s"},
 		"callbacks kept too long":      {[]string{app, "--webhook-retry=169h"}, 2, "--webhook-retry"},
 		"not a network":                {[]string{app, "--webhook-allow=10.0.0.0/33"}, 2, `--webhook-allow "10.0.0.0/33": a network is wanted`},
+		"not a proxy":                  {[]string{app, "--trusted-proxy=nginx"}, 2, `--trusted-proxy "nginx": a network is wanted`},
+		"proxies everywhere":           {[]string{app, "--trusted-proxy=::/0"}, 2, "--trusted-proxy ::/0: everybody could then"},
 		"a network in disguise":        {[]string{app, "--webhook-allow=::ffff:10.0.0.0/104"}, 2, "--webhook-allow"},
 	} {
 		t.Run(name, func(t *testing.T) {

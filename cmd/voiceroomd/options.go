@@ -16,6 +16,8 @@ type options struct {
 	URL         string   `group:"addresses" placeholder:"URL" help:"Where clients reach this node (wss://voice1.example.org); they are told it as a place to try when another node fails."`
 	AllowOrigin []string `group:"addresses" placeholder:"ORIGIN" help:"Web page origin (https://example.org) that may connect, besides this server's own host; * is all. Repeatable."`
 
+	TrustedProxy []string `group:"addresses" placeholder:"CIDR" help:"Network (127.0.0.1 or 10.1.0.0/16) of the reverse proxies in front of this server, whose X-Forwarded-For says where clients and callers are: in ClientIP of callbacks and in the log. Repeatable."`
+
 	TLSCert      string   `group:"tls" name:"tls-cert" placeholder:"FILE" help:"Certificate for HTTPS and WSS (PEM, with the intermediate ones). Read again when the file changes, and on SIGHUP; one that does not work is logged, and the old one stays."`
 	TLSKey       string   `group:"tls" name:"tls-key" placeholder:"FILE" help:"Its key (PEM)."`
 	ACMEDomain   []string `group:"tls" name:"acme-domain" placeholder:"NAME" help:"Fetch a certificate for this name from an ACME authority, and renew it. The authority connects to port 443, which has to be --listen or lead there (TLS-ALPN-01). Whoever gives it agrees to the authority's terms. Repeatable."`

@@ -48,12 +48,16 @@ func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys m
 	if err != nil {
 		return err
 	}
+	proxies, err := o.trustedProxies()
+	if err != nil {
+		return err
+	}
 	gifts, err := o.gifts()
 	if err != nil {
 		return err
 	}
 	srv, err := server.New(ctx, server.Config{
-		Apps: apps, PublicKeys: keys, AppAdmins: admins, Store: st, UDP: at.udp, TCP: at.tcp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin,
+		Apps: apps, PublicKeys: keys, AppAdmins: admins, Store: st, UDP: at.udp, TCP: at.tcp, PublicIPs: o.PublicIP, URL: o.URL, AllowedOrigins: o.AllowOrigin, TrustedProxies: proxies,
 		Grace: o.Grace, MultiLogin: o.MultiLogin, SeatLimit: o.SeatLimit, MemberLimit: o.MemberLimit, Logger: log,
 		BarrageHistory: o.barrageHistory(), Gifts: gifts,
 		AutoDismiss: server.AutoDismiss{Empty: o.DismissEmpty, OwnerLeft: o.DismissOwnerLeft, OwnerLost: o.DismissOwnerLost},

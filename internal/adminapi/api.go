@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -97,6 +96,9 @@ type Config struct {
 
 	AutoDismiss AutoDismiss
 
+	// Proxies are the reverse proxies that say whom they were called by.
+	Proxies Proxies
+
 	// Observe is told of every call. command is "service/command" of a known one, or "unknown".
 	Observe func(command string, code signaling.Code, took time.Duration)
 }
@@ -134,16 +136,6 @@ func (c caller) command(by signaling.UserID, action room.Action) room.Command {
 		ID: rand.Text(), By: signaling.UserInfo{UserID: by}, App: true, Action: action,
 		Origin: room.Origin{Operator: c.user, IP: c.ip, Platform: signaling.PlatformRESTAPI},
 	}
-}
-
-// ClientIP returns the address that a request comes from. Headers in which a proxy may have written another are not
-// read: anybody could.
-func ClientIP(r *http.Request) string {
-	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return "" // no network that has addresses
-	}
-	return addr.Addr().Unmap().WithZone("").String()
 }
 
 // answer is what every call gets (documents, "REST API: answers").
@@ -231,7 +223,7 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) (name string, result 
 	if err != nil {
 		return name, nil, err
 	}
-	who.ip = ClientIP(r)
+	who.ip = a.cfg.Proxies.ClientIP(r)
 	if err := a.limits.allow(who.app, path, cmd.rate); err != nil {
 		return name, nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -71,8 +72,9 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug("no WebSocket", "remote", r.RemoteAddr, "error", err) // Upgrade has answered
 		return
 	}
+	ip := s.proxies().ClientIP(r)
 	l := &link{
-		srv: s, ws: ws, log: s.log.With("remote", r.RemoteAddr), ip: adminapi.ClientIP(r), browser: r.Header.Get("Origin") != "",
+		srv: s, ws: ws, log: s.log.With("remote", remote(r, ip)), ip: ip, browser: r.Header.Get("Origin") != "",
 		limiter: rate.NewLimiter(signaling.CallsPerSecond, 2*signaling.CallsPerSecond),
 		out:     make(chan []byte, signaling.MaxQueue), quit: make(chan struct{}), over: make(chan struct{}),
 		laters: make(chan struct{}, maxLater),
@@ -88,6 +90,16 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
 	s.links[l] = struct{}{}
 	s.wg.Go(l.run)
 	s.mu.Unlock()
+}
+
+func (s *Server) proxies() adminapi.Proxies { return s.cfg.TrustedProxies }
+
+// remote is what the log calls a client: its address, and its port where no proxy is between.
+func remote(r *http.Request, ip string) string {
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || at.Addr().Unmap().WithZone("").String() == ip {
+		return r.RemoteAddr
+	}
+	return ip
 }
 
 // checkOrigin refuses browsers on pages of other sites: a page must not use its visitor's network to get in here.

@@ -59,6 +59,10 @@ type Config struct {
 	Gifts          *gift.Catalogue                        // of apps that have set none of their own; default [gift.Default]
 	Logger         *slog.Logger                           // nil: nothing is logged
 
+	// TrustedProxies are the networks of reverse proxies whose X-Forwarded-For is believed; of all others the address of the
+	// connection counts.
+	TrustedProxies []netip.Prefix
+
 	outbox home.Outbox // what homes tell, instead of the callbacks: of tests
 
 	RoomLimit int // most rooms of an app; 0: as many as they like
@@ -262,7 +266,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	mux.Handle(adminapi.Path, adminapi.New(adminapi.Config{
 		Apps: s.cfg.Apps, Rooms: s.rooms, Logger: s.log, Observe: s.metrics.rested,
 		Accounts: s.accounts, Users: restUsers{s}, Battles: battles, Gifts: s.catalogues, Callbacks: restCallbacks{s.hooks}, SentGifts: restGifts{s},
-		AutoDismiss: s.dismissals,
+		AutoDismiss: s.dismissals, Proxies: s.proxies(),
 	}))
 	s.handler = mux
 	s.wg.Go(s.forgetOldLives)
