@@ -68,11 +68,12 @@ var commands = map[string]command{
 	"voiceroom_console/delete_profile_field":  handle(10, (*API).deleteProfileField),
 	"voiceroom_console/get_profile_fields":    handle(10, (*API).getProfileFields),
 
-	"voiceroom_console/get_auto_dismiss": handle(10, (*API).getAutoDismiss),
-	"voiceroom_console/set_auto_dismiss": handle(10, (*API).setAutoDismiss),
-	"voiceroom_console/get_audit_log":    handle(10, (*API).getAuditLog),
-	"voiceroom_console/get_moderation":   handle(10, (*API).getModeration),
-	"voiceroom_console/set_moderation":   handle(10, (*API).setModeration),
+	"voiceroom_console/get_auto_dismiss":    handle(10, (*API).getAutoDismiss),
+	"voiceroom_console/set_auto_dismiss":    handle(10, (*API).setAutoDismiss),
+	"voiceroom_console/delete_auto_dismiss": handle(10, (*API).deleteAutoDismiss),
+	"voiceroom_console/get_audit_log":       handle(10, (*API).getAuditLog),
+	"voiceroom_console/get_moderation":      handle(10, (*API).getModeration),
+	"voiceroom_console/set_moderation":      handle(10, (*API).setModeration),
 
 	"live_config/get_callback":             handle(200, (*API).getCallback),
 	"live_config/set_callback":             handle(200, (*API).setCallback),

@@ -15,6 +15,9 @@ import (
 type AutoDismiss interface {
 	Get(ctx context.Context, app signaling.AppID) (room.LifeRules, error)
 	Set(ctx context.Context, app signaling.AppID, change AutoDismissChange) error
+
+	// Reset forgets what an app has set; there need not be anything.
+	Reset(ctx context.Context, app signaling.AppID) error
 }
 
 // AutoDismissChange changes an app's rules; nil leaves one.
@@ -60,4 +63,8 @@ func (a *API) setAutoDismiss(ctx context.Context, who caller, p autoDismissParam
 		*x.to = &d
 	}
 	return nil, a.cfg.AutoDismiss.Set(ctx, who.app, change)
+}
+
+func (a *API) deleteAutoDismiss(ctx context.Context, who caller, _ noParams) (any, error) {
+	return nil, a.cfg.AutoDismiss.Reset(ctx, who.app)
 }

@@ -162,3 +162,12 @@ func (d *dismissRules) Set(ctx context.Context, app signaling.AppID, change admi
 	}
 	return err
 }
+
+// Reset implements [adminapi.AutoDismiss].
+func (d *dismissRules) Reset(ctx context.Context, app signaling.AppID) error {
+	err := record.Delete(ctx, d.values, dismissKey(app), func(storedRules) error { return nil })
+	if err == nil {
+		err = d.read(ctx, app, d.srv.node.RulesChanged)
+	}
+	return err
+}

@@ -57,6 +57,32 @@ func TestAutoDismiss_asTheAppSetsIt(t *testing.T) {
 	})
 }
 
+// An app that takes its rules back has the server's, which need not be those of the documents, at every node and for rooms
+// that live.
+func TestAutoDismiss_takenBack(t *testing.T) {
+	defaults := AutoDismiss{Empty: 2 * time.Hour, OwnerLost: 5 * time.Minute}
+	inWorldWith(t, 2, func(c *Config) { c.AutoDismiss = defaults }, func(t *testing.T, w *world) {
+		host := w.login("host")
+		w.open(host, signaling.FreeToTake)
+		require.Equal(t, restOK, w.restAt(0, "voiceroom_console/set_auto_dismiss", w.restQuery(), `{"EmptyRoomTimeout":600,"OwnerLeftTimeout":600}`))
+		host.must(signaling.MethodLeaveRoom, signaling.RoomParams{RoomID: "r"}, nil)
+		time.Sleep(9 * time.Minute)
+		require.Equal(t, restOK, w.restAt(1, "voiceroom_console/delete_auto_dismiss", w.restQuery(), `{}`))
+		settled()
+		for i := range w.nodes {
+			require.Equal(t, defaults, w.nodes[i].srv.dismissals.of(app))
+		}
+		require.Equal(t, response(`{"EmptyRoomTimeout":7200,"OwnerLeftTimeout":0,"OwnerLostTimeout":300}`), w.restAt(0, "voiceroom_console/get_auto_dismiss", w.restQuery(), `{}`))
+		look := func() error {
+			return errOf(w.login("guest").call(signaling.MethodGetRoom, signaling.GetRoomParams{RoomID: "r"}))
+		}
+		time.Sleep(100 * time.Minute)
+		require.NoError(t, look(), "it would have ended long ago by the app's rules")
+		time.Sleep(20 * time.Minute)
+		require.ErrorIs(t, look(), signaling.ErrRoomNotExist)
+	})
+}
+
 // The clock of an empty room runs on while every server is down.
 func TestAutoDismiss_ofAnEmptyRoom(t *testing.T) {
 	inWorldWith(t, 1, func(c *Config) { c.AutoDismiss.Empty = 2 * time.Hour }, func(t *testing.T, w *world) {
