@@ -212,6 +212,7 @@ type roomAnswer struct {
 		IsPublicVisible   bool
 		CustomInfo        string // the documents have it in update_room_info alone
 		IsLikeEnabled     bool   // and this in their clients alone
+		HasPassword       bool   // ours, as the password itself is
 	}
 }
 
@@ -231,7 +232,7 @@ func (a *API) getRoomInfo(ctx context.Context, who caller, p roomParams) (any, e
 	}
 	i.IsMessageDisabled, i.CoverURL, i.Category = r.Info.MessageDisabled, r.Info.CoverURL, list(r.Info.Categories)
 	i.ActivityStatus, i.ViewCount, i.IsPublicVisible, i.CustomInfo = r.Info.ActivityStatus, r.Info.ViewCount, !r.Info.Hidden, r.Info.CustomInfo
-	i.IsLikeEnabled = !r.Info.LikeDisabled
+	i.IsLikeEnabled, i.HasPassword = !r.Info.LikeDisabled, r.Info.HasPassword
 	return ans, nil
 }
 

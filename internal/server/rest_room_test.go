@@ -60,7 +60,7 @@ func TestRESTRoomInfo(t *testing.T) {
 		w.kill(0)
 		time.Sleep(10 * time.Second)
 		answers(t, response(`{"RoomInfo":{"RoomId":"r","RoomName":"New","RoomType":"Live","Owner_Account":"host","CreateTime":946684800,"IsSeatEnabled":false,"TakeSeatMode":"ApplyToTake","MaxSeatCount":0,"MaxMemberCount":100000,`+
-			`"IsMessageDisabled":true,"CoverURL":"c2","Category":[],"ActivityStatus":4,"ViewCount":1,"IsPublicVisible":true,"CustomInfo":"x","IsLikeEnabled":true}}`), w.restAt(2, live+"get_room_info", w.restQuery(), `{"RoomId":"r"}`))
+			`"IsMessageDisabled":true,"CoverURL":"c2","Category":[],"ActivityStatus":4,"ViewCount":1,"IsPublicVisible":true,"CustomInfo":"x","IsLikeEnabled":true,"HasPassword":false}}`), w.restAt(2, live+"get_room_info", w.restQuery(), `{"RoomId":"r"}`))
 	})
 }
 

@@ -145,8 +145,8 @@ func TestRESTCommands(t *testing.T) {
 		{"create_room", `{"RoomInfo":{"RoomId":"new","RoomType":"Live","ActivityStatus":"on"}}`, fail(100002, "ActivityStatus cannot be a JSON string")},
 		{"create_room", `{"RoomInfo":{"RoomId":"new","RoomType":"Live","CustomInfo":"x"}}`, fail(100002, `this command has no field \"CustomInfo\"`)},
 
-		{"get_room_info", r, response(`{"RoomInfo":{"RoomId":"r","RoomName":"r","RoomType":"Live","Owner_Account":"host","CreateTime":946684800,"IsSeatEnabled":true,"TakeSeatMode":"ApplyToTake","MaxSeatCount":6,"MaxMemberCount":100000,"IsMessageDisabled":false,"CoverURL":"","Category":[],"ActivityStatus":0,"ViewCount":5,"IsPublicVisible":true,"CustomInfo":"","IsLikeEnabled":true}}`)},
-		{"get_room_info", `{"RoomId":"bare"}`, response(`{"RoomInfo":{"RoomId":"bare","RoomName":"bare","RoomType":"Live","Owner_Account":"administrator","CreateTime":946684800,"IsSeatEnabled":false,"TakeSeatMode":"ApplyToTake","MaxSeatCount":0,"MaxMemberCount":100000,"IsMessageDisabled":false,"CoverURL":"","Category":[],"ActivityStatus":0,"ViewCount":0,"IsPublicVisible":true,"CustomInfo":"","IsLikeEnabled":true}}`)},
+		{"get_room_info", r, response(`{"RoomInfo":{"RoomId":"r","RoomName":"r","RoomType":"Live","Owner_Account":"host","CreateTime":946684800,"IsSeatEnabled":true,"TakeSeatMode":"ApplyToTake","MaxSeatCount":6,"MaxMemberCount":100000,"IsMessageDisabled":false,"CoverURL":"","Category":[],"ActivityStatus":0,"ViewCount":5,"IsPublicVisible":true,"CustomInfo":"","IsLikeEnabled":true,"HasPassword":false}}`)},
+		{"get_room_info", `{"RoomId":"bare"}`, response(`{"RoomInfo":{"RoomId":"bare","RoomName":"bare","RoomType":"Live","Owner_Account":"administrator","CreateTime":946684800,"IsSeatEnabled":false,"TakeSeatMode":"ApplyToTake","MaxSeatCount":0,"MaxMemberCount":100000,"IsMessageDisabled":false,"CoverURL":"","Category":[],"ActivityStatus":0,"ViewCount":0,"IsPublicVisible":true,"CustomInfo":"","IsLikeEnabled":true,"HasPassword":false}}`)},
 		{"get_room_info", none, fail(100004, noRoom)},
 		{"get_room_info", `{}`, fail(100002, badID)},
 
