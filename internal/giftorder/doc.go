@@ -4,7 +4,7 @@
 // gift is in the room's log:
 //
 //	asking -> paid -> shown            the app has agreed
-//	asking -> refused                  it has not
+//	asking -> refused                  it has not; where it was asked before, to an answer that nobody knows, see Returns
 //	asking -> unanswered               it has not answered in time, and may have taken the coins: see Returns
 //	asking -> lost, paid -> lost       the room has ended before: likewise
 //

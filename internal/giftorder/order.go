@@ -45,6 +45,7 @@ type Order struct {
 	Origin   room.Origin        `json:"origin,omitzero"`
 	At       int64              `json:"at"`                // when it was made, Unix milliseconds
 	Message  string             `json:"message,omitempty"` // why it was refused, or not answered
+	Again    bool               `json:"again,omitempty"`   // the app may have been asked before, and have answered otherwise
 	Version  uint64             `json:"version,omitempty"` // of the room that shows it
 }
 
@@ -108,6 +109,7 @@ func (s *Orders) resume(ctx context.Context, n name) (version uint64, known bool
 			if o, rev, err = s.loseIfOver(ctx, n, o, rev); err != nil && !errors.Is(err, errGone) {
 				return 0, true, err
 			}
+			o.Again = true
 		}
 		if err == nil {
 			version, err = s.goOn(ctx, n, o, rev, room.Ticket{})
@@ -149,7 +151,13 @@ func (s *Orders) goOn(ctx context.Context, n name, o Order, rev uint64, ticket r
 		if ctx.Err() != nil { // it has not had its time: whoever comes next asks again
 			return 0, context.Cause(ctx)
 		}
-		if rev, err = s.change(ctx, n, o, rev); err != nil {
+		rev, err = s.change(ctx, n, o, rev)
+		if errors.Is(err, errGone) && o.State == Paid {
+			if e := s.paidInVain(ctx, n, o); e != nil {
+				return 0, e
+			}
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -199,6 +207,20 @@ func (s *Orders) loseIfOver(ctx context.Context, n name, o Order, rev uint64) (O
 	return o, rev, err
 }
 
+// paidInVain is for an order that the app has agreed to, but that has gone on meanwhile without: where the app has refused it
+// to somebody else, it can find it among what it may have to give back.
+func (s *Orders) paidInVain(ctx context.Context, n name, o Order) error {
+	now, rev, err := record.Load[Order](ctx, s.cfg.Values, n.in(store.BucketGiftOrder))
+	if err == nil && rev == 0 {
+		now, _, err = record.Load[Order](ctx, s.cfg.Values, n.in(store.BucketGiftDone))
+	}
+	if err != nil || now.ID != o.ID || now.State != Refused {
+		return err
+	}
+	now.Again = true
+	return s.add(ctx, store.ValueKey{Bucket: store.BucketGiftReturn, App: n.room.App, ID: o.ID}, now)
+}
+
 // change stores an open order's next state; errGone says that it has another.
 func (s *Orders) change(ctx context.Context, n name, o Order, rev uint64) (uint64, error) {
 	data, err := json.Marshal(o)
@@ -214,7 +236,7 @@ func (s *Orders) change(ctx context.Context, n name, o Order, rev uint64) (uint6
 
 // end notes what has come of an order, and closes it.
 func (s *Orders) end(ctx context.Context, n name, o Order, rev uint64) error {
-	if o.State == Unanswered || o.State == Lost {
+	if o.State == Unanswered || o.State == Lost || o.State == Refused && o.Again {
 		if err := s.add(ctx, store.ValueKey{Bucket: store.BucketGiftReturn, App: n.room.App, ID: o.ID}, o); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package giftorder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -70,6 +71,70 @@ func TestWhatTheAppSays(t *testing.T) {
 				require.Zero(t, w.left(store.BucketGiftOrder), "nothing is open")
 				time.Sleep(Repeatable + 5*time.Minute)
 				require.Zero(t, w.left(store.BucketGiftDone), "keys are forgotten")
+			})
+		})
+	}
+}
+
+// An app that is asked again, as nobody knows its first answer, should say the same again. One that says yes first and no then
+// can find the order among what it may have to give back, whichever of the answers counts.
+func TestAppThatContradictsItself(t *testing.T) {
+	check := func(t *testing.T, w *world, asked int) {
+		t.Helper()
+		require.Empty(t, w.shown())
+		require.Len(t, w.till.paid, 1)
+		require.Zero(t, w.left(store.BucketGiftOrder))
+		back, err := w.nodes[1].Returns(t.Context(), key.App)
+		require.NoError(t, err)
+		require.Len(t, back, 1)
+		require.Equal(t, Refused, back[0].State)
+		require.Equal(t, asked, w.till.asked[back[0].ID])
+		require.Positive(t, w.till.paid[back[0].ID])
+		require.Contains(t, back[0].Message, "not enough coins")
+	}
+	t.Run("to a node that dies with the first answer", func(t *testing.T) {
+		inWorld(t, 2, func(t *testing.T, w *world) {
+			w.till.answer = func(_ Order, again bool) (bool, error) {
+				if again {
+					return false, errNo
+				}
+				return true, nil
+			}
+			w.nodes[1].create("r")
+			require.NoError(t, w.nodes[0].enter("ann"))
+			w.nodes[0].dieAt(1, false) // it has stored the order, and not the answer
+			_, err := w.nodes[0].send("ann", "k")
+			require.Error(t, err)
+			w.nodes[0].kill()
+			time.Sleep(time.Minute)
+			check(t, w, 2)
+		})
+	})
+	for name, answers := range map[string][2]error{
+		"to a call that is repeated, which hears no first":  {errLate, errNo},
+		"to a call that is repeated, which hears yes later": {errLateNo, errLate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, 2, func(t *testing.T, w *world) {
+				w.till.answer = func(_ Order, again bool) (bool, error) {
+					err := answers[0]
+					if again {
+						err = answers[1]
+					}
+					return errors.Is(err, errLate), err
+				}
+				w.nodes[1].create("r")
+				require.NoError(t, w.nodes[0].enter("ann"))
+				var wg sync.WaitGroup
+				for i := range 2 {
+					wg.Go(func() {
+						time.Sleep(time.Duration(i) * 500 * time.Millisecond)
+						_, err := w.nodes[0].Send(context.Background(), Wish{Room: key, Sender: signaling.UserInfo{UserID: "ann"}, Key: "k", GiftID: "rose", Count: 2})
+						assert.ErrorIs(t, err, signaling.ErrGiftRejected)
+					})
+				}
+				wg.Wait()
+				check(t, w, 2)
 			})
 		})
 	}

@@ -244,7 +244,7 @@ func (s *Orders) score(ctx context.Context, key store.Key, list []home.ShownGift
 }
 
 // Returns lists what an app may have taken coins for that nobody has seen, the oldest first: it has not answered in time, or the
-// room has ended. It is kept for [Kept].
+// room has ended, or it has refused what it was asked about before, whose answer is not known. It is kept for [Kept].
 func (s *Orders) Returns(ctx context.Context, app signaling.AppID) ([]Order, error) {
 	values, err := s.cfg.Values.Values(ctx, store.BucketGiftReturn, app, "")
 	if err != nil {
