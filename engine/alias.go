@@ -158,6 +158,7 @@ var (
 	ErrSeatNotExist        = signaling.ErrSeatNotExist
 	ErrSeatAudioLocked     = signaling.ErrSeatAudioLocked
 	ErrRoomIDOccupied      = signaling.ErrRoomIDOccupied
+	ErrTooManyCategories   = signaling.ErrTooManyCategories
 	ErrRoomIDOwned         = signaling.ErrRoomIDOwned
 	ErrRoomNotExist        = signaling.ErrRoomNotExist
 	ErrSeatLocked          = signaling.ErrSeatLocked

@@ -82,7 +82,7 @@ func TestSetLiveInfo(t *testing.T) {
 			{engine.RoomInfo{}, engine.LiveModifyTakeSeatMode, engine.ErrInvalidParameter},
 			{engine.RoomInfo{CoverURL: strings.Repeat("x", 201)}, engine.LiveModifyCoverURL, engine.ErrInvalidParameter},
 			{engine.RoomInfo{BackgroundURL: "\n"}, engine.LiveModifyBackgroundURL, engine.ErrInvalidParameter},
-			{engine.RoomInfo{Categories: []int{1, 2, 3, 4}}, engine.LiveModifyCategory, engine.ErrInvalidParameter},
+			{engine.RoomInfo{Categories: []int{1, 2, 3, 4}}, engine.LiveModifyCategory, engine.ErrTooManyCategories},
 			{engine.RoomInfo{ActivityStatus: 1 << 31}, engine.LiveModifyActivityStatus, engine.ErrInvalidParameter},
 			{engine.RoomInfo{CustomInfo: strings.Repeat("x", 501)}, engine.LiveModifyCustomInfo, engine.ErrInvalidParameter},
 		} {

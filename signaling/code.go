@@ -157,6 +157,7 @@ var (
 	ErrUserNotEntered        = sentinel(100005, "the user is not in the room")
 	ErrNoPermission          = sentinel(100006, "not permitted")
 	ErrRoomFull              = sentinel(100008, "the room is full")
+	ErrTooManyCategories     = sentinel(100009, "the room has more categories than it may have")
 	ErrRoomIDOwned           = sentinel(100010, "the room exists already and is yours; it may be used straight away")
 	ErrTooFrequent           = retryable(100012, "too often; wait a moment")
 	ErrMemberBanned          = sentinel(100016, "the user is banned from the room")

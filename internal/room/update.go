@@ -93,8 +93,11 @@ func checkInfo(info signaling.RoomInfo) error {
 			return signaling.Errorf(signaling.ErrInvalidParameter.Code, "%s may have %d bytes of UTF-8 without control characters", text.name, text.limit)
 		}
 	}
-	if len(info.Categories) > MaxCategories || slices.ContainsFunc(info.Categories, tooLarge) {
-		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "a room has at most %d categories, which are integers of 32 bits", MaxCategories)
+	if len(info.Categories) > MaxCategories {
+		return signaling.Errorf(signaling.ErrTooManyCategories.Code, "a room has at most %d categories", MaxCategories)
+	}
+	if slices.ContainsFunc(info.Categories, tooLarge) {
+		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "categories are integers of 32 bits")
 	}
 	if tooLarge(info.ActivityStatus) {
 		return signaling.Errorf(signaling.ErrInvalidParameter.Code, "activityStatus is an integer of 32 bits")
