@@ -69,7 +69,8 @@ type createParams struct {
 		IsSeatEnabled bool
 		MaxSeatCount  *int
 
-		// How the vendor mixes voices for large audiences. Here every room serves them, so both values are right.
+		// How the vendor mixes voices for large audiences. Here every room serves them, so both values are right, and the app is
+		// told its own again.
 		IsUnlimitedRoomEnabled bool
 	}
 }
@@ -100,7 +101,7 @@ func (a *API) createRoom(ctx context.Context, who caller, p createParams) (any, 
 	if err != nil {
 		return nil, err
 	}
-	create := room.Create{Info: signaling.RoomInfo{RoomID: r.RoomID}, NoSeats: !r.IsSeatEnabled}
+	create := room.Create{Info: signaling.RoomInfo{RoomID: r.RoomID}, NoSeats: !r.IsSeatEnabled, Unlimited: r.IsUnlimitedRoomEnabled}
 	info.Give(&create.Info)
 	if info.Password != nil {
 		create.Password = *info.Password

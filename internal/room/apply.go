@@ -182,7 +182,7 @@ func (d *decision) create(a Create) error {
 	info.Categories = categories(info.Categories)
 	info.OwnerID, info.OwnerName = d.by.UserID, d.by.UserName
 	info.CreateTime, info.MemberCount, info.ViewCount = d.now.UnixMilli(), 0, 0
-	d.state = State{Info: info, Password: a.Password, Seats: make([]signaling.SeatInfo, info.MaxSeatCount)}
+	d.state = State{Info: info, Password: a.Password, Unlimited: a.Unlimited, Seats: make([]signaling.SeatInfo, info.MaxSeatCount)}
 	for i := range d.state.Seats {
 		d.state.Seats[i].Index = signaling.SeatIndex(i)
 	}

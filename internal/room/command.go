@@ -31,6 +31,7 @@ type Create struct {
 	SeatLimit int                `json:"seatLimit"`
 	NoSeats   bool               `json:"noSeats,omitempty"` // a room in which nobody sits; Info has no MaxSeatCount then
 	Password  Password           `json:"password,omitzero"` // Info has none
+	Unlimited bool               `json:"unlimited,omitempty"`
 }
 
 // TakeSeat sits down, or applies where the mode and the role ask for it. Timeout 0: the application waits for ever.

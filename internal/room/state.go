@@ -52,6 +52,10 @@ type State struct {
 	Gifts  uint64  `json:"gifts,omitempty"`  // how often somebody has sent any
 	Liked  []Liked `json:"liked,omitempty"`  // in count.go; never changed, only replaced
 	Ended  int64   `json:"ended,omitempty"`  // when it was dismissed, Unix milliseconds
+
+	// Unlimited is the documents' IsUnlimitedRoomEnabled as the app has set it at the creation, for the app to be told again.
+	// Every room serves large audiences.
+	Unlimited bool `json:"unlimited,omitempty"`
 }
 
 // Exists reports whether there is a room: created and not dismissed.

@@ -26,7 +26,7 @@ func full(t testing.TB, seats int, fill string) room.State {
 		Info: signaling.RoomInfo{
 			RoomID: signaling.RoomID(long(48)), Name: long(100), MaxSeatCount: seats, MaxMemberCount: math.MaxInt32, Notice: long(100), CoverURL: long(200), BackgroundURL: long(200),
 			Categories: []int{math.MinInt32, math.MinInt32, math.MinInt32}, ActivityStatus: math.MinInt32, CustomInfo: long(500), Hidden: true, MessageDisabled: true, LikeDisabled: true, GiftDisabled: true,
-		}, SeatLimit: seats,
+		}, SeatLimit: seats, Unlimited: true,
 	}}, t0)
 	require.NoError(t, err)
 	s.Info.ViewCount, s.Info.MemberCount = math.MaxInt64, math.MaxInt32

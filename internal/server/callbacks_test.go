@@ -250,6 +250,27 @@ func TestCallbacksOfARoom(t *testing.T) {
 	})
 }
 
+// What the app has set of a room at its creation it is told again, at any node, after a change of the room's home.
+func TestCallbacks_tellWhatTheAppHasSet(t *testing.T) {
+	inWorldOf(t, 2, func(t *testing.T, w *world) {
+		h := w.hook(t)
+		for id, unlimited := range map[string]string{"large": `,"IsUnlimitedRoomEnabled":true`, "small": ""} {
+			require.Equal(t, created(id), w.restAt(1, "live_engine_http_srv/create_room", w.restQuery(), `{"RoomInfo":{"RoomId":"`+id+`","RoomType":"Live"`+unlimited+`}}`))
+		}
+		synctest.Wait()
+		w.kill(1)
+		time.Sleep(10 * time.Second)
+		for _, id := range []string{"large", "small"} {
+			require.Equal(t, restOK, w.rest("destroy_room", `{"RoomId":"`+id+`"}`))
+			synctest.Wait()
+			h.mu.Lock()
+			last := h.bodies[len(h.bodies)-1]
+			h.mu.Unlock()
+			assert.Contains(t, last, fmt.Sprintf(`"IsUnlimitedRoomEnabled":%t`, id == "large"))
+		}
+	})
+}
+
 // A server that is killed between the change and the delivery loses nothing: the other node goes on.
 func TestCallbacksOutliveTheirNode(t *testing.T) {
 	inWorldOf(t, 2, func(t *testing.T, w *world) {

@@ -161,7 +161,7 @@ func (r *recorder) destroyed(cause *room.Cause) {
 	i.IsSeatEnabled, i.TakeSeatMode, i.MaxSeatCount = info.MaxSeatCount > 0, takeSeatMode(info), info.MaxSeatCount
 	i.MaxMemberCount, i.IsPublicVisible, i.IsMessageDisabled = r.maxMembers(info), !info.Hidden, info.MessageDisabled
 	i.Category, i.CustomInfo, i.ActivityStatus, i.ViewCount = categories(info), info.CustomInfo, info.ActivityStatus, info.ViewCount
-	i.CoverURL, i.BackgroundURL = info.CoverURL, info.BackgroundURL
+	i.CoverURL, i.BackgroundURL, i.IsUnlimitedRoomEnabled = info.CoverURL, info.BackgroundURL, r.entry.State.Unlimited
 	r.tell(afterDestroyRoom, cause, b)
 }
 

@@ -92,7 +92,12 @@ func TestGolden(t *testing.T) {
 			r := &ruled{t: t}
 			return r.do("user3", rest, room.Create{SeatLimit: 16, NoSeats: true, Info: signaling.RoomInfo{RoomID: "r"}})
 		},
-		"destroy_rest":   func() home.Entry { return created(t).do("admin", rest, room.Dismiss{}) },
+		"destroy_rest": func() home.Entry { return created(t).do("admin", rest, room.Dismiss{}) },
+		"destroy_unlimited": func() home.Entry {
+			r := &ruled{t: t}
+			r.do("user3", rest, room.Create{SeatLimit: 16, Unlimited: true, Info: signaling.RoomInfo{RoomID: "r", CoverURL: "cover url", BackgroundURL: "background url"}})
+			return r.do("admin", rest, room.Dismiss{})
+		},
 		"destroy_client": func() home.Entry { return created(t).do("user3", user, room.Dismiss{}) },
 		"destroy_system": func() home.Entry { return created(t).do("", room.Origin{}, room.Dismiss{}) },
 		"update_all": func() home.Entry {
