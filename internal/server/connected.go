@@ -48,6 +48,7 @@ func (r *replica) connect(now standing) {
 	if was != nil && was.created == now.created && was.over == now.over && slices.Equal(was.connected, now.connected) {
 		return
 	}
+	r.seating.forget(now.connected)
 	r.rehear()
 	r.tend()
 	r.hearing.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/internal/room"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -44,6 +45,16 @@ func (s *seating) arm() {
 	} else {
 		s.timer.Reset(wait)
 	}
+}
+
+// forget notes that this room is connected with no others than these: members forget the seats of the rest, and are told them
+// anew when a room comes back, also before the next look and with the same seats.
+func (s *seating) forget(connected []room.ConnectedWith) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.told, func(id signaling.RoomID, _ *[]signaling.SeatInfo) bool {
+		return !slices.ContainsFunc(connected, func(c room.ConnectedWith) bool { return c.RoomID == id })
+	})
 }
 
 func (s *seating) close() {

@@ -75,3 +75,38 @@ func TestSeatsAreToldFourTimesASecond(t *testing.T) {
 		require.GreaterOrEqual(t, n, 7)
 	})
 }
+
+// Who was connected before is told the seats again, though nothing about them has changed.
+func TestSeatsAreToldAnewToWhoComesBack(t *testing.T) {
+	inWorldOf(t, 2, func(t *testing.T, w *world) {
+		a, b, guest := w.ownerAt(0, "a"), w.ownerAt(1, "b"), w.ownerAt(1, "guest")
+		a.ownRoom("a", 5)
+		b.ownRoom("b", 5)
+		guest.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "a"}, nil)
+		connect := func() {
+			a.must(signaling.MethodRequestConnection, signaling.ConnectionRequestParams{RoomID: "a", RoomIDs: []signaling.RoomID{"b"}}, nil)
+			b.must(signaling.MethodAcceptConnection, signaling.ConnectionAnswerParams{RoomID: "b", Inviter: "a"}, nil)
+		}
+		told := func(c *raw) (n int) {
+			c.must(signaling.MethodPing, signaling.Empty{}, nil)
+			for _, m := range c.heard {
+				if m.Method == signaling.NotifyConnectedSeats {
+					n++
+				}
+			}
+			c.heard = nil
+			return n
+		}
+		for i, pause := range []time.Duration{0, 0, time.Second, time.Second, time.Millisecond} {
+			if i > 0 {
+				b.must(signaling.MethodDisconnect, signaling.RoomParams{RoomID: "b"}, nil)
+				time.Sleep(pause)
+			}
+			connect()
+			time.Sleep(3 * time.Second)
+			for _, c := range []*raw{a, b, guest} {
+				require.NotZero(t, told(c), "time %d", i)
+			}
+		}
+	})
+}
