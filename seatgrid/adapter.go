@@ -1,11 +1,5 @@
 package seatgrid
 
-import (
-	"slices"
-
-	"github.com/openvoiceroom/openvoiceroom/engine"
-)
-
 // SeatViewAdapter makes the views of the seats, of whatever type, and keeps them up to date. Its methods are called on
 // the goroutine of the observers' callbacks: never two at once, nor together with a callback of the same login, off
 // every lock, and free to call the grid. A toolkit that draws on one goroutine of its own has to be handed over to.
@@ -27,10 +21,7 @@ type SeatViewAdapter interface {
 // sets none. It returns without waiting: the calls come in order with the callbacks, and those that were due before
 // go to the former adapter.
 func (g *Grid) SetSeatViewAdapter(a SeatViewAdapter) {
-	g.eng.Post("SetSeatViewAdapter", func() {
-		g.stage.adapter, g.stage.views = a, nil
-		g.stage.makeViews()
-	})
+	g.eng.Post("SetSeatViewAdapter", func() { g.stage.setAdapter(a) })
 }
 
 // ClickSeatView says that a seat's view was clicked: every observer gets OnSeatViewClicked, in order with the other
@@ -38,15 +29,10 @@ func (g *Grid) SetSeatViewAdapter(a SeatViewAdapter) {
 // Outside a room, or without such a seat, there is nothing to click.
 func (g *Grid) ClickSeatView(index SeatIndex) {
 	g.eng.Post("OnSeatViewClicked", func() {
-		i := int(index)
-		if i < 0 || i >= len(g.stage.seats) {
+		seat, view, ok := g.stage.own.at(index)
+		if !ok {
 			return
 		}
-		var view any
-		if g.stage.adapter != nil {
-			view = g.stage.views[i]
-		}
-		seat := g.stage.seats[i]
 		g.observers.Each(func(o *Observer) {
 			if o.OnSeatViewClicked != nil {
 				o.OnSeatViewClicked(view, seat)
@@ -55,85 +41,30 @@ func (g *Grid) ClickSeatView(index SeatIndex) {
 	})
 }
 
-// stage is what the views show. It belongs to the goroutine of the callbacks.
-type stage struct {
-	adapter SeatViewAdapter // nil: none
-	room    *engine.Room    // nil: no seats
-	seats   []SeatInfo
-	views   []any // one for each seat; none without an adapter
+// ConnectedSeatViewAdapter is a [SeatViewAdapter] that makes views for the seats of connected rooms, too: for the first
+// [ConnectedSeats] of each, while it is connected. UpdateSeatView and UpdateUserVolume are called for them as for the own
+// seats; of their users it is known whether they own their room, and no other role. Volumes are of those who are heard
+// here.
+type ConnectedSeatViewAdapter interface {
+	SeatViewAdapter
+	// CreateConnectedSeatView makes the view of a seat of that room. It is forgotten when the room is connected no longer
+	// (see OnConnectionUserListChanged of [engine.RoomObserver]), and in the cases of CreateSeatView.
+	CreateConnectedSeatView(room RoomID, seat SeatInfo) any
 }
 
-// show begins to show a room's seats. The callbacks of the observers come before the changes of the views that belong
-// to them.
-func (g *Grid) show(r *engine.Room) {
-	// By the room, because what a former one has queued may come late.
-	update := func(seats []SeatInfo) {
-		if g.stage.room == r {
-			g.stage.update(seats)
+// ClickConnectedSeatView says that the view of a connected room's seat was clicked: every observer gets
+// OnConnectedSeatViewClicked, as [Grid.ClickSeatView] does it for own seats. No verb of the grid applies to such a seat.
+// Of a room that is not connected, and behind the first [ConnectedSeats], there is nothing to click.
+func (g *Grid) ClickConnectedSeatView(room RoomID, index SeatIndex) {
+	g.eng.Post("OnConnectedSeatViewClicked", func() {
+		seat, view, ok := g.stage.others[room].at(index)
+		if !ok {
+			return
 		}
-	}
-	r.AddObserver(&engine.RoomObserver{
-		OnSeatListChanged: func(seats []SeatInfo, _, _ []UserInfo) { update(seats) },
-		OnUserAudioStateChanged: func(UserInfo, bool, ChangeReason) {
-			r.PostSeats("UpdateSeatView", update) // the callback has no seats, and r.Seats() may be ahead of it
-		},
-		OnUserVoiceVolumeChanged: func(volumes map[UserID]int) {
-			if g.stage.room == r {
-				g.stage.volumes(volumes)
+		g.observers.Each(func(o *Observer) {
+			if o.OnConnectedSeatViewClicked != nil {
+				o.OnConnectedSeatViewClicked(view, room, seat)
 			}
-		},
+		})
 	})
-	r.PostSeats("CreateSeatView", func(seats []SeatInfo) {
-		if g.Room() == r { // it may have been left meanwhile
-			g.stage.room, g.stage.seats, g.stage.views = r, nil, nil
-			g.stage.update(seats)
-		}
-	})
-}
-
-// hide forgets the views of a room that is over.
-func (g *Grid) hide(r *engine.Room) {
-	g.eng.Post("hide", func() {
-		if g.stage.room == r {
-			g.stage.room, g.stage.seats, g.stage.views = nil, nil, nil
-		}
-	})
-}
-
-// update shows the seats as they are now.
-func (s *stage) update(seats []SeatInfo) {
-	former := s.seats
-	s.seats = slices.Clone(seats) // other observers have the same slice
-	s.views = s.views[:min(len(s.views), len(seats))]
-	for i := range s.views {
-		if seats[i] != former[i] {
-			s.adapter.UpdateSeatView(s.views[i], seats[i])
-		}
-	}
-	s.makeViews()
-}
-
-// makeViews makes the views that are missing.
-func (s *stage) makeViews() {
-	if s.adapter == nil {
-		return
-	}
-	for _, seat := range s.seats[len(s.views):] {
-		s.views = append(s.views, s.adapter.CreateSeatView(seat))
-	}
-}
-
-// volumes shows how loud users are, 0 to 100.
-func (s *stage) volumes(levels map[UserID]int) {
-	if s.adapter == nil {
-		return
-	}
-	for i, seat := range s.seats {
-		level, ok := levels[seat.UserID]
-		if !ok || seat.UserID == "" {
-			continue
-		}
-		user := UserInfo{UserID: seat.UserID, UserName: seat.UserName, AvatarURL: seat.AvatarURL, Role: s.room.RoleOf(seat.UserID)}
-		s.adapter.UpdateUserVolume(s.views[i], min(max(level, 0), 100), user)
-	}
 }

@@ -2,6 +2,7 @@ package seatgrid_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,15 +24,19 @@ type card struct {
 type dealer struct {
 	user   *voiceroomtest.User
 	cards  []*card
-	calls  []string
 	onCall func()
+
+	mu    sync.Mutex // for while somebody speaks, which goes on when a test looks
+	calls []string
 }
 
 func (d *dealer) called(format string, args ...any) {
 	if !d.user.Engine.InCallback() {
 		panic("an adapter is called off the callbacks' goroutine")
 	}
+	d.mu.Lock()
 	d.calls = append(d.calls, fmt.Sprintf(format, args...))
+	d.mu.Unlock()
 	if d.onCall != nil {
 		d.onCall()
 	}
@@ -60,6 +65,8 @@ func (d *dealer) UpdateUserVolume(view any, volume int, user seatgrid.UserInfo) 
 // told returns what the adapter was asked since the last time.
 func (d *dealer) told() []string {
 	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	calls := d.calls
 	d.calls = nil
 	return calls

@@ -13,7 +13,8 @@
 // context, waits, and returns. TakeSeat waits until the application is decided and returns how.
 //
 // [Layout] says where the seats go, in points; a [SeatViewAdapter] makes views for them, of any type. The package itself
-// draws nothing.
+// draws nothing. While the room is connected with others, [Grid.SeatCells] has the first six seats of each, a
+// [ConnectedSeatViewAdapter] makes views of theirs, and [Grid.SetConnectedSeatRule] keeps people on those that are shown.
 //
 // Methods may be called from any goroutine. Observers are called in order, never two at once, off every lock, and may
 // call the grid. Errors are *[engine.Error] with the documents' codes. Reads (Seats, RoomInfo, PendingRequests) are

@@ -20,9 +20,13 @@ type Grid struct {
 	mu       sync.Mutex // protects what follows
 	room     *engine.Room
 	layout   chosenLayout
+	rule     ConnectedSeatRule
 	entering bool
 	stay     int               // counts the rooms that it has begun to enter
 	asking   map[UserID]string // the ids of the requests under way, by whom they invite; "" is the own application
+
+	clearing   *engine.Room // whose later seats are being cleared
+	clearAgain bool         // they may have changed since
 }
 
 // New returns a grid that is in no room.

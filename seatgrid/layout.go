@@ -93,11 +93,7 @@ func Layout(mode LayoutMode, cfg *SeatViewLayoutConfig, seats int, width float64
 	}
 	rects = make([]Rect, 0, seats)
 	for _, row := range rows {
-		first, gap := row.place(wide)
-		for i := range row.Count {
-			x := first + float64(i)*(row.SeatSize.Width+gap)
-			rects = append(rects, Rect{x * scale, height * scale, row.SeatSize.Width * scale, row.SeatSize.Height * scale})
-		}
+		rects = append(rects, row.rects(0, height, wide, scale)...)
 		height += row.SeatSize.Height + spacing
 	}
 	return rects, height * scale

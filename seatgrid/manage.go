@@ -32,9 +32,18 @@ func (g *Grid) UpdateRoomSeatMode(ctx context.Context, mode SeatMode) (err error
 // whose audio is locked the mover is silent.
 func (g *Grid) MoveToSeat(ctx context.Context, index SeatIndex) (err error) {
 	defer wrap("MoveToSeat", &err)
-	return g.send(ctx, signaling.MethodMoveSeat, func(r *engine.Room) any {
-		return signaling.MoveSeatParams{CommandID: rand.Text(), RoomID: r.ID(), Index: index}
-	})
+	r, err := g.current()
+	if err == nil {
+		err = g.usable(r, index)
+	}
+	if err != nil {
+		return err
+	}
+	return moveSeat(ctx, r, index)
+}
+
+func moveSeat(ctx context.Context, r *engine.Room, index SeatIndex) error {
+	return r.Call(ctx, signaling.MethodMoveSeat, signaling.MoveSeatParams{CommandID: rand.Text(), RoomID: r.ID(), Index: index}, nil)
 }
 
 // TakeUserOnSeatByAdmin invites a member to sit down and waits until the member has answered, the invitation is
@@ -46,6 +55,9 @@ func (g *Grid) TakeUserOnSeatByAdmin(ctx context.Context, index SeatIndex, userI
 		return RequestResult{Type: Failed}, err
 	}
 	seconds, err := wholeSeconds(timeout)
+	if err == nil {
+		err = g.usable(r, index)
+	}
 	if err != nil {
 		return RequestResult{Type: Failed}, err
 	}
@@ -71,9 +83,15 @@ func (g *Grid) TakeUserOnSeatByAdmin(ctx context.Context, index SeatIndex, userI
 // off.
 func (g *Grid) KickUserOffSeatByAdmin(ctx context.Context, userID UserID) (err error) {
 	defer wrap("KickUserOffSeatByAdmin", &err)
-	return g.send(ctx, signaling.MethodKickOffSeat, func(r *engine.Room) any {
-		return signaling.UserParams{CommandID: rand.Text(), RoomID: r.ID(), UserID: userID}
-	})
+	r, err := g.current()
+	if err != nil {
+		return err
+	}
+	return kickOffSeat(ctx, r, userID)
+}
+
+func kickOffSeat(ctx context.Context, r *engine.Room, user UserID) error {
+	return r.Call(ctx, signaling.MethodKickOffSeat, signaling.UserParams{CommandID: rand.Text(), RoomID: r.ID(), UserID: user}, nil)
 }
 
 // LockSeat sets a seat's locks. Managers can. Managers are exempt from the position lock, not from the audio lock.

@@ -19,6 +19,9 @@ type Observer struct {
 	OnUserAudioStateChanged func(user UserInfo, hasAudio bool, reason ChangeReason)
 	// OnSeatViewClicked: ClickSeatView was called for the seat. view is what the adapter made, nil without one.
 	OnSeatViewClicked func(view any, seat SeatInfo)
+	// OnConnectedSeatViewClicked: ClickConnectedSeatView was called for the seat of a connected room. view is nil without a
+	// [ConnectedSeatViewAdapter].
+	OnConnectedSeatViewClicked func(view any, room RoomID, seat SeatInfo)
 }
 
 // AddObserver registers an observer, before or in a room, and returns how to remove it.

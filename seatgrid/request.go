@@ -27,6 +27,9 @@ type RequestResult struct {
 func (g *Grid) TakeSeat(ctx context.Context, index SeatIndex, timeout time.Duration) (_ RequestResult, err error) {
 	defer wrap("TakeSeat", &err)
 	r, err := g.current()
+	if err == nil {
+		err = g.usable(r, index)
+	}
 	if err != nil {
 		return RequestResult{Type: Failed}, err
 	}
@@ -151,6 +154,11 @@ func (g *Grid) ResponseRemoteRequest(ctx context.Context, userID UserID, agree b
 	})
 	if err != nil {
 		return err
+	}
+	if agree && q.Type == ApplyToTakeSeat { // an invitation is the inviter's to refuse, and the owner's to undo
+		if err := g.usable(r, q.Index); err != nil {
+			return err
+		}
 	}
 	return r.Call(ctx, signaling.MethodRespondRequest, signaling.RespondParams{
 		CommandID: rand.Text(), RoomID: r.ID(), RequestID: q.RequestID, Agree: agree,
