@@ -2,6 +2,7 @@ package voiceroom
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,7 @@ const (
 	EventMessage       EventType = "message"       // User says Value in the chat, this user too
 	EventCustomMessage EventType = "customMessage" // likewise, a message of the app's: Value is its data, Business whose it is
 	EventGift          EventType = "gift"          // User gives To Count of Gift, which is called Value
+	EventLikes         EventType = "likes"         // the room has been liked Value times in all, of late by User; once a second at most
 	EventLiveInfo      EventType = "liveInfo"      // the fields Value of the room are others
 	EventMetadata      EventType = "metadata"      // the room's metadata has Value, as key=value
 	EventNoMetadata    EventType = "noMetadata"    // the room's metadata has no key Value any more
@@ -173,6 +175,13 @@ func (w *watcher) observer() *engine.RoomObserver {
 				To: g.Receiver.UserID, Gift: g.Gift.GiftID, Count: g.Count, Combo: g.ComboCount, Coins: int64(g.Count) * g.Gift.Coins,
 			}
 			w.ordered(func() { w.send(e) })
+		},
+		OnReceiveLikes: func(_ engine.RoomID, total int64, senders []engine.UserInfo) {
+			var newest engine.UserInfo
+			if n := len(senders); n > 0 {
+				newest = senders[n-1]
+			}
+			tell(EventLikes, newest, strconv.FormatInt(total, 10))
 		},
 		OnLiveInfoChanged: func(_ engine.RoomInfo, flags engine.LiveModifyFlag) {
 			if names := liveFields(flags); names != "" {
