@@ -395,3 +395,34 @@ func chaos(t *testing.T, w *world, rng *rand.Rand) {
 		require.Equal(t, 1, ids[id], "asked about something that nobody has sent")
 	}
 }
+
+// slowly is a store whose deletions take their time, as those on a disk do.
+type slowly struct{ store.Store }
+
+func (s slowly) Delete(ctx context.Context, k store.ValueKey, last uint64) error {
+	select {
+	case <-time.After(10 * time.Millisecond):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return s.Store.Delete(ctx, k, last)
+}
+
+// As many gifts are forgotten in a minute as some busy rooms have in one.
+func TestTidy_keepsUp(t *testing.T) {
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		n := w.nodes[0]
+		old := &Orders{cfg: Config{Values: slowly{n.store}}, ctx: t.Context()}
+		old.homes.Store(n.homes.Load())
+		for i := range 6000 {
+			_, err := n.store.Put(t.Context(), name{key, "ann", fmt.Sprint(i)}.in(store.BucketGiftDone), []byte("{}"), 0)
+			require.NoError(t, err)
+		}
+		done := seen{}
+		require.NoError(t, old.tidy(key.App, done))
+		n.Close() // else it does it
+		time.Sleep(Repeatable + 3*tidyEvery)
+		require.NoError(t, old.tidy(key.App, done))
+		require.Zero(t, w.left(store.BucketGiftDone))
+	})
+}

@@ -203,22 +203,16 @@ func (s *Orders) Open(ctx context.Context, key store.Key, g home.GiftName) (bool
 // Shown implements [home.Gifts].
 func (s *Orders) Shown(ctx context.Context, key store.Key, list []home.ShownGift) error {
 	errs := make([]error, len(list))
-	turns := make(chan struct{}, writers)
-	var wg sync.WaitGroup
-	for i, g := range list {
+	each(len(list), writers, func(i int) {
+		g := list[i]
 		if g.Order == 0 {
-			continue
+			return
 		}
-		turns <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-turns }()
-			n := name{key, g.Sender.UserID, g.GiftKey}
-			if errs[i] = s.add(ctx, n.in(store.BucketGiftDone), Order{State: Shown, Created: g.Created, Key: g.GiftKey, Version: g.Version, At: g.Timestamp}); errs[i] == nil {
-				errs[i] = s.drop(ctx, n, g.Order)
-			}
-		})
-	}
-	wg.Wait()
+		n := name{key, g.Sender.UserID, g.GiftKey}
+		if errs[i] = s.add(ctx, n.in(store.BucketGiftDone), Order{State: Shown, Created: g.Created, Key: g.GiftKey, Version: g.Version, At: g.Timestamp}); errs[i] == nil {
+			errs[i] = s.drop(ctx, n, g.Order)
+		}
+	})
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

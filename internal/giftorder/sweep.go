@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,28 +91,40 @@ func (s *Orders) sweep(app signaling.AppID, open seen) error {
 	if err != nil {
 		return err
 	}
-	turns := make(chan struct{}, sweepers)
-	var wg sync.WaitGroup
+	var stale []name
 	for k, age := range open.update(keys, app, time.Now()) {
 		n, ok := parseName(k)
 		if !ok || age < staleNear || age < staleFar && !s.rooms().Decides(n.room) {
 			continue
 		}
+		stale = append(stale, n)
+	}
+	each(len(stale), sweepers, func(i int) {
+		n := stale[i]
+		ctx, cancel := context.WithTimeout(s.ctx, stepLimit)
+		defer cancel()
+		_, _, err := s.resume(ctx, n)
+		switch signaling.CodeOf(err) {
+		case 0, signaling.ErrGiftRejected.Code, signaling.ErrRoomNotExist.Code: // it has come to its end
+		default:
+			s.cfg.Logger.Warn("an order of a gift waits", "app", app, "room", n.room.Room, "error", err)
+		}
+	})
+	return nil
+}
+
+// each calls f for 0 to n-1, so many at once, and waits.
+func each(n, atOnce int, f func(i int)) {
+	turns := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	for i := range n {
 		turns <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-turns }()
-			ctx, cancel := context.WithTimeout(s.ctx, stepLimit)
-			defer cancel()
-			_, _, err := s.resume(ctx, n)
-			switch signaling.CodeOf(err) {
-			case 0, signaling.ErrGiftRejected.Code, signaling.ErrRoomNotExist.Code: // it has come to its end
-			default:
-				s.cfg.Logger.Warn("an order of a gift waits", "app", app, "room", n.room.Room, "error", err)
-			}
+			f(i)
 		})
 	}
 	wg.Wait()
-	return nil
 }
 
 // tidy forgets which gifts have been sent so long ago that nobody repeats them.
@@ -122,17 +135,22 @@ func (s *Orders) tidy(app signaling.AppID, done seen) error {
 	if err != nil {
 		return err
 	}
+	var old []store.ValueKey
 	for k, age := range done.update(keys, app, time.Now()) {
 		limit := Repeatable
 		if n, ok := parseName(k); ok && !s.rooms().Decides(n.room) {
 			limit += 2 * tidyEvery // mostly the other has done it by then
 		}
-		if age < limit {
-			continue
+		if age >= limit {
+			old = append(old, k)
 		}
-		if err := s.remove(ctx, k, func(store.Value) bool { return true }); err != nil {
-			return err
-		}
+	}
+	errs := make([]error, len(old))
+	each(len(old), writers, func(i int) { // one by one they would come faster than they go
+		errs[i] = s.remove(ctx, old[i], func(store.Value) bool { return true })
+	})
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return errs[i] // one says it: the rest will be the same
 	}
 	return nil
 }
