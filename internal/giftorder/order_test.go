@@ -102,7 +102,7 @@ func TestAppThatContradictsItself(t *testing.T) {
 			}
 			w.nodes[1].create("r")
 			require.NoError(t, w.nodes[0].enter("ann"))
-			w.nodes[0].dieAt(1, false) // it has stored the order, and not the answer
+			w.nodes[0].store.DieAt(1, false) // it has stored the order, and not the answer
 			_, err := w.nodes[0].send("ann", "k")
 			require.Error(t, err)
 			w.nodes[0].kill()
