@@ -380,12 +380,17 @@ func (n *Node) hand(req request, answer func(reply)) bool {
 	return true
 }
 
-// Ready reports why this node cannot decide rooms now; nil when it can.
+// readyLimit is how long the store may think about whether it can be counted on.
+const readyLimit = 2 * time.Second
+
+// Ready reports why this node cannot decide rooms now, or must not be counted on yet; nil when it can.
 func (n *Node) Ready(ctx context.Context) error {
 	if !n.fresh(time.Now()) {
 		return errors.New("the heartbeat does not reach the store")
 	}
-	return ctx.Err()
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	return errors.Join(ctx.Err(), n.store.Ready(ctx))
 }
 
 // Rooms returns how many rooms this node decides.

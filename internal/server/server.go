@@ -350,7 +350,8 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	w.Write([]byte("ok\n")) // a client that went away is no error of ours
 }
 
-// readyz answers 200 while this node can decide: its heartbeat reaches the store.
+// readyz answers 200 while this node can decide: its heartbeat reaches the store, which has all that was stored while the
+// node was away.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if err := s.node.Ready(r.Context()); err != nil {

@@ -174,6 +174,10 @@ type Store interface {
 	// HeartbeatTTL is how long a beat counts.
 	HeartbeatTTL() time.Duration
 
+	// Ready reports why this node must not be counted on yet when another one is stopped; nil when it may be, and from then
+	// on. A node that has just started may have to fetch what was stored meanwhile.
+	Ready(ctx context.Context) error
+
 	// Close ends all subscriptions, waits for running callbacks and releases everything. It is idempotent, and must
 	// not be called from a callback. It does not tell Gone.
 	Close() error

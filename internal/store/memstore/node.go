@@ -45,6 +45,9 @@ func (n *Node) Audit() store.Log { return &journal{node: n, logs: &n.cluster.aud
 // HeartbeatTTL is [store.HeartbeatTTL].
 func (n *Node) HeartbeatTTL() time.Duration { return store.HeartbeatTTL }
 
+// Ready implements [store.Store]: all nodes have one memory.
+func (n *Node) Ready(context.Context) error { return nil }
+
 // Close implements [store.Store].
 func (n *Node) Close() error {
 	n.Kill()

@@ -284,24 +284,25 @@ func TestOpenSaysWhatIsMissing(t *testing.T) {
 	})
 }
 
-// TestClusterOfEmbeddedServers joins three nodes and keeps each entry on all of them.
+// TestClusterOfEmbeddedServers joins three nodes and keeps each entry on all of them. One that was away is not ready before it
+// has what was stored meanwhile: then the next one can be stopped.
 func TestClusterOfEmbeddedServers(t *testing.T) {
 	routes := freeAddrs(t, 3)
-	stores := make([]*natsstore.Store, 3)
+	stores, dirs := make([]*natsstore.Store, 3), []string{t.TempDir(), t.TempDir(), t.TempDir()}
+	open := func(i int) {
+		s, err := natsstore.Open(context.Background(), natsstore.Config{
+			Dir: dirs[i], Replicas: 3, StartTimeout: time.Minute,
+			Cluster: natsstore.Cluster{
+				Name: "c", Node: fmt.Sprint("n", i), Listen: routes[i], Routes: routes, Secret: "s",
+			},
+		})
+		if assert.NoError(t, err) {
+			stores[i] = s
+		}
+	}
 	var wg sync.WaitGroup
 	for i := range stores {
-		dir := t.TempDir()
-		wg.Go(func() {
-			s, err := natsstore.Open(context.Background(), natsstore.Config{
-				Dir: dir, Replicas: 3, StartTimeout: time.Minute,
-				Cluster: natsstore.Cluster{
-					Name: "c", Node: fmt.Sprint("n", i), Listen: routes[i], Routes: routes, Secret: "s",
-				},
-			})
-			if assert.NoError(t, err) {
-				stores[i] = s
-			}
-		})
+		wg.Go(func() { open(i) })
 	}
 	wg.Wait()
 	for _, s := range stores {
@@ -313,11 +314,45 @@ func TestClusterOfEmbeddedServers(t *testing.T) {
 	require.NoError(t, err)
 	_, err = stores[1].Append(ctx, room, []byte("x"), 0)
 	require.ErrorIs(t, err, store.ErrConflict)
-	_, err = stores[2].Append(ctx, room, []byte("two"), rev)
+	rev, err = stores[2].Append(ctx, room, []byte("two"), rev)
 	require.NoError(t, err)
 	got, err := stores[1].Since(ctx, room, time.Time{})
 	require.NoError(t, err)
 	require.Len(t, got, 2)
+
+	ready := func(s *natsstore.Store) {
+		for again := time.NewTicker(5 * time.Millisecond); ; <-again.C {
+			if err = s.Ready(ctx); err == nil {
+				return
+			}
+			require.NoError(t, ctx.Err(), err)
+		}
+	}
+	for _, s := range stores {
+		ready(s)
+	}
+	require.NoError(t, stores[0].Close())
+	for left := 1000; left > 0; { // while the others elect a leader there is no answer
+		try, cancel := context.WithTimeout(ctx, time.Second)
+		next, err := stores[2].Append(try, room, make([]byte, 1000), rev)
+		if err != nil {
+			last, _ := stores[2].Last(try, room)
+			next = last.Rev
+		}
+		cancel()
+		require.NoError(t, ctx.Err(), err)
+		if next > rev {
+			rev = next
+			left--
+		}
+	}
+	stores[0] = nil
+	open(0)
+	require.NotNil(t, stores[0])
+	ready(stores[0])
+	last, err := stores[2].Last(ctx, room)
+	require.NoError(t, err)
+	require.Equal(t, last.Rev, stores[0].LocalRev(t), "what it says that it has, it has itself")
 	for _, s := range stores {
 		require.NoError(t, s.Close())
 	}

@@ -32,6 +32,7 @@ type Store struct {
 	values   jetstream.Stream
 
 	closing   atomic.Bool
+	caughtUp  atomic.Bool
 	closeOnce sync.Once
 	ctx       context.Context // ends the goroutines of Watch and OnReconnect; no call uses it
 	cancel    context.CancelFunc

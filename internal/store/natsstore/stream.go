@@ -88,8 +88,11 @@ func (s *Store) ensure(ctx context.Context, want jetstream.StreamConfig) (jetstr
 	return st, nil
 }
 
-// ensurePatiently is ensure for the start: a cluster that comes up does not answer, or says 503 as long as too few of
-// its servers are there.
+// codeNoPeers is the server's code where a stream cannot be placed on as many servers as it needs.
+const codeNoPeers = 10005
+
+// ensurePatiently is ensure for the start: a cluster that comes up does not answer, says 503 as long as too few of its
+// servers are there, or finds too few of them for a stream.
 func (s *Store) ensurePatiently(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
 	for {
 		try, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -97,7 +100,7 @@ func (s *Store) ensurePatiently(ctx context.Context, want jetstream.StreamConfig
 		unanswered := try.Err() != nil
 		cancel()
 		var api *jetstream.APIError
-		again := unanswered || errors.As(err, &api) && api.Code == http.StatusServiceUnavailable ||
+		again := unanswered || errors.As(err, &api) && (api.Code == http.StatusServiceUnavailable || api.ErrorCode == codeNoPeers) ||
 			errors.Is(err, nats.ErrNoResponders)
 		if err == nil || !again {
 			return st, err
