@@ -69,7 +69,7 @@ func (f *follower) close() {
 
 // begin delivers the newest entry, unless the bus has brought one already.
 func (f *follower) begin(ctx context.Context) error {
-	last, err := f.node.store.Last(ctx, f.key)
+	last, err := f.node.lastOf(ctx, f.key)
 	if err != nil {
 		return err
 	}

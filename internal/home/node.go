@@ -239,7 +239,7 @@ func (n *Node) beatForever() {
 // census reads who is alive, and where clients reach them. It adds nodes that Watch has not told of yet, and leaves
 // those alone of which it has: what it reads may be older.
 func (n *Node) census(ctx context.Context) error {
-	alive, err := n.store.Alive(ctx)
+	alive, err := reading(ctx, listTry, n.store.Alive)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,9 @@ func (s *Store) connect() (err error) {
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, 250*time.Millisecond),
 		// While the connection is away a message fails rather than waits: nobody wants to hear old media, and a
-		// command that arrives after its deadline surprises.
+		// command that arrives after its deadline surprises. Until it is back, half a second later, calls fail with
+		// "outbound buffer limit exceeded": on a machine that starves, too, whose server or client has given the other
+		// up. Who must not fail for that asks again (internal/home).
 		nats.ReconnectBufSize(-1),
 		nats.PingInterval(5 * time.Second), // a silent drop is found within 15 s
 		nats.MaxPingsOutstanding(2),
