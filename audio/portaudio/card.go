@@ -174,6 +174,8 @@ type watch struct {
 	away   bool      // lost, and OnBack has not been called since
 	next   time.Time // of the next try
 	wait   time.Duration
+	there  bool          // the device that was lost could be opened again at once
+	bears  time.Duration // how long this one is still without being lost, where that is more than silentFor
 }
 
 func (w *watch) opened() { w.beats, w.steady, w.since = 0, 0, time.Now() }
@@ -206,7 +208,7 @@ func (c *card) check(ctx context.Context, w *watch, now time.Time) {
 	}
 	quiet, most := now.Sub(w.since), beginsIn
 	if w.steady >= steadyAt {
-		most = silentFor + 2*l.params.latency
+		most = max(silentFor, w.bears) + 2*l.params.latency
 	}
 	beats := l.beats.Load()
 	switch {
@@ -230,6 +232,9 @@ func (c *card) back(w *watch, l *line) {
 		return
 	}
 	w.away = false
+	if w.there { // it was only slow, as virtual cards are: each further loss would be a hole for nothing
+		w.bears = min(2*max(w.bears, silentFor), beginsIn)
+	}
 	c.opts.Logger.Info("the sound device is back", "device", l.device.ID, "direction", c.dir)
 	if f := c.opts.OnBack; f != nil {
 		c.tell.Post("OnBack", func() { f(l.device) })
@@ -264,6 +269,7 @@ func (c *card) retry(ctx context.Context, w *watch) {
 		}
 	}
 	l, err := c.worker.open(ctx, c.dir, opts, c.count, false, "")
+	w.there = err == nil && w.wait == 0
 	if err != nil && w.wait > 0 {
 		l, err = c.worker.open(ctx, c.dir, opts, c.count, true, "")
 	}
@@ -298,6 +304,7 @@ func (c *card) replace(r change, w *watch) error {
 	}
 	before := c.line.Load()
 	w.opened()
+	w.bears = 0
 	c.use(l)
 	return c.worker.close(before)
 }

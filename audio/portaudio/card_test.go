@@ -191,6 +191,29 @@ func TestSpeakerIsLostAndComesBack(t *testing.T) {
 	})
 }
 
+// A card that is there and still for two seconds now and then, as virtual ones are, is given more time after each false
+// alarm: opening it again makes a hole each time.
+func TestASlowCardIsNotLostAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(headset())
+		var e events
+		s := newSpeaker(&owner{backend: f}, e.options(Options{}))
+		require.NoError(t, s.Start(t.Context()))
+		for range 10 {
+			write(t, s, 100, 7)
+			f.stall("Headset", true)
+			write(t, s, 100, 7)
+			f.stall("Headset", false)
+		}
+		require.LessOrEqual(t, s.Stats().Losses, uint64(3), e.String())
+		write(t, s, 100, 7)
+		f.plug()
+		write(t, s, 300, 7)
+		require.True(t, strings.HasSuffix(e.String(), "lost Headset"), "one that is gone is still noticed: %s", e.String())
+		require.NoError(t, s.Stop())
+	})
+}
+
 // The list of devices is only renewed by starting PortAudio anew. That must not end what else is open.
 func TestLookingForOneCardKeepsTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -59,6 +59,17 @@ func (f *fake) plug(present ...Device) {
 	}
 }
 
+// stall makes a device's streams stand still, or go on. Those that are opened meanwhile are not still.
+func (f *fake) stall(name string, still bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.streams {
+		if s.device.Name == name {
+			s.dead.Store(still)
+		}
+	}
+}
+
 // set runs with the fake locked.
 func (f *fake) set(change func()) {
 	f.mu.Lock()
