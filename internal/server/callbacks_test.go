@@ -250,6 +250,32 @@ func TestCallbacksOfARoom(t *testing.T) {
 	})
 }
 
+// The app's server hears of a connection that is lost, of one that comes back, and of who does not come back in time.
+func TestCallbacks_ofLostConnections(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		h := w.hook(t)
+		require.Equal(t, created("r"), w.rest("create_room", `{"RoomInfo":{"RoomId":"r","RoomType":"Live"}}`))
+		ann, login, err := w.loginAt(0, "ann", nil)
+		require.NoError(t, err)
+		ann.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)
+		bob := w.member(0, "bob")
+		settled()
+		h.take()
+		ann.drop()
+		bob.pass(time.Second)
+		ann = w.resumed("ann", login.SessionID, 1)
+		ann.pass(time.Second)
+		bob.drop()
+		ann.pass(29 * time.Second)
+		require.Equal(t, []string{
+			"MemberStateChanged r HeartbeatInterruptOffline ann", "MemberStateChanged r HeartbeatRecoverOnline ann",
+			"MemberStateChanged r HeartbeatInterruptOffline bob",
+		}, h.take())
+		ann.pass(2 * time.Second)
+		require.Equal(t, []string{"MemberStateChanged r LeaveOffline bob"}, h.take())
+	})
+}
+
 // What the app has set of a room at its creation it is told again, at any node, after a change of the room's home.
 func TestCallbacks_tellWhatTheAppHasSet(t *testing.T) {
 	inWorldOf(t, 2, func(t *testing.T, w *world) {
