@@ -102,7 +102,7 @@ func run(ctx context.Context, o options, apps map[signaling.AppID]string, keys m
 // serveHTTP makes a server that nobody can hold up.
 func serveHTTP(h http.Handler, log slog.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log, slog.LevelDebug),
 	}
 }

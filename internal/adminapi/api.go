@@ -172,6 +172,9 @@ func (a answer) encode(result any) ([]byte, error) {
 // ServeHTTP answers one call. The HTTP status is 200 whatever has come of it (documents).
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
+	// Also of a body that nobody reads: net/http waits for it before it answers. Writers without deadlines are those of tests.
+	// The next call on the connection has its own: net/http sees to that.
+	_ = http.NewResponseController(w).SetReadDeadline(start.Add(callLimit))
 	// The number makes ids of one process sortable; the rest makes them unique.
 	var unique [16]byte
 	_, _ = rand.Read(unique[:]) // it never fails

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
@@ -23,8 +22,6 @@ var errBody = errors.New("the body")
 
 // readBody reads the body of a call that has been let in.
 func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
-	// Writers without deadlines are those of tests. The next call on the connection has its own: net/http sees to that.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callLimit))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, &signaling.Error{Code: codeTimeout, Message: fmt.Sprintf("the body may have %d KiB", limit>>10), Err: errBody}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -240,4 +241,30 @@ func TestRESTIsCounted(t *testing.T) {
 		require.Contains(t, text, `voiceroom_rest_call_seconds_count{command="live_engine_http_srv/get_room_info"} 1`)
 		require.NotContains(t, text, "no_such_command")
 	})
+}
+
+// Who may not call, and does not send what it has announced, is answered and hung up on: it holds nothing for longer than
+// others do.
+func TestRESTWaitsForNobody(t *testing.T) {
+	for _, path := range []string{"/v4/live_engine_http_srv/get_room_info?sdkappid=1", "/v4/live_engine_http_srv/get_room_info", "/v4/nothing"} {
+		t.Run(path, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				c, err := w.net.Dial(t.Context(), "tcp", "server:80")
+				require.NoError(t, err)
+				defer c.Close()
+				begin := time.Now()
+				_, err = io.WriteString(c, "POST "+path+" HTTP/1.1\r\nHost: server\r\nContent-Length: 10\r\n\r\n{")
+				require.NoError(t, err)
+				r := bufio.NewReader(c)
+				resp, err := http.ReadResponse(r, nil)
+				require.NoError(t, err)
+				got, err := io.ReadAll(resp.Body)
+				require.NoError(t, err)
+				require.Contains(t, string(got), `"ActionStatus":"FAIL"`)
+				_, err = r.ReadByte()
+				require.ErrorIs(t, err, io.EOF)
+				require.LessOrEqual(t, time.Since(begin), 4*time.Second)
+			})
+		})
+	}
 }
