@@ -142,11 +142,17 @@ func gifts(t testing.TB) *gift.Catalogues {
 
 type noRooms struct{}
 
-func (noRooms) Room(context.Context, signaling.AppID, signaling.RoomID) (battle.Room, error) {
-	return battle.Room{}, signaling.ErrRoomNotExist
+func (noRooms) Host(context.Context, signaling.AppID, signaling.RoomID, signaling.UserID) (battle.Host, error) {
+	return battle.Host{}, signaling.ErrRoomNotExist
 }
-func (noRooms) Show(context.Context, signaling.AppID, battle.Room, battle.Battle) error { return nil }
-func (noRooms) Near(signaling.AppID, signaling.RoomID) bool                             { return true }
+
+func (noRooms) Connected(context.Context, signaling.AppID, signaling.RoomID) (string, []signaling.RoomID, error) {
+	return "", nil, nil
+}
+func (noRooms) Show(context.Context, signaling.AppID, battle.Battle, int) (uint64, error) {
+	return 0, nil
+}
+func (noRooms) Near(signaling.AppID, signaling.RoomID) bool { return true }
 
 // nobody is logged in.
 type nobody struct{}

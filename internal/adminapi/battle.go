@@ -47,7 +47,7 @@ func (a *API) createBattle(ctx context.Context, who caller, p createBattleParams
 	}
 	most := int64(battle.MaxDuration / time.Millisecond)
 	c := battle.Create{
-		Operator: who.user, IP: who.ip, Rooms: []battle.Room{{RoomID: p.From}}, Ext: p.Ext,
+		Operator: who.user, IP: who.ip, Platform: signaling.PlatformRESTAPI, Rooms: []battle.Room{{RoomID: p.From}}, Ext: p.Ext,
 		Duration: time.Duration(max(0, min(*p.Duration, most+1))) * time.Millisecond,
 	}
 	for _, id := range p.To {
@@ -62,7 +62,7 @@ func (a *API) createBattle(ctx context.Context, who caller, p createBattleParams
 		one := battleResult{RoomID: r.Room, Message: new("")}
 		switch {
 		case r.Err == nil:
-		case errors.Is(r.Err, battle.ErrBattling):
+		case errors.Is(r.Err, signaling.ErrBattlingElsewhere), errors.Is(r.Err, signaling.ErrBattlePending):
 			one.Code, *one.Message = battleBattling, "the room is in another battle"
 		case errors.Is(r.Err, signaling.ErrRoomNotExist):
 			one.Code, *one.Message = battleBroken, "the room does not exist, or no longer"
@@ -113,7 +113,7 @@ func (a *API) setBattleScore(ctx context.Context, who caller, p battleScoreParam
 		c.Scores = append(c.Scores, battle.Score{Room: s.RoomID, Score: *s.Score})
 	}
 	b, err := a.cfg.Battles.SetScores(ctx, who.app, p.BattleID, c)
-	if errors.Is(err, battle.ErrUnknown) {
+	if errors.Is(err, signaling.ErrBattleNotExist) {
 		err = refuse(signaling.ErrNoPermission.Code, "there is no such battle, or it has ended: its scores cannot be set")
 	}
 	if err != nil {

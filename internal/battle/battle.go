@@ -1,32 +1,29 @@
 package battle
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// Limits of a battle. The documents give MaxRooms of the smaller package, and no others.
+// Limits of a battle.
 const (
-	MaxRooms     = 10 // the inviter's included
-	MinDuration  = time.Second
-	MaxDuration  = 24 * time.Hour
-	MaxExtension = 1 << 10 // bytes of ExtensionInfo
+	MaxRooms     = signaling.MaxBattleRooms // the inviter's included
+	MinDuration  = signaling.MinBattleDuration * time.Millisecond
+	MaxDuration  = signaling.MaxBattleDuration * time.Millisecond
+	MaxExtension = signaling.MaxBattleExtension
+	maxPunish    = signaling.MaxBattlePunishment * time.Millisecond
+	maxTimeout   = signaling.MaxBattleTimeout * time.Second
 	maxScore     = 1<<53 - 1
 	maxInfo      = 12 << 10 // bytes of what rooms show, as JSON: it is in their states
 
-	createLimit = 10 * time.Second // a battle that has not begun by then never will: its node has died
+	createLimit = 10 * time.Second // a battle whose rooms have not been claimed by then never begins: its node has died
 )
 
-// The documents' codes about battles.
 var (
-	ErrUnknown  = signaling.Errorf(100411, "there is no such battle, or it ended too long ago")
-	ErrNoRooms  = signaling.Errorf(100412, "none of the invited rooms can take part: they are in other battles, or do not exist")
-	ErrBattling = signaling.Errorf(100415, "the inviting room is in a battle; try again when it has ended")
-	errLate     = signaling.Errorf(signaling.ErrServer.Code, "the battle could not begin in time; try again")
-	errNotNow   = signaling.Errorf(signaling.ErrNoPermission.Code, "the battle has not begun or has ended: its scores cannot be set")
+	errLate   = signaling.Errorf(signaling.ErrServer.Code, "the battle could not begin in time; try again")
+	errNotNow = signaling.Errorf(signaling.ErrNoPermission.Code, "the battle has not begun or has ended: its scores cannot be set")
 )
 
 // Status is how far a battle is.
@@ -36,7 +33,7 @@ type Status int
 const (
 	Created   Status = 1 // has not begun
 	Running   Status = 2
-	Ended     Status = 3
+	Ended     Status = 3 // perhaps its punishment phase goes on
 	Cancelled Status = 4 // ended without having begun
 )
 
@@ -47,26 +44,52 @@ type Room struct {
 	OwnerName string           `json:"ownerName,omitempty"`
 	AvatarURL string           `json:"avatarUrl,omitempty"`
 	Score     int64            `json:"score,omitempty"`
-	Left      bool             `json:"left,omitempty"`  // is out of it
 	Created   int64            `json:"created"`         // the room's CreateTime: another room may get its id
+	Turn      uint64           `json:"turn,omitempty"`  // of two battles of a room the later one's is higher
 	Gifts     uint64           `json:"gifts,omitempty"` // the gifts of the room's log up to this revision are in the score
+
+	Accepted bool   `json:"accepted,omitempty"`
+	Answer   string `json:"answer,omitempty"` // the command that has accepted or rejected
+	Left     bool   `json:"left,omitempty"`   // is out of it
+	LeftAt   int64  `json:"leftAt,omitempty"` // since when, Unix milliseconds
+	LeftBy   string `json:"leftBy,omitempty"` // the command, where one did it
+	Lost     bool   `json:"lost,omitempty"`   // exists no more
+	Told     bool   `json:"told,omitempty"`   // has been shown that it is out, or that all is over
 }
 
 // Battle is a battle as the store keeps it. The zero Battle does not exist. Times are Unix milliseconds.
 type Battle struct {
-	ID       string                        `json:"id"`
-	Operator signaling.UserID              `json:"operator"`     // who has started it
-	IP       string                        `json:"ip,omitempty"` // of the operator
-	Rooms    []Room                        `json:"rooms"`        // the inviter's first
-	Duration int64                         `json:"duration"`     // milliseconds
-	Ext      string                        `json:"ext,omitempty"`
-	Created  int64                         `json:"created"`
-	Start    int64                         `json:"start,omitempty"`
-	End      int64                         `json:"end,omitempty"` // when it is due, or was
-	Status   Status                        `json:"status"`
-	Reason   signaling.BattleStoppedReason `json:"reason,omitempty"`
-	Seq      uint64                        `json:"seq"`            // grows with each change
-	Told     bool                          `json:"told,omitempty"` // all rooms know of the end
+	ID         string             `json:"id"`
+	Command    string             `json:"command,omitempty"` // the client's that has asked for it
+	Operator   signaling.UserID   `json:"operator"`          // who has asked for it, or started it
+	IP         string             `json:"ip,omitempty"`      // of the operator
+	Platform   signaling.Platform `json:"platform,omitempty"`
+	Connection string             `json:"connection,omitempty"` // in which its rooms are; empty: they may be anywhere
+	Rooms      []Room             `json:"rooms"`                // the inviter's first
+	Duration   int64              `json:"duration"`             // milliseconds
+	Punish     int64              `json:"punish,omitempty"`     // milliseconds
+	Needs      bool               `json:"needs,omitempty"`      // the invited have to agree
+	Timeout    int64              `json:"timeout,omitempty"`    // milliseconds that they have
+	Ext        string             `json:"ext,omitempty"`
+
+	Created int64                         `json:"created"`
+	Asked   int64                         `json:"asked,omitempty"` // since when the invited are
+	Start   int64                         `json:"start,omitempty"`
+	End     int64                         `json:"end,omitempty"` // when it is due, or was
+	Status  Status                        `json:"status"`
+	Reason  signaling.BattleStoppedReason `json:"reason,omitempty"`
+
+	// Of a request that has ended without a battle:
+	Result  signaling.RequestResultType `json:"result,omitempty"`
+	With    []signaling.RoomID          `json:"with,omitempty"`    // whom it was due to
+	EndedBy string                      `json:"endedBy,omitempty"` // the command that has withdrawn it
+
+	Punished bool   `json:"punished,omitempty"` // the punishment phase is over
+	Teller   int    `json:"teller,omitempty"`   // which of Rooms tells the app's server
+	Moved    bool   `json:"moved,omitempty"`    // another one did before
+	Reported bool   `json:"reported,omitempty"` // it has told of the end
+	Seq      uint64 `json:"seq"`                // grows with each change
+	Told     bool   `json:"told,omitempty"`     // all rooms know of the end
 }
 
 // Command is what changes a battle. The concrete types are in this file.
@@ -74,17 +97,39 @@ type Command interface{ isCommand() }
 
 // Create makes a battle. Its rooms are only claimed with it; Begin says which could be.
 type Create struct {
-	ID       string
-	Operator signaling.UserID
-	IP       string // of the operator
-	Rooms    []Room // the inviter's first
-	Duration time.Duration
-	Ext      string
+	ID           string
+	Command      string // of a client
+	Operator     signaling.UserID
+	IP           string // of the operator
+	Platform     signaling.Platform
+	Connection   string // in which the rooms have to stay; empty: none
+	Rooms        []Room // the inviter's first
+	Duration     time.Duration
+	Punishment   time.Duration // of the phase after an end by time
+	NeedResponse bool
+	Timeout      time.Duration // with NeedResponse
+	Ext          string
 }
 
-// Begin starts the battle, in which those rooms are that are named.
+// Begin starts the battle, or asks for it, with those rooms that are named with their turns.
 type Begin struct {
-	Rooms []signaling.RoomID
+	Turns map[signaling.RoomID]uint64
+}
+
+// GiveUp ends a battle that nobody has been asked for.
+type GiveUp struct{}
+
+// Answer accepts or rejects the battle for a room.
+type Answer struct {
+	Command string
+	Room    signaling.RoomID
+	Accept  bool
+}
+
+// Cancel withdraws the request of the inviting room.
+type Cancel struct {
+	Command string
+	Room    signaling.RoomID
 }
 
 // SetScores changes scores; those of rooms that are not in the battle are passed over.
@@ -101,19 +146,33 @@ type Score struct {
 
 // Leave takes a room out of the battle, which ends with its last but one.
 type Leave struct {
+	Command string
+	Room    signaling.RoomID
+}
+
+// Lose takes a room out that exists no more, or is connected no longer. A request ends with it.
+type Lose struct {
 	Room signaling.RoomID
+	Gone bool // exists no more
 }
 
 // Expire ends what is overdue. It may come at any time.
 type Expire struct{}
 
-// Tell notes that all rooms know of the battle's end.
-type Tell struct{}
+// Tell notes that rooms know that they are out, or that all is over.
+type Tell struct {
+	Rooms []signaling.RoomID
+	Ended bool // the one that tells the app's server knows of the end
+}
 
 func (Create) isCommand()    {}
 func (Begin) isCommand()     {}
+func (GiveUp) isCommand()    {}
+func (Answer) isCommand()    {}
+func (Cancel) isCommand()    {}
 func (SetScores) isCommand() {}
 func (Leave) isCommand()     {}
+func (Lose) isCommand()      {}
 func (AddGifts) isCommand()  {}
 func (Expire) isCommand()    {}
 func (Tell) isCommand()      {}
@@ -121,8 +180,10 @@ func (Tell) isCommand()      {}
 // Apply decides a command. A Seq that has not grown says that nothing has changed. A refusal is a *signaling.Error, and
 // the battle is then as it was. b is never modified.
 //
-//	Created -Begin-> Running -Expire, Leave-> Ended
-//	Created -Expire, Leave-> Cancelled
+//	Created -Begin-> Running -Expire, Leave, Lose-> Ended, with a punishment phase -Expire, Leave, Lose-> over
+//	Created -Begin-> asked -Answer of all-> Running
+//	                 asked -Answer, Cancel, Expire, Lose-> Cancelled
+//	Created -Expire, GiveUp-> Cancelled
 func Apply(b Battle, c Command, now time.Time) (Battle, error) {
 	next := b
 	next.Rooms = slices.Clone(b.Rooms)
@@ -133,6 +194,7 @@ func Apply(b Battle, c Command, now time.Time) (Battle, error) {
 	if !changed {
 		return b, nil
 	}
+	next.pickTeller()
 	next.Seq++
 	return next, nil
 }
@@ -142,36 +204,64 @@ func (b *Battle) do(c Command, now int64) (changed bool, err error) {
 		return true, b.create(c, now)
 	}
 	if b.ID == "" {
-		return false, ErrUnknown
+		return false, signaling.ErrBattleNotExist
 	}
+	if _, begins := c.(Begin); !begins { // it says more
+		changed = b.expire(now)
+	}
+	more := false
 	switch c := c.(type) {
 	case Begin:
-		return true, b.begin(c, now)
+		more, err = b.begin(c, now)
+	case GiveUp:
+		if more = b.Status == Created && b.Asked == 0; more {
+			b.Status, b.End = Cancelled, now
+		}
+	case Answer:
+		more, err = b.answer(c, now)
+	case Cancel:
+		more, err = b.cancel(c, now)
 	case SetScores:
-		return b.setScores(c, now)
+		more, err = b.setScores(c)
 	case AddGifts:
-		return b.addGifts(c, now), nil
+		more = b.addGifts(c)
 	case Leave:
-		return b.leave(c, now), nil
+		more, err = b.leave(c, now)
+	case Lose:
+		more = b.lose(c, now)
 	case Expire:
-		return b.expire(now), nil
 	case Tell:
-		changed = b.Over() && !b.Told
-		b.Told = b.Told || changed
-		return changed, nil
+		more = b.tell(c)
+	default:
+		err = signaling.ErrBadRequest
 	}
-	return false, signaling.ErrBadRequest
+	return changed || more, err
 }
 
-// Over reports whether the battle has ended, begun or not.
-func (b Battle) Over() bool { return b.Status == Ended || b.Status == Cancelled }
+// Over reports whether the battle has ended, begun or not, and holds no room any more.
+func (b Battle) Over() bool { return b.Status == Cancelled || b.Status == Ended && !b.Punishing() }
 
-// Deadline returns when Expire ends the battle.
+// Punishing reports whether the battle's punishment phase goes on.
+func (b Battle) Punishing() bool {
+	return b.Status == Ended && b.Reason == signaling.BattleTimeOver && b.Punish > 0 && !b.Punished
+}
+
+// Pending reports whether the battle is a request without all answers.
+func (b Battle) Pending() bool { return b.Status == Created && b.Asked != 0 }
+
+// Deadline returns when Expire has something to do; zero: never.
 func (b Battle) Deadline() time.Time {
-	if b.Status == Created {
+	switch {
+	case b.Pending():
+		return time.UnixMilli(b.Asked + b.Timeout)
+	case b.Status == Created:
 		return time.UnixMilli(b.Created).Add(createLimit)
+	case b.Status == Running:
+		return time.UnixMilli(b.End)
+	case b.Punishing():
+		return time.UnixMilli(b.End + b.Punish)
 	}
-	return time.UnixMilli(b.End)
+	return time.Time{}
 }
 
 // Find returns where a room is among the battle's, those that have left included.
@@ -180,159 +270,18 @@ func (b Battle) Find(id signaling.RoomID) (int, bool) {
 	return i, i >= 0
 }
 
-// Holds reports whether a room is in the battle, so that it can be in no other.
+// Holds reports whether a room is in the battle, or in the request for it, so that it can be in no other.
 func (b Battle) Holds(id signaling.RoomID) bool {
 	i, ok := b.Find(id)
 	return ok && !b.Over() && !b.Rooms[i].Left
 }
 
-func (b *Battle) create(c Create, now int64) error {
-	bad := func(format string, args ...any) error {
-		return signaling.Errorf(signaling.ErrBadRequest.Code, format, args...)
-	}
-	switch {
-	case b.ID != "":
-		return bad("the battle exists already")
-	case len(c.Rooms) < 2:
-		return bad("a battle needs an invited room")
-	case len(c.Rooms) > MaxRooms:
-		return signaling.Errorf(signaling.ErrLimit.Code, "a battle may have %d rooms, the inviting one included", MaxRooms)
-	case c.Duration < MinDuration || c.Duration > MaxDuration:
-		return bad("Duration is %d ms; it is %d to %d", c.Duration.Milliseconds(), MinDuration.Milliseconds(), MaxDuration.Milliseconds())
-	case !signaling.ValidText(c.Ext, MaxExtension):
-		return bad("ExtensionInfo may have %d bytes of UTF-8 without control characters", MaxExtension)
-	}
-	seen := map[signaling.RoomID]bool{}
-	for _, r := range c.Rooms {
-		if err := r.RoomID.Valid(); err != nil {
-			return err
-		}
-		if seen[r.RoomID] {
-			return bad("the room %s is named twice", r.RoomID)
-		}
-		seen[r.RoomID] = true
-	}
-	*b = Battle{
-		ID: c.ID, Operator: c.Operator, IP: c.IP, Rooms: slices.Clone(c.Rooms), Duration: c.Duration.Milliseconds(), Ext: c.Ext,
-		Created: now, Status: Created,
-	}
-	b.slim()
-	return nil
-}
-
-// slim leaves out avatars, and then names, that are too much for a room to show. Without them there is always enough.
-func (b *Battle) slim() {
-	size := func() int {
-		data, err := json.Marshal(b.Info())
-		if err != nil {
-			return 0 // there is nothing in it that could fail
-		}
-		return len(data)
-	}
-	for i := 0; i < len(b.Rooms) && size() > maxInfo; i++ {
-		b.Rooms[i].AvatarURL = ""
-	}
-	for i := 0; i < len(b.Rooms) && size() > maxInfo; i++ {
-		b.Rooms[i].OwnerName = ""
-	}
-}
-
-func (b *Battle) begin(c Begin, now int64) error {
-	if b.Status != Created || now >= b.Deadline().UnixMilli() {
-		return errLate
-	}
-	in := func(r Room) bool { return !r.Left && slices.Contains(c.Rooms, r.RoomID) }
-	if !in(b.Rooms[0]) {
-		return ErrBattling
-	}
-	if b.Rooms = slices.DeleteFunc(b.Rooms, func(r Room) bool { return !in(r) }); len(b.Rooms) < 2 {
-		return ErrNoRooms
-	}
-	b.Status, b.Start, b.End = Running, now, now+b.Duration
-	return nil
-}
-
-func (b *Battle) setScores(c SetScores, now int64) (changed bool, err error) {
-	if b.Status != Running || now >= b.End {
-		return false, errNotNow
-	}
-	for _, s := range c.Scores {
-		i, ok := b.Find(s.Room)
-		if !ok || b.Rooms[i].Left {
-			continue
-		}
-		score := &b.Rooms[i].Score
-		before := *score
-		if s.Score < -maxScore || s.Score > maxScore {
-			return false, tooMuch(s.Room)
-		}
-		if *score = s.Score; c.Add {
-			*score += before
-		}
-		if *score < -maxScore || *score > maxScore {
-			return false, tooMuch(s.Room)
-		}
-		changed = changed || *score != before
-	}
-	return changed, nil
-}
-
-func tooMuch(id signaling.RoomID) error {
-	return signaling.Errorf(signaling.ErrBadRequest.Code, "the score of room %s may be %d at most, and as much below 0", id, int64(maxScore))
-}
-
-func (b *Battle) leave(c Leave, now int64) bool {
-	if b.expire(now) {
-		return true
-	}
-	i, ok := b.Find(c.Room)
-	if !ok || b.Rooms[i].Left || b.Over() {
-		return false
-	}
-	b.Rooms[i].Left = true
-	left := 0
+// left returns how many rooms are in the battle still.
+func (b Battle) left() (n int) {
 	for _, r := range b.Rooms {
 		if !r.Left {
-			left++
+			n++
 		}
 	}
-	if left < 2 {
-		b.end(now, signaling.BattleOtherExit)
-	}
-	return true
-}
-
-func (b *Battle) expire(now int64) bool {
-	if b.Over() || now < b.Deadline().UnixMilli() {
-		return false
-	}
-	b.end(b.Deadline().UnixMilli(), signaling.BattleTimeOver)
-	return true
-}
-
-// end ends the battle. One that nobody could end in time has ended when it was due.
-func (b *Battle) end(at int64, why signaling.BattleStoppedReason) {
-	if b.Reason = why; b.Status == Created {
-		b.Status = Cancelled
-	} else {
-		b.Status = Ended
-	}
-	b.End = at
-}
-
-// Info returns the battle as rooms show it.
-func (b Battle) Info() signaling.BattleInfo {
-	i := signaling.BattleInfo{
-		BattleID: b.ID, DurationMS: b.Duration, ExtensionInfo: b.Ext, StartTime: b.Start, EndTime: b.End,
-		InviteeList: make([]signaling.BattleUser, 0, len(b.Rooms)-1),
-	}
-	for n, r := range b.Rooms {
-		u := signaling.BattleUser{RoomID: r.RoomID, UserID: r.Owner, UserName: r.OwnerName, AvatarURL: r.AvatarURL, Score: r.Score}
-		if n == 0 {
-			i.Inviter = u
-		} else {
-			i.InviteeList = append(i.InviteeList, u)
-		}
-	}
-	return i
+	return n
 }

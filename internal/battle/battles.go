@@ -2,7 +2,6 @@ package battle
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"sync"
@@ -13,16 +12,26 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
+// Host is what a room's home says of it.
+type Host struct {
+	Room
+	Turn uint64 // the highest that the room has been shown
+}
+
 // Rooms is what battles need of rooms. Errors are those of the calls of clients.
 type Rooms interface {
-	// Room returns a room as it enters a battle.
-	Room(ctx context.Context, app signaling.AppID, id signaling.RoomID) (Room, error)
+	// Host asks a room's home about it. by is who wants something done for the room, empty for nobody: somebody else than
+	// its owner is [signaling.ErrNeedOwner].
+	Host(ctx context.Context, app signaling.AppID, id signaling.RoomID, by signaling.UserID) (Host, error)
 
-	// Show has a room's members see the battle as it is. A room that has seen it, or something newer, is no error;
-	// another room of that id is [signaling.ErrRoomNotExist].
-	Show(ctx context.Context, app signaling.AppID, r Room, b Battle) error
+	// Show has the members of a battle's i-th room see it as it is for that room, and returns the room's version that shows
+	// it. A room that has seen it, or something newer, is no error; another room of that id is [signaling.ErrRoomNotExist].
+	Show(ctx context.Context, app signaling.AppID, b Battle, i int) (version uint64, err error)
 
-	// Near reports whether this node is the one to look after the battles that this room has started.
+	// Connected returns the connection that a room is in, and its rooms, that one among them; neither, where it is in none.
+	Connected(ctx context.Context, app signaling.AppID, id signaling.RoomID) (connection string, rooms []signaling.RoomID, err error)
+
+	// Near reports whether this node is the one to look after the battles in which this room is the first.
 	Near(app signaling.AppID, id signaling.RoomID) bool
 }
 
@@ -100,25 +109,29 @@ func claimOf(app signaling.AppID, room signaling.RoomID) store.ValueKey {
 	return store.ValueKey{Bucket: store.BucketBattle, App: app, ID: claims, Sub: string(room)}
 }
 
-// claim says which battle a room is in, if that lives.
+// claim says which battle a room is in, or is asked for, if that lives.
 type claim struct {
 	Battle string `json:"battle"`
+	Turn   uint64 `json:"turn,omitempty"`
 }
 
 // load returns a battle as it is now: overdue ones have ended, whether or not somebody has noted it.
 func (b *Battles) load(ctx context.Context, app signaling.AppID, battle string) (Battle, error) {
+	if !validID(battle) {
+		return Battle{}, signaling.ErrBattleNotExist
+	}
 	got, _, err := record.Load[Battle](ctx, b.cfg.Values, keyOf(app, battle))
 	if err != nil {
 		return got, err
-	}
-	if got.ID == "" {
-		return got, ErrUnknown
 	}
 	return Apply(got, Expire{}, time.Now())
 }
 
 // apply has a command decided and stored.
 func (b *Battles) apply(ctx context.Context, app signaling.AppID, battle string, c Command) (Battle, error) {
+	if !validID(battle) {
+		return Battle{}, signaling.ErrBattleNotExist
+	}
 	return record.Update(ctx, b.cfg.Values, keyOf(app, battle), func(doc *Battle, _ uint64) error {
 		next, err := Apply(*doc, c, time.Now())
 		if err == nil && next.Seq == doc.Seq {
@@ -127,105 +140,6 @@ func (b *Battles) apply(ctx context.Context, app signaling.AppID, battle string,
 		*doc = next
 		return err
 	})
-}
-
-// Result is what became of one invited room.
-type Result struct {
-	Room signaling.RoomID
-	Err  error // nil: it is in the battle; [ErrBattling]: it is in another
-}
-
-// Start begins a battle at once. Rooms that cannot take part are left out: their results say why.
-func (b *Battles) Start(ctx context.Context, app signaling.AppID, c Create) (Battle, []Result, error) {
-	c.ID = rand.Text()
-	if _, err := Apply(Battle{}, c, time.Now()); err != nil { // before anybody is asked
-		return Battle{}, nil, err
-	}
-	errs := make([]error, len(c.Rooms))
-	each(len(c.Rooms), func(i int) {
-		r, err := b.cfg.Rooms.Room(ctx, app, c.Rooms[i].RoomID)
-		if errs[i] = err; err == nil {
-			c.Rooms[i] = r
-		}
-	})
-	if errs[0] != nil {
-		return Battle{}, nil, errs[0]
-	}
-	if _, err := b.apply(ctx, app, c.ID, c); err != nil {
-		return Battle{}, nil, err
-	}
-	defer b.follow(id{app, c.ID}, true)
-	if err := b.claim(ctx, app, c.Rooms[0].RoomID, c.ID); err != nil {
-		b.giveUp(ctx, app, c)
-		return Battle{}, nil, err
-	}
-	each(len(c.Rooms)-1, func(i int) {
-		if i++; errs[i] == nil {
-			errs[i] = b.claim(ctx, app, c.Rooms[i].RoomID, c.ID)
-		}
-	})
-	results := make([]Result, len(c.Rooms)-1)
-	in := []signaling.RoomID{c.Rooms[0].RoomID}
-	for i, err := range errs[1:] {
-		results[i] = Result{c.Rooms[i+1].RoomID, err}
-		if err == nil {
-			in = append(in, c.Rooms[i+1].RoomID)
-		}
-	}
-	begun, err := b.apply(ctx, app, c.ID, Begin{in})
-	if errors.Is(err, ErrUnknown) { // forgotten already, for it took so long
-		err = errLate
-	}
-	if err != nil {
-		b.giveUp(ctx, app, c)
-		return Battle{}, nil, err
-	}
-	b.showAll(ctx, app, begun)
-	return begun, results, nil
-}
-
-// giveUp ends a battle that has not begun. Without it the claims count for a moment longer.
-func (b *Battles) giveUp(ctx context.Context, app signaling.AppID, c Create) {
-	for _, r := range c.Rooms[1:] { // without them nobody is left
-		if _, err := b.apply(ctx, app, c.ID, Leave{r.RoomID}); err != nil {
-			b.cfg.Logger.Debug("battle not given up", "app", app, "battle", c.ID, "error", err)
-			return
-		}
-	}
-}
-
-// claim takes a room for a battle, from a battle that lives no more if need be.
-func (b *Battles) claim(ctx context.Context, app signaling.AppID, room signaling.RoomID, battle string) error {
-	_, err := record.Update(ctx, b.cfg.Values, claimOf(app, room), func(c *claim, rev uint64) error {
-		if rev != 0 && c.Battle != battle {
-			// Not merely looked at: a battle that has not begun in time must not begin any more.
-			other, err := b.apply(ctx, app, c.Battle, Expire{})
-			switch {
-			case errors.Is(err, ErrUnknown):
-			case err != nil:
-				return err
-			case other.Holds(room):
-				return ErrBattling
-			}
-		}
-		c.Battle = battle
-		return nil
-	})
-	return err
-}
-
-// release forgets that a room is in a battle.
-func (b *Battles) release(ctx context.Context, app signaling.AppID, room signaling.RoomID, battle string) error {
-	err := record.Delete(ctx, b.cfg.Values, claimOf(app, room), func(c claim) error {
-		if c.Battle != battle {
-			return record.ErrKeep // another's by now
-		}
-		return nil
-	})
-	if errors.Is(err, record.ErrKeep) {
-		return nil
-	}
-	return err
 }
 
 // SetScores changes scores and returns which of the rooms are in the battle.
@@ -240,10 +154,14 @@ func (b *Battles) SetScores(ctx context.Context, app signaling.AppID, battle str
 
 // Get returns a battle, also one that has ended lately.
 func (b *Battles) Get(ctx context.Context, app signaling.AppID, battle string) (Battle, error) {
-	return b.load(ctx, app, battle)
+	got, err := b.load(ctx, app, battle)
+	if err == nil && got.Asked == 0 && got.Start == 0 { // nobody knows of it yet, or ever
+		err = signaling.ErrBattleNotExist
+	}
+	return got, err
 }
 
-// OfRoom returns the battle that a room is in.
+// OfRoom returns the battle that goes on and that a room is in.
 func (b *Battles) OfRoom(ctx context.Context, app signaling.AppID, room signaling.RoomID) (Battle, error) {
 	c, _, err := record.Load[claim](ctx, b.cfg.Values, claimOf(app, room))
 	if err != nil {
@@ -251,30 +169,74 @@ func (b *Battles) OfRoom(ctx context.Context, app signaling.AppID, room signalin
 	}
 	got, err := b.load(ctx, app, c.Battle)
 	if err == nil && (!got.Holds(room) || got.Status != Running) {
-		err = ErrUnknown
+		err = signaling.ErrBattleNotExist
 	}
 	return got, err
 }
 
-// showAll has the rooms show a battle. A room that cannot be reached is told later.
-func (b *Battles) showAll(ctx context.Context, app signaling.AppID, battle Battle) (gone []signaling.RoomID, err error) {
+// Change carries out an Answer, a Cancel or a Leave for a room, by a user who must be its owner. It returns the room's
+// version that shows the change.
+func (b *Battles) Change(ctx context.Context, app signaling.AppID, room signaling.RoomID, by signaling.UserID, battle string, c Command) (version uint64, err error) {
+	if _, err := b.cfg.Rooms.Host(ctx, app, room, by); err != nil {
+		return 0, err
+	}
+	doc, err := b.apply(ctx, app, battle, c)
+	if err != nil {
+		return 0, err
+	}
+	b.follow(id{app, battle}, true)
+	return b.showTo(ctx, app, doc, room)
+}
+
+// Disconnected takes a room that is connected no longer out of what needs a connection. Without it that is noticed a moment
+// later.
+func (b *Battles) Disconnected(ctx context.Context, app signaling.AppID, room signaling.RoomID) {
+	c, _, err := record.Load[claim](ctx, b.cfg.Values, claimOf(app, room))
+	if err == nil && c.Battle != "" {
+		var doc Battle
+		if doc, err = b.load(ctx, app, c.Battle); err == nil && doc.Holds(room) && doc.Connection != "" {
+			b.follow(id{app, c.Battle}, true)
+		}
+	}
+	if err != nil {
+		b.cfg.Logger.Debug("battle not looked at", "app", app, "room", room, "error", err)
+	}
+}
+
+// showTo has one room show a battle, and returns the version with which it does; 0 where there is nothing to show.
+func (b *Battles) showTo(ctx context.Context, app signaling.AppID, battle Battle, room signaling.RoomID) (uint64, error) {
+	i, ok := battle.Find(room)
+	if !ok {
+		return 0, nil
+	}
+	if _, shown := battle.View(i); !shown {
+		return 0, nil
+	}
+	return b.cfg.Rooms.Show(ctx, app, battle, i)
+}
+
+// showAll has the rooms show a battle, but for those that know that it is over for them. It returns those that show it, and
+// those that exist no more. A room that cannot be reached is told later.
+func (b *Battles) showAll(ctx context.Context, app signaling.AppID, battle Battle) (shown, gone []signaling.RoomID, err error) {
 	var mu sync.Mutex
 	each(len(battle.Rooms), func(i int) {
 		r := battle.Rooms[i]
-		if r.Left {
+		if r.Told || r.Lost {
 			return
 		}
-		e := b.cfg.Rooms.Show(ctx, app, r, battle)
+		_, e := b.showTo(ctx, app, battle, r.RoomID)
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
+		case e == nil:
+			shown = append(shown, r.RoomID)
 		case errors.Is(e, signaling.ErrRoomNotExist):
 			gone = append(gone, r.RoomID)
-		case e != nil:
+		default:
 			err = errors.Join(err, e)
 		}
 	})
-	return gone, err
+	return shown, gone, err
 }
 
 // each calls f for 0 to n-1 side by side and waits.

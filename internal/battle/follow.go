@@ -93,7 +93,7 @@ func (b *Battles) follow(which id, news bool) {
 			ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
 			next, err := b.step(ctx, which)
 			cancel()
-			if errors.Is(err, ErrUnknown) { // forgotten by another node
+			if errors.Is(err, signaling.ErrBattleNotExist) { // forgotten by another node
 				next, err = 0, nil
 			}
 			if err != nil && b.ctx.Err() == nil {
@@ -118,72 +118,111 @@ func (b *Battles) step(ctx context.Context, which id) (time.Duration, error) {
 		return lookNear, err
 	case doc.ID == "":
 		return 0, nil // forgotten
+	case doc.Over() && doc.Told:
+		return b.forget(ctx, which, doc)
 	}
 	near := false
 	if i := slices.IndexFunc(doc.Rooms, func(r Room) bool { return !r.Left }); i >= 0 {
 		near = b.cfg.Rooms.Near(which.app, doc.Rooms[i].RoomID)
 	}
-	look, due := lookFar, doc.Deadline().Add(farBehind)
+	look, late := lookFar, farBehind
 	if near {
-		look, due = lookNear, doc.Deadline()
+		look, late = lookNear, 0
 	}
-	switch left := time.Until(due); {
-	case doc.Over() && doc.Told:
-		return b.forget(ctx, which, doc)
-	case doc.Over():
-	case left > 0 && doc.Status == Created:
-		return min(left, scanPause), nil
-	case left > 0:
-		if doc, err = b.check(ctx, which, doc); err != nil || !doc.Over() {
-			return max(min(look, time.Until(due)), time.Millisecond), err
-		}
-	default:
+	if due := doc.Deadline(); !due.IsZero() && time.Until(due.Add(late)) <= 0 {
 		if doc, err = b.apply(ctx, which.app, which.battle, Expire{}); err != nil {
 			return lookNear, err
 		}
-		if !doc.Over() { // by another clock
-			return lookNear, nil
-		}
 	}
-	if err := b.finish(ctx, which, doc); err != nil {
+	if doc.Status == Created && doc.Asked == 0 { // somebody is about to begin it
+		return max(min(time.Until(doc.Deadline().Add(late)), scanPause), time.Millisecond), nil
+	}
+	if doc, err = b.tend(ctx, which, doc); err != nil {
 		return look, err
 	}
-	return lookNear, nil
-}
-
-// check takes the rooms out of a battle that exist no more. The others show the battle, if they have missed something.
-func (b *Battles) check(ctx context.Context, which id, doc Battle) (Battle, error) {
-	gone, err := b.showAll(ctx, which.app, doc)
-	for _, r := range gone {
-		var e error
-		if doc, e = b.apply(ctx, which.app, which.battle, Leave{r}); e != nil {
-			return doc, e
-		}
-		err = errors.Join(err, b.release(ctx, which.app, r, which.battle))
+	if doc.Over() {
+		return lookNear, nil
 	}
-	return doc, err
+	return max(min(look, time.Until(doc.Deadline().Add(late))), time.Millisecond), nil
 }
 
-// finish has everybody know that a battle is over, and sets the rooms free.
-func (b *Battles) finish(ctx context.Context, which id, doc Battle) error {
-	var err error
-	if doc.Status == Ended { // nobody has heard of one that never began
-		_, err = b.showAll(ctx, which.app, doc)
+// tend has the rooms show a battle as it is. Those that exist no more, or are connected no longer, are out, and those that
+// know that they are out are free.
+func (b *Battles) tend(ctx context.Context, which id, doc Battle) (Battle, error) {
+	doc, err := b.cut(ctx, which, doc)
+	if err != nil {
+		return doc, err
+	}
+	shown, gone, unseen := b.showAll(ctx, which.app, doc)
+	before := doc.Seq
+	for _, r := range gone {
+		if doc, err = b.apply(ctx, which.app, which.battle, Lose{Room: r, Gone: true}); err != nil {
+			return doc, err
+		}
+	}
+	if doc.Seq != before { // the others have to know
+		shown, _, unseen = b.showAll(ctx, which.app, doc)
+	}
+	told := Tell{Ended: doc.HasEnded() && slices.Contains(shown, doc.Rooms[doc.Teller].RoomID)}
+	for _, r := range doc.Rooms {
+		knows := slices.Contains(shown, r.RoomID) && !doc.Holds(r.RoomID)
+		if r.Told || !r.Lost && !knows {
+			continue
+		}
+		if err := b.release(ctx, which.app, r.RoomID, which.battle); err != nil {
+			unseen = errors.Join(unseen, err)
+		} else if knows {
+			told.Rooms = append(told.Rooms, r.RoomID)
+		}
+	}
+	if len(told.Rooms)+len(gone) > 0 || told.Ended && !doc.Reported || doc.Over() {
+		if doc, err = b.apply(ctx, which.app, which.battle, told); err != nil {
+			return doc, err
+		}
+	}
+	return doc, unseen
+}
+
+// cut takes out the rooms that are not connected any more with the others.
+func (b *Battles) cut(ctx context.Context, which id, doc Battle) (Battle, error) {
+	if doc.Connection == "" || doc.Over() {
+		return doc, nil
 	}
 	for _, r := range doc.Rooms {
-		err = errors.Join(err, b.release(ctx, which.app, r.RoomID, which.battle))
+		if r.Left {
+			continue
+		}
+		connection, rooms, err := b.cfg.Rooms.Connected(ctx, which.app, r.RoomID)
+		if err != nil {
+			return doc, err
+		}
+		if connection == doc.Connection {
+			return b.cutOthers(ctx, which, doc, rooms)
+		}
+		if doc, err = b.apply(ctx, which.app, which.battle, Lose{Room: r.RoomID}); err != nil {
+			return doc, err
+		}
 	}
-	if err != nil {
-		return err
+	return doc, nil
+}
+
+func (b *Battles) cutOthers(ctx context.Context, which id, doc Battle, connected []signaling.RoomID) (Battle, error) {
+	for _, r := range doc.Rooms {
+		if r.Left || slices.Contains(connected, r.RoomID) {
+			continue
+		}
+		var err error
+		if doc, err = b.apply(ctx, which.app, which.battle, Lose{Room: r.RoomID}); err != nil {
+			return doc, err
+		}
 	}
-	_, err = b.apply(ctx, which.app, which.battle, Tell{})
-	return err
+	return doc, nil
 }
 
 // forget removes a battle that has been readable for long enough.
 func (b *Battles) forget(ctx context.Context, which id, doc Battle) (time.Duration, error) {
 	kept := Kept
-	if doc.Status == Cancelled {
+	if doc.Asked == 0 && doc.Start == 0 { // nobody knows of it
 		kept = 0
 	}
 	if left := time.Until(time.UnixMilli(doc.End).Add(kept)); left > 0 {

@@ -21,9 +21,9 @@ type Coins struct {
 	Coins int64
 }
 
-func (b *Battle) addGifts(c AddGifts, now int64) (changed bool) {
+func (b *Battle) addGifts(c AddGifts) (changed bool) {
 	i, ok := b.Find(c.Room)
-	if !ok || b.Rooms[i].Left || b.Rooms[i].Created != c.Created || b.Status != Running || now >= b.End {
+	if !ok || b.Rooms[i].Left || b.Rooms[i].Created != c.Created || b.Status != Running {
 		return false
 	}
 	r := &b.Rooms[i]
@@ -43,7 +43,7 @@ func (b *Battle) addGifts(c AddGifts, now int64) (changed bool) {
 // AddGifts adds gifts to the score of a room, once however often it is called. That the battle is over is no error.
 func (b *Battles) AddGifts(ctx context.Context, app signaling.AppID, battle string, c AddGifts) error {
 	_, err := b.apply(ctx, app, battle, c)
-	if errors.Is(err, ErrUnknown) {
+	if errors.Is(err, signaling.ErrBattleNotExist) {
 		return nil
 	}
 	if err == nil {

@@ -73,7 +73,9 @@ func decodeEntry(b []byte) (Entry, error) {
 		return e, fmt.Errorf("home: unreadable log entry: %w", err)
 	}
 	// A newer node's log may hold events that are unknown here.
-	e.Events = slices.DeleteFunc(e.Events, func(e room.Event) bool { return e.Event == nil && e.Heartbeat == nil && e.Counted == nil })
+	e.Events = slices.DeleteFunc(e.Events, func(e room.Event) bool {
+		return e.Event == nil && e.Heartbeat == nil && e.Counted == nil && e.Battle == nil
+	})
 	return e, nil
 }
 

@@ -164,7 +164,7 @@ func (b *book) count(rev uint64, e Entry) {
 			u.Received[0], u.Received[1] = room.AddUp(u.Received[0], int64(g.Count)), room.AddUp(u.Received[1], coins)
 		}
 		fact := ShownGift{GiftReceived: g, Created: b.created, Rev: rev, Version: e.Version, Order: ev.Order}
-		if battle := e.State.Battle; battle != nil && battle.Info != nil {
+		if battle := e.State.Battle; battle.Runs() {
 			fact.Battle = battle.ID
 		}
 		b.facts = append(b.facts, fact)

@@ -14,9 +14,10 @@ type hostQuery struct {
 
 // Host is a room as others are connected with it.
 type Host struct {
-	Info signaling.RoomInfo `json:"info"`
-	Turn uint64             `json:"turn,omitempty"` // of the connection that it has been shown last
-	Here bool               `json:"here,omitempty"` // the owner is, or may come back in time
+	Info   signaling.RoomInfo `json:"info"`
+	Turn   uint64             `json:"turn,omitempty"`   // of the connection that it has been shown last
+	Battle uint64             `json:"battle,omitempty"` // likewise of the battle
+	Here   bool               `json:"here,omitempty"`   // the owner is, or may come back in time
 }
 
 // Host asks the room's home for what others need to know of it. by speaks for the room, and must be its owner
@@ -43,6 +44,9 @@ func (h *home) host(t *turn, q hostQuery) reply {
 	a := Host{Info: info}
 	if c := t.state.Connection; c != nil {
 		a.Turn = c.Turn
+	}
+	if b := t.state.Battle; b != nil {
+		a.Battle = b.Turn
 	}
 	_, present := h.present[info.OwnerID]
 	_, awaited := h.away[info.OwnerID]

@@ -39,7 +39,9 @@ func (h *home) wanted() bool { return h.node.wants(h.key.App) }
 func because(events []room.Event, cmd room.Command) {
 	cause := cmd.Cause()
 	for i := range events {
-		events[i].Cause = cause
+		if events[i].Cause = cause; events[i].Battle != nil { // shown by the server, and somebody else's doing
+			events[i].Cause = events[i].Battle.By
+		}
 	}
 }
 

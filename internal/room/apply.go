@@ -246,20 +246,6 @@ func (d *decision) dismiss(a Dismiss) error {
 	return nil
 }
 
-// abandonBattle tells of the end that the battle has for a room that is over: it can be shown no other. Its scores are
-// those that the room has been shown.
-func (d *decision) abandonBattle() {
-	shown := d.state.battle()
-	if shown == nil {
-		return
-	}
-	ended := signaling.BattleEnded{Battle: *shown, Reason: signaling.BattleTimeOver}
-	if now := d.now.UnixMilli(); now < shown.EndTime {
-		ended.Battle.EndTime, ended.Reason = now, signaling.BattleOtherExit
-	}
-	d.tell(nil, ended)
-}
-
 // expire ends some of what is overdue: many requests at once, which a room that had no home for a while has, would make
 // an entry too large for the log. [State.NextDeadline] is in the past until all are done.
 func (d *decision) expire() {

@@ -15,13 +15,122 @@ import (
 
 // show is a battle as it stands at step seq, for the room of the tests.
 func show(s room.State, id string, start int64, seq uint64, score int64, over bool) room.ShowBattle {
-	return room.ShowBattle{
+	a := room.ShowBattle{
 		Battle: signaling.BattleInfo{
 			BattleID: id, StartTime: start, EndTime: start + 60_000, Inviter: signaling.BattleUser{RoomID: "r", UserID: "owner", Score: score},
 			InviteeList: []signaling.BattleUser{{RoomID: "other", UserID: "amy"}},
 		},
-		Seq: seq, Over: over, Reason: signaling.BattleOtherExit, Room: s.Info.CreateTime,
+		Turn: uint64(start), Seq: seq, Phase: room.BattleRunning, Reason: signaling.BattleOtherExit, Room: s.Info.CreateTime,
 	}
+	if over {
+		a.Phase = room.BattleOver
+	}
+	return a
+}
+
+// toBattle are the types of events, with a dot those for the owner alone; what the app's server is told is in brackets.
+func toBattle(t require.TestingT, events []room.Event) (list []string) {
+	for _, e := range events {
+		if e.Battle != nil {
+			list = append(list, fmt.Sprintf("(%d)", e.Battle.Step))
+			continue
+		}
+		s := signaling.EventType(e.Event)
+		if r, ok := e.Event.(signaling.BattleRequestEnded); ok {
+			s = fmt.Sprintf("%v%v", r.Result, r.Invitees)
+		}
+		if e.To != nil {
+			require.Equal(t, []signaling.UserID{"owner"}, e.To)
+			s = "." + s
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// A battle that is asked for: the owner sees the request and the answers, everybody the battle, its end, and its punishment
+// phase. The app's server is told of each step once.
+func TestShowBattle_thatIsAskedFor(t *testing.T) {
+	s := start(t, signaling.FreeToTake)
+	asked := func(id string, turn, seq uint64, inviter signaling.RoomID, accepted ...signaling.RoomID) room.ShowBattle {
+		a := show(s, id, int64(turn), seq, 0, false)
+		a.Battle.StartTime, a.Battle.EndTime, a.Phase, a.Accepted = 0, 0, room.BattleAsked, accepted
+		a.Created, a.Deadline = 1000, 11_000
+		a.Battle.Inviter.RoomID = inviter
+		a.Battle.InviteeList = []signaling.BattleUser{{RoomID: "x"}, {RoomID: "y"}}
+		if inviter != "r" {
+			a.Battle.InviteeList[0].RoomID = "r"
+		} else {
+			a.Report = &room.ReportBattle{Created: 1000, Timeout: 10_000}
+		}
+		return a
+	}
+	ended := func(a room.ShowBattle, result signaling.RequestResultType, of ...signaling.RoomID) room.ShowBattle {
+		a.Phase, a.Result, a.Ended, a.Battle.EndTime = room.BattleOver, result, of, 2000
+		if a.Report != nil {
+			a.Report = &room.ReportBattle{Created: 1000, Timeout: 10_000, Ended: true}
+		}
+		return a
+	}
+	begun := func(a room.ShowBattle, phase room.BattlePhase) room.ShowBattle {
+		a.Phase, a.Battle.StartTime, a.Battle.EndTime = phase, 3000, 4000
+		if phase == room.BattlePunished || phase == room.BattleOver {
+			a.Battle.PunishEndTime = 5000
+			if a.Report != nil {
+				a.Report = &room.ReportBattle{Created: 1000, Timeout: 10_000, Ended: true}
+			}
+		}
+		return a
+	}
+	step := func(a room.ShowBattle, want ...string) {
+		t.Helper()
+		next, events, err := room.Apply(s, appCmd("c", "administrator", a), t0)
+		require.NoError(t, err)
+		require.Equal(t, want, toBattle(t, events))
+		s = next
+	}
+	view := func(u signaling.UserID) signaling.Snapshot { return s.View(signaling.UserInfo{UserID: u}, 1, 1) }
+
+	step(asked("a", 1, 2, "r"), ".battleRequestReceived", "(1)")
+	require.Equal(t, "a", view("owner").BattleRequests[0].Battle.BattleID)
+	require.Equal(t, int64(11_000), view("owner").BattleRequests[0].Deadline)
+	require.Nil(t, view("ann").BattleRequests, "requests are the owner's")
+	require.Nil(t, view("owner").Battle)
+	require.False(t, s.Battle.Runs(), "gifts do not count yet")
+	step(asked("a", 1, 3, "r", "x"), ".Accepted[x]")
+	step(asked("a", 1, 2, "r"))
+	require.Equal(t, []signaling.RoomID{"x"}, view("owner").BattleRequests[0].Accepted)
+	step(begun(asked("a", 1, 4, "r"), room.BattleRunning), ".Accepted[y]", "battleStarted", "(2)")
+	require.NotNil(t, view("ann").Battle)
+	require.True(t, s.Battle.Runs())
+	left := begun(asked("a", 1, 5, "r"), room.BattleRunning)
+	left.Battle.InviteeList[0].Left, left.Battle.InviteeList[1].Score = true, 3
+	step(left, "battleUserLeft", "battleScoreChanged")
+	over := begun(left, room.BattlePunished)
+	over.Seq = 6
+	step(over, "battleEnded", "(3)")
+	require.False(t, s.Battle.Runs())
+	require.NotZero(t, view("ann").Battle.PunishEndTime)
+	step(begun(asked("a", 1, 7, "r"), room.BattleOver), "battlePunishmentEnded")
+	require.Nil(t, view("ann").Battle)
+	step(asked("a", 1, 8, "r"))
+
+	step(asked("b", 2, 2, "x"), ".battleRequestReceived") // to this room: the other one tells the app
+	step(ended(asked("b", 2, 3, "x"), signaling.Timeout, "r", "y"), ".Timeout[r y]")
+	step(ended(asked("c", 3, 3, "r", "y"), signaling.Rejected, "x"), ".battleRequestReceived", ".Rejected[x]", "(1)", "(3)") // unseen
+	step(ended(asked("d", 4, 3, "x"), signaling.Cancelled, "r"), ".Cancelled[r]")
+	step(asked("d", 4, 2, "x"))
+	step(begun(asked("e", 5, 9, "x"), room.BattleOver), "battleEnded", "battlePunishmentEnded") // all of it unseen
+	step(asked("f", 6, 2, "x", "r"), ".battleRequestReceived")
+	step(begun(asked("f", 6, 5, "x", "r"), room.BattleOver), ".Accepted[y]", "battleEnded", "battlePunishmentEnded")
+	step(asked("g", 7, 2, "r"), ".battleRequestReceived", "(1)")
+	step(begun(asked("h", 8, 2, "x"), room.BattleRunning), ".Cancelled[x y]", "battleStarted") // how g ended was never shown
+	next := begun(asked("h", 8, 4, "x"), room.BattleOver)
+	step(next, "battleEnded", "battlePunishmentEnded")
+	next.Seq, next.Report = 5, &room.ReportBattle{Told: room.BattleStarts, Ended: true}
+	step(next, "(3)") // the room that told is gone
+	next.Seq = 6
+	step(next)
 }
 
 // What is news is told, once; what comes again or late is not.

@@ -16,7 +16,6 @@ type Cause struct {
 	By       signaling.UserID   `json:"by,omitempty"` // of an app's command the administrator who called; of a departure who has gone
 	IP       string             `json:"ip,omitempty"`
 	Platform signaling.Platform `json:"platform,omitempty"`
-	Tells    string             `json:"tells,omitempty"` // the battle that the room was shown, if it is the one to tell the app of its end
 }
 
 // Cause returns what the command's events are caused by; nil for the room's own acts.
@@ -25,11 +24,7 @@ func (c Command) Cause() *Cause {
 	if c.Origin.Operator != "" {
 		by = c.Origin.Operator
 	}
-	cause := Cause{By: by, IP: c.Origin.IP, Platform: c.Origin.Platform}
-	if show, ok := c.Action.(ShowBattle); ok && show.Tells {
-		cause.Tells = show.Battle.BattleID
-	}
-	if cause != (Cause{}) {
+	if cause := (Cause{By: by, IP: c.Origin.IP, Platform: c.Origin.Platform}); cause != (Cause{}) {
 		return &cause
 	}
 	return nil

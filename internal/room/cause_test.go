@@ -18,13 +18,9 @@ func TestCause_isWhoAsked_andFromWhere(t *testing.T) {
 		cmd  room.Command
 		want *room.Cause
 	}{
-		"a user":                    {room.Command{By: by, Origin: from}, &room.Cause{By: "ann", IP: "192.0.2.7", Platform: "Mac"}},
-		"the app in another's name": {room.Command{By: by, App: true, Origin: room.Origin{Operator: "root", Platform: "RESTAPI"}}, &room.Cause{By: "root", Platform: "RESTAPI"}},
-		"a departure":               {room.Command{By: by, Action: room.Depart{}}, &room.Cause{By: "ann"}},
-		"a battle shown to who tells": {
-			room.Command{App: true, Action: room.ShowBattle{Battle: signaling.BattleInfo{BattleID: "b"}, Tells: true}}, &room.Cause{Tells: "b"},
-		},
-		"a battle shown to others":       {room.Command{By: by, App: true, Action: room.ShowBattle{Battle: signaling.BattleInfo{BattleID: "b"}}}, &room.Cause{By: "ann"}},
+		"a user":                         {room.Command{By: by, Origin: from}, &room.Cause{By: "ann", IP: "192.0.2.7", Platform: "Mac"}},
+		"the app in another's name":      {room.Command{By: by, App: true, Origin: room.Origin{Operator: "root", Platform: "RESTAPI"}}, &room.Cause{By: "root", Platform: "RESTAPI"}},
+		"a departure":                    {room.Command{By: by, Action: room.Depart{}}, &room.Cause{By: "ann"}},
 		"the room itself: nobody did it": {room.Command{Action: room.Expire{}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -353,8 +353,8 @@ const (
 	ForApp                   // what the members have in a digest
 )
 
-// Event is something that happened, and whom it concerns: everybody in the room when To is nil. Heartbeat, Counted or Event is
-// set; clients are told of Event alone, and of what was counted now and then.
+// Event is something that happened, and whom it concerns: everybody in the room when To is nil. Heartbeat, Counted, Battle or
+// Event is set; clients are told of Event alone, and of what was counted now and then.
 type Event struct {
 	For       Reader
 	To        []signaling.UserID
@@ -362,6 +362,7 @@ type Event struct {
 	Heartbeat *Heartbeat
 	Order     uint64 // of a gift: its order's revision in the store; 0: it has none
 	Counted   *Counted
+	Battle    *BattleReport
 	Cause     *Cause // nil where the app does not want to know, or nobody did it
 }
 
@@ -372,12 +373,13 @@ type wireEvent struct {
 	Heartbeat *Heartbeat         `json:"heartbeat,omitempty"`
 	Order     uint64             `json:"order,omitempty"`
 	Counted   *Counted           `json:"counted,omitempty"`
+	Battle    *BattleReport      `json:"battle,omitempty"`
 	Cause     *Cause             `json:"cause,omitempty"`
 }
 
 // MarshalJSON implements [json.Marshaler]; events are in the room's log.
 func (e Event) MarshalJSON() ([]byte, error) {
-	w := wireEvent{For: e.For, To: e.To, Heartbeat: e.Heartbeat, Order: e.Order, Counted: e.Counted, Cause: e.Cause}
+	w := wireEvent{For: e.For, To: e.To, Heartbeat: e.Heartbeat, Order: e.Order, Counted: e.Counted, Battle: e.Battle, Cause: e.Cause}
 	if e.Event != nil {
 		var err error
 		if w.Event, err = signaling.MarshalEvent(e.Event); err != nil {
@@ -393,7 +395,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
-	*e = Event{For: w.For, To: w.To, Heartbeat: w.Heartbeat, Order: w.Order, Counted: w.Counted, Cause: w.Cause}
+	*e = Event{For: w.For, To: w.To, Heartbeat: w.Heartbeat, Order: w.Order, Counted: w.Counted, Battle: w.Battle, Cause: w.Cause}
 	if len(w.Event) == 0 {
 		return nil
 	}

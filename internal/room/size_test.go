@@ -54,18 +54,22 @@ func TestBattleBytes_isEnoughForTheLongestBattle(t *testing.T) {
 	for _, fill := range []string{"n", "<"} {
 		u := signaling.BattleUser{
 			RoomID: signaling.RoomID(strings.Repeat(fill, 48)), UserID: signaling.UserID(strings.Repeat(fill, 32)), UserName: strings.Repeat(fill, 100),
-			AvatarURL: strings.Repeat(fill, 200), Score: math.MinInt64,
+			AvatarURL: strings.Repeat(fill, 200), Score: math.MinInt64, Left: true,
 		}
-		s := State{Battle: &Battle{ID: strings.Repeat("A", 26), Seq: math.MaxUint64, Start: math.MaxInt64, Info: &signaling.BattleInfo{
+		s := State{Battle: &Battle{ID: strings.Repeat("A", 26), Seq: math.MaxUint64, Turn: math.MaxUint64, Phase: BattlePunished, Told: BattleEnds, Tells: &ReportBattle{Created: math.MaxInt64, Timeout: math.MaxInt64, Told: BattleEnds, Ended: true, Only: true}, Created: math.MaxInt64, Deadline: math.MaxInt64, Info: &signaling.BattleInfo{
 			BattleID: strings.Repeat("A", 26), DurationMS: math.MaxInt64, NeedResponse: true, ExtensionInfo: strings.Repeat(fill, 1<<10), Inviter: u,
 			InviteeList: []signaling.BattleUser{u, u, u, u, u, u, u, u, u}, StartTime: math.MaxInt64, EndTime: math.MaxInt64,
+			PunishmentMS: math.MaxInt64, PunishEndTime: math.MaxInt64,
 		}}}
+		for range 9 {
+			s.Battle.Accepted = append(s.Battle.Accepted, u.RoomID)
+		}
 		with, err := json.Marshal(s)
 		require.NoError(t, err)
 		without, err := json.Marshal(State{})
 		require.NoError(t, err)
 		assert.LessOrEqual(t, len(with)-len(without), s.battleBytes())
-		s.Battle.Info = nil
+		s.Battle.Info, s.Battle.Accepted = nil, nil
 		with, err = json.Marshal(s)
 		require.NoError(t, err)
 		assert.LessOrEqual(t, len(with)-len(without), s.battleBytes())

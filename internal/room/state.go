@@ -131,7 +131,7 @@ func (s State) NextDeadline() (t time.Time, ok bool) {
 // View returns the room as one user may see it: everybody sees the seats, managers all requests, the others their own.
 func (s State) View(u signaling.UserInfo, version uint64, members int) signaling.Snapshot {
 	u.Role = s.RoleOf(u.UserID)
-	v := signaling.Snapshot{Version: version, Room: s.Info, Self: u, Admins: slices.Clone(s.Admins), Seats: slices.Clone(s.Seats), Metadata: s.Texts(), Battle: s.battle(), Connection: s.viewConnection(u.Role)}
+	v := signaling.Snapshot{Version: version, Room: s.Info, Self: u, Admins: slices.Clone(s.Admins), Seats: slices.Clone(s.Seats), Metadata: s.Texts(), Battle: s.battle(), BattleRequests: s.battleRequests(u.Role), Connection: s.viewConnection(u.Role)}
 	v.Room.MemberCount = members
 	for _, r := range s.Requests {
 		if u.Role.Manages() || u.UserID != "" && (r.From.UserID == u.UserID || r.To == u.UserID) {

@@ -65,7 +65,7 @@ func (ses *session) call(ctx context.Context, m signaling.Message) (any, error) 
 	case signaling.MethodListGifts:
 		return with(ctx, m, ses.listGifts)
 	}
-	for _, handle := range []func(context.Context, signaling.Message) (any, bool, error){ses.manage, ses.sanction, ses.giftCall, ses.connect, ses.like} {
+	for _, handle := range []func(context.Context, signaling.Message) (any, bool, error){ses.manage, ses.sanction, ses.giftCall, ses.connect, ses.fight, ses.like} {
 		if result, ok, err := handle(ctx, m); ok {
 			return result, err
 		}

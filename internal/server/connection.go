@@ -100,9 +100,13 @@ func (ses *session) connect(ctx context.Context, m signaling.Message) (result an
 		})
 	case signaling.MethodDisconnect:
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.RoomParams) (signaling.Done, error) {
-			return ses.changeConnection(ctx, p.RoomID, p.CommandID, func(id string) connection.Command {
+			done, err := ses.changeConnection(ctx, p.RoomID, p.CommandID, func(id string) connection.Command {
 				return connection.Leave{Command: id, Room: p.RoomID}
 			})
+			if err == nil {
+				ses.srv.battles.Load().Disconnected(ctx, ses.app, p.RoomID)
+			}
+			return done, err
 		})
 	case signaling.MethodMuteConnection:
 		result, err = with(ctx, m, func(ctx context.Context, p signaling.ConnectionMuteParams) (signaling.Done, error) {

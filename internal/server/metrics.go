@@ -125,6 +125,8 @@ var methods = map[string]bool{
 	signaling.MethodListAudience:      true,
 	signaling.MethodRequestConnection: true, signaling.MethodCancelConnection: true, signaling.MethodAcceptConnection: true,
 	signaling.MethodRejectConnection: true, signaling.MethodDisconnect: true, signaling.MethodMuteConnection: true,
+	signaling.MethodRequestBattle: true, signaling.MethodCancelBattle: true, signaling.MethodAcceptBattle: true,
+	signaling.MethodRejectBattle: true, signaling.MethodExitBattle: true,
 }
 
 func (m *metrics) called(method string, err error, took time.Duration) {

@@ -246,6 +246,10 @@ func (s *Server) start(ctx context.Context) (err error) {
 			s.stops = append(s.stops, stop)
 		}
 	}
+	if s.connections, err = s.newConnections(); err != nil {
+		return err
+	}
+	s.stops = append(s.stops, s.connections.Close)
 	battles, err := s.newBattles()
 	if err != nil {
 		return err
@@ -253,10 +257,6 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.stops = append(s.stops, battles.Close)
 	s.battles.Store(battles)
 	s.orders.Serve(s.node)
-	if s.connections, err = s.newConnections(); err != nil {
-		return err
-	}
-	s.stops = append(s.stops, s.connections.Close)
 	s.rooms = &restRooms{srv: s, lists: map[signaling.AppID]*roomList{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+signaling.Path, s.accept)

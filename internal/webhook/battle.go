@@ -7,9 +7,7 @@ import (
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
-// The callbacks about battles. Every room of a battle has its events in its log; the room that began it is the one that
-// tells, so that an app hears of a battle once, and in order. If it does not live to see the end, its own end is that of a
-// battle of two. A battle of more rooms goes on, and one of those that are left tells.
+// The callbacks about battles.
 
 type createBattleBody struct {
 	CallbackCommand string
@@ -42,7 +40,7 @@ type endBattleBody struct {
 	CreateTime      int64
 	StartTime       int64
 	EndTime         int64
-	OpType          int // 0 its time was over, 1 too few rooms were left, 2 nobody had agreed
+	OpType          int // 0 its time was over, 1 too few rooms were left, 2 it never began
 	FromRoomInfo    battleRoom
 	ToRoomList      []battleRoom
 	EventTime       int64
@@ -54,46 +52,41 @@ type battleRoom struct {
 	Owner  signaling.UserID `json:"Owner_Account"`
 }
 
-func (r *recorder) battleStarted(cause *room.Cause, b signaling.BattleInfo) {
-	if b.Inviter.RoomID != r.key.Room {
-		return
+// battle makes the callback of a step. All rooms of a battle show it; the rules let one of them tell, in order.
+func (r *recorder) battle(cause *room.Cause, report room.BattleReport) {
+	b := report.Battle
+	from, to := battleRooms(b, report.Step == room.BattleEnds)
+	created := report.Created / 1000
+	switch report.Step {
+	case room.BattleCreated:
+		create := createBattleBody{
+			CallbackCommand: afterCreateBattle, Operator: cmp.Or(operator(cause), b.Inviter.UserID), BattleID: b.BattleID, FromRoomID: b.Inviter.RoomID,
+			ToRoomIDs: []signaling.RoomID{}, Timeout: report.Timeout, Duration: b.DurationMS, NeedResponse: b.NeedResponse, ExtensionInfo: b.ExtensionInfo,
+			EventTime: r.entry.At,
+		}
+		for _, u := range b.InviteeList {
+			create.ToRoomIDs = append(create.ToRoomIDs, u.RoomID)
+		}
+		r.tell(afterCreateBattle, cause, create)
+	case room.BattleStarts:
+		r.tell(afterStartBattle, cause, startBattleBody{
+			CallbackCommand: afterStartBattle, BattleID: b.BattleID, Duration: b.DurationMS, CreateTime: created, StartTime: b.StartTime / 1000,
+			FromRoomInfo: from, ToRoomList: to, EventTime: r.entry.At,
+		})
+	case room.BattleEnds:
+		why := int(report.Reason)
+		if b.StartTime == 0 {
+			why = endedUnbegun
+		}
+		r.tell(afterEndBattle, cause, endBattleBody{
+			CallbackCommand: afterEndBattle, BattleID: b.BattleID, Duration: b.DurationMS, CreateTime: created, StartTime: b.StartTime / 1000,
+			EndTime: b.EndTime / 1000, OpType: why, FromRoomInfo: from, ToRoomList: to, EventTime: r.entry.At,
+		})
 	}
-	create := createBattleBody{
-		CallbackCommand: afterCreateBattle, Operator: cmp.Or(operator(cause), b.Inviter.UserID), BattleID: b.BattleID, FromRoomID: b.Inviter.RoomID,
-		ToRoomIDs: []signaling.RoomID{}, Duration: b.DurationMS, NeedResponse: b.NeedResponse, ExtensionInfo: b.ExtensionInfo, EventTime: r.entry.At,
-	}
-	for _, u := range b.InviteeList {
-		create.ToRoomIDs = append(create.ToRoomIDs, u.RoomID)
-	}
-	r.tell(afterCreateBattle, cause, create)
-	from, to := battleRooms(b, false)
-	r.tell(afterStartBattle, cause, startBattleBody{
-		CallbackCommand: afterStartBattle, BattleID: b.BattleID, Duration: b.DurationMS, CreateTime: b.StartTime / 1000, StartTime: b.StartTime / 1000,
-		FromRoomInfo: from, ToRoomList: to, EventTime: r.entry.At,
-	})
 }
 
-func (r *recorder) battleEnded(cause *room.Cause, e signaling.BattleEnded) {
-	b := e.Battle
-	if !r.tellsEnd(cause, e) {
-		return
-	}
-	from, to := battleRooms(b, true)
-	r.tell(afterEndBattle, cause, endBattleBody{
-		CallbackCommand: afterEndBattle, BattleID: b.BattleID, Duration: b.DurationMS, CreateTime: b.StartTime / 1000, StartTime: b.StartTime / 1000,
-		EndTime: b.EndTime / 1000, OpType: int(e.Reason), FromRoomInfo: from, ToRoomList: to, EventTime: r.entry.At,
-	})
-}
-
-// tellsEnd reports whether the app hears of an end from this room. Whoever shows a battle says so; nobody shows what a room
-// tells that is dismissed, or in its next battle already.
-func (r *recorder) tellsEnd(cause *room.Cause, e signaling.BattleEnded) bool {
-	if cause != nil && cause.Tells == e.Battle.BattleID {
-		return true
-	}
-	goesOn := e.Reason == signaling.BattleOtherExit && len(e.Battle.InviteeList) > 1
-	return e.Battle.Inviter.RoomID == r.key.Room && !goesOn
-}
+// endedUnbegun is the OpType of a battle that has not begun: not all rooms have accepted it.
+const endedUnbegun = 2
 
 func battleRooms(b signaling.BattleInfo, scores bool) (from battleRoom, to []battleRoom) {
 	one := func(u signaling.BattleUser) battleRoom {

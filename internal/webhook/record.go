@@ -112,6 +112,10 @@ func (r *recorder) all() {
 		if e.For == room.ForMembers {
 			continue // the app is told of each
 		}
+		if e.Battle != nil {
+			r.battle(e.Cause, *e.Battle)
+			continue
+		}
 		switch ev := e.Event.(type) {
 		case signaling.UsersEntered:
 			r.members("Online", "Enter", ids(ev.Users))
@@ -125,10 +129,6 @@ func (r *recorder) all() {
 			r.updated(e.Cause, ev)
 		case signaling.MetadataChanged:
 			r.metadata(e.Cause, ev)
-		case signaling.BattleStarted:
-			r.battleStarted(e.Cause, ev.Battle)
-		case signaling.BattleEnded:
-			r.battleEnded(e.Cause, ev)
 		case signaling.RoomDismissed:
 			r.destroyed(e.Cause)
 		}

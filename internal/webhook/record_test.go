@@ -116,11 +116,21 @@ func TestGolden(t *testing.T) {
 			r.do("admin", rest, room.SetMetadata{Metadata: map[string]string{"key2": "value2", "key1": "value1", "key3": ""}})
 			return r.do("user3", user, room.DeleteMetadata{Keys: []string{"key1", "key2", "none"}})
 		},
-		"battle_start": func() home.Entry { return presence(room.Event{Event: signaling.BattleStarted{Battle: battle()}}) },
+		"battle_start": func() home.Entry {
+			return presence(step(room.BattleCreated, battle(), 0), step(room.BattleStarts, battle(), 0))
+		},
 		"battle_end": func() home.Entry {
 			b := battle()
 			b.Inviter.Score, b.InviteeList[0].Score = 7, -1
-			return presence(room.Event{Event: signaling.BattleEnded{Battle: b, Reason: signaling.BattleOtherExit}})
+			return presence(step(room.BattleEnds, b, 0))
+		},
+		"battle_asked": func() home.Entry {
+			b := battle()
+			b.NeedResponse, b.StartTime, b.EndTime = true, 0, 0
+			created := step(room.BattleCreated, b, 30_000)
+			created.Cause = &room.Cause{By: "brennan", IP: "127.0.0.1", Platform: signaling.PlatformMac}
+			b.EndTime = 1739954035123
+			return presence(created, step(room.BattleEnds, b, 30_000))
 		},
 		"update": func() home.Entry { return created(t).do("user3", user, room.Update{Name: &name}) },
 		"enter": func() home.Entry {
@@ -184,42 +194,17 @@ func battle() signaling.BattleInfo {
 	}
 }
 
-// An app hears of a battle once, though all its rooms do.
-func TestRecord_ofABattle_isOfTheRoomThatBeganIt(t *testing.T) {
+// step is what a room's rules say for the app's server.
+func step(s room.BattleStep, b signaling.BattleInfo, timeout int64) room.Event {
+	return room.Event{Battle: &room.BattleReport{Step: s, Battle: b, Reason: signaling.BattleOtherExit, Created: 1739954005123, Timeout: timeout}}
+}
+
+// An app hears of a battle by what the rules of one room say for it; what all rooms' members see is not told again.
+func TestRecord_ofABattle_isOfTheRoomThatTells(t *testing.T) {
 	s := service(t)
 	require.NoError(t, s.Set(t.Context(), app, "https://www.example.com", commands))
 	e := presence(room.Event{Event: signaling.BattleStarted{Battle: battle()}}, room.Event{Event: signaling.BattleEnded{Battle: battle()}})
-	assert.NotNil(t, s.Record(store.Key{App: app, Room: "room_id"}, 1, e))
 	assert.Nil(t, s.Record(store.Key{App: app, Room: "pk-5"}, 1, e))
-}
-
-// Of an end tells the room that it was shown to for that, and else the one that began it, unless the others go on.
-func TestRecord_ofABattlesEnd_isOfOneRoom(t *testing.T) {
-	s := service(t)
-	require.NoError(t, s.Set(t.Context(), app, "https://www.example.com", commands))
-	two, three := battle(), battle()
-	three.InviteeList = append(three.InviteeList, signaling.BattleUser{RoomID: "pk-6", UserID: "amy"})
-	tells, other := &room.Cause{Tells: two.BattleID}, &room.Cause{Tells: "another battle"}
-	for name, c := range map[string]struct {
-		room   signaling.RoomID
-		battle signaling.BattleInfo
-		reason signaling.BattleStoppedReason
-		cause  *room.Cause
-		told   bool
-	}{
-		"shown to the first of two":                        {"room_id", two, signaling.BattleTimeOver, tells, true},
-		"shown to the second of two":                       {"pk-5", two, signaling.BattleOtherExit, nil, false},
-		"of the dismissed first of two":                    {"room_id", two, signaling.BattleOtherExit, nil, true},
-		"of the dismissed second of two":                   {"pk-5", two, signaling.BattleOtherExit, nil, false},
-		"of the dismissed first of three":                  {"room_id", three, signaling.BattleOtherExit, nil, false},
-		"of the dismissed first of three whose time is up": {"room_id", three, signaling.BattleTimeOver, nil, true},
-		"shown to the second of three":                     {"pk-5", three, signaling.BattleOtherExit, tells, true},
-		"of the one before, shown to the first":            {"room_id", three, signaling.BattleTimeOver, other, true},
-		"of the one before, shown to the second":           {"pk-5", three, signaling.BattleTimeOver, other, false},
-	} {
-		e := presence(room.Event{Event: signaling.BattleEnded{Battle: c.battle, Reason: c.reason}, Cause: c.cause})
-		assert.Equal(t, c.told, s.Record(store.Key{App: app, Room: c.room}, 1, e) != nil, name)
-	}
 }
 
 // What is nobody's business is not told, nor what nobody has asked for.
