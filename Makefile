@@ -39,7 +39,7 @@ fuzz: setup ## every fuzz target, one after another (FUZZTIME=30s for each)
 	internal/tools/fuzz.sh $(FUZZTIME)
 
 model: ## the rules against random commands, about a hundred a check (CHECKS=100000 for a long night)
-	go test ./internal/room -run holdForRandomCommands -rapid.checks=$(CHECKS) -rapid.steps=100
+	go test ./internal/room ./internal/battle -run holdForRandomCommands -rapid.checks=$(CHECKS) -rapid.steps=100
 
 linear: ## seat commands on nodes that die, against a plain model of seats, ten seconds a run (RUNS=1000 for a long night)
 	go test ./internal/linear -run Linearizable -count=$(RUNS) -timeout 0

@@ -296,9 +296,12 @@ func TestRandomCommands(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "n") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond)
 			var c Command
-			switch rapid.IntRange(0, 5).Draw(t, "command") {
+			switch rapid.IntRange(0, 9).Draw(t, "command") {
 			case 0:
-				c = create
+				made := create
+				made.NeedResponse, made.Timeout = rapid.Bool().Draw(t, "needs"), 30*time.Second
+				made.Punishment = time.Duration(rapid.IntRange(0, 1).Draw(t, "punish")) * 20 * time.Second
+				c = made
 			case 1:
 				c = turns(rapid.SliceOfN(id, 0, 4).Draw(t, "in")...)
 			case 2:
@@ -307,20 +310,31 @@ func TestRandomCommands(t *testing.T) {
 				c = Leave{Room: id.Draw(t, "leaves")}
 			case 4:
 				c = Expire{}
+			case 5:
+				c = Answer{Room: id.Draw(t, "answers"), Accept: rapid.IntRange(0, 3).Draw(t, "accept") > 0}
+			case 6:
+				c = Cancel{Room: id.Draw(t, "cancels")}
+			case 7:
+				c = Lose{id.Draw(t, "lost"), rapid.Bool().Draw(t, "gone")}
+			case 8:
+				c = GiveUp{}
 			default:
-				c = Tell{}
+				c = Tell{Rooms: rapid.SliceOfN(id, 0, 4).Draw(t, "told"), Ended: rapid.Bool().Draw(t, "ended")}
 			}
 			before := fmt.Sprintf("%+v", b)
 			next, err := Apply(b, c, now)
 			require.Equal(t, before, fmt.Sprintf("%+v", b), "never modified")
 			require.GreaterOrEqual(t, next.Seq, b.Seq)
 			require.GreaterOrEqual(t, next.Status, b.Status)
-			if err != nil || b.Over() && b.Told {
+			if err != nil {
 				require.Equal(t, b, next)
 			}
 			if b.Over() {
 				require.True(t, next.Over())
-				require.Equal(t, b.Rooms, next.Rooms)
+				require.Equal(t, b.Info(), next.Info(), "what has happened is not undone")
+			}
+			if next.Pending() {
+				require.NotEmpty(t, next.waiting())
 			}
 			if next.Status == Running {
 				in := 0

@@ -34,6 +34,7 @@ type world struct {
 
 	mu        sync.Mutex
 	rooms     map[signaling.RoomID]*home
+	reports   map[string]string  // what the app's server is told of battles, as words
 	connected []signaling.RoomID // with each other, in one connection
 }
 
@@ -66,8 +67,8 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 }
 
 func newWorld(t require.TestingT) *world {
-	w := &world{t: t, store: memstore.New(), rooms: map[signaling.RoomID]*home{}}
-	for _, id := range []signaling.RoomID{"r1", "r2", "r3", "r4", "r5"} {
+	w := &world{t: t, store: memstore.New(), rooms: map[signaling.RoomID]*home{}, reports: map[string]string{}}
+	for _, id := range []signaling.RoomID{"r1", "r2", "r3", "r4", "r5", "r6", "r7"} {
 		w.create(id)
 		w.connected = append(w.connected, id)
 	}
@@ -183,7 +184,13 @@ func (n *node) Show(_ context.Context, _ signaling.AppID, b Battle, i int) (vers
 		case r.deaf:
 			return errors.New("out of reach")
 		}
-		return r.do(room.Command{By: signaling.UserInfo{UserID: "administrator"}, App: true, Action: shown(b, i)})
+		events, err := r.do(room.Command{By: signaling.UserInfo{UserID: "administrator"}, App: true, Action: shown(b, i)})
+		for _, e := range events {
+			if e.Battle != nil {
+				n.w.reports[b.ID] += words(e)
+			}
+		}
+		return err
 	})
 	return 1, err
 }
@@ -204,11 +211,11 @@ func shown(b Battle, i int) room.ShowBattle {
 	return a
 }
 
-func (h *home) do(c room.Command) error {
+func (h *home) do(c room.Command) ([]room.Event, error) {
 	next, events, err := room.Apply(h.state, c, time.Now())
 	h.state = next
 	h.events = append(h.events, events...)
-	return err
+	return events, err
 }
 
 func (n *node) Near(signaling.AppID, signaling.RoomID) bool { return n.near }
@@ -259,12 +266,18 @@ func (n *node) begin(length time.Duration, ids ...signaling.RoomID) Battle {
 	return b
 }
 
-// ask is a request of a room's owner, for a battle of a minute with a punishment of 20 s.
+const (
+	length     = 150 * time.Second
+	punishment = time.Minute
+)
+
+// ask is a request of a room's owner, for a battle of 150 s with a punishment of a minute. Without a timeout it begins at
+// once.
 func (n *node) ask(command string, timeout time.Duration, ids ...signaling.RoomID) (Battle, []Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	by := owner(ids[0])
-	c := Create{Command: command, Operator: by, Rooms: rooms(ids...), Duration: time.Minute, Punishment: 20 * time.Second, NeedResponse: true, Timeout: timeout}
+	c := Create{Command: command, Operator: by, Rooms: rooms(ids...), Duration: length, Punishment: punishment, NeedResponse: timeout > 0, Timeout: timeout}
 	b, results, _, err := n.Ask(ctx, app, by, c)
 	return b, results, err
 }
