@@ -44,6 +44,13 @@ const (
 	EventRoomJoins     EventType = "roomJoins"     // the room is connected with the room Value, of User
 	EventRoomParts     EventType = "roomParts"     // it is not any more
 	EventRoomAsks      EventType = "roomAsks"      // the room Value, of User, asks for a connection; told to the owner
+	EventBattleAsks    EventType = "battleAsks"    // the room Value, of User, asks for the battle Battle; told to the owner
+	EventBattleStarts  EventType = "battleStarts"  // the battle Battle has begun, among the rooms Value
+	EventBattleScores  EventType = "battleScores"  // it stands so: Value has each room and its score
+	EventBattleEnds    EventType = "battleEnds"    // it has ended so
+	EventBattleLeft    EventType = "battleLeft"    // the room Value, of User, is out of it, and it goes on
+	EventBattleOff     EventType = "battleOff"     // there will be no battle Battle; told to the owner. Value says why
+	EventPunished      EventType = "punished"      // the punishment phase of Battle is over
 	EventDismissed     EventType = "dismissed"     // the room has ended
 	EventKickedOut     EventType = "kickedOut"     // this user is out of the room; Value says why
 )
@@ -58,6 +65,7 @@ type Event struct {
 	Request string              `json:"request,omitempty"`
 	Value   string              `json:"value,omitempty"`
 	Kind    *engine.RequestType `json:"kind,omitempty"` // of a request: 1 an application, 2 an invitation
+	Battle  string              `json:"battleId,omitempty"`
 
 	// Of messages:
 	Business  string            `json:"businessId,omitempty"`
@@ -143,7 +151,7 @@ func (w *watcher) observer() *engine.RoomObserver {
 			w.send(e)
 		})
 	}
-	return &engine.RoomObserver{
+	o := &engine.RoomObserver{
 		OnRoomDismissed: func(engine.RoomID, engine.DismissedReason) { tell(EventDismissed, engine.UserInfo{}, "") },
 		OnKickedOutOfRoom: func(_ engine.RoomID, reason engine.KickedOutReason, message string) {
 			tell(EventKickedOut, engine.UserInfo{}, strings.TrimSpace(fmt.Sprintf("%v %s", reason, message)))
@@ -231,6 +239,8 @@ func (w *watcher) observer() *engine.RoomObserver {
 		OnRequestCancelled: func(r engine.Request, _ engine.UserInfo) { request(EventRequestOver, r) },
 		OnRequestProcessed: func(r engine.Request, _ engine.UserInfo) { request(EventRequestOver, r) },
 	}
+	w.observeBattles(o)
+	return o
 }
 
 // liveFields names what flags say, but for what has an event of its own.

@@ -31,21 +31,20 @@ func changes() map[string]func(n *node, b ids) error {
 		"accepted by the last":  func(n *node, b ids) error { return n.do("r3", b.half, Answer{"x", "r3", true}) },
 		"rejected":              func(n *node, b ids) error { return n.do("r3", b.half, Answer{"x", "r3", false}) },
 		"cancelled":             func(n *node, b ids) error { return n.do("r1", b.half, Cancel{"x", "r1"}) },
-		"timed out":             passes,
+		"timed out":             func(*node, ids) error { passes(); return nil },
 		"left by one of two":    func(n *node, b ids) error { return n.do("r4", b.pair, Leave{"x", "r4"}) },
 		"left by one of three":  func(n *node, b ids) error { return n.do("r1", b.three, Leave{"x", "r1"}) },
 		"scored":                func(n *node, b ids) error { return n.score(b.pair, "r4", 7) },
-		"ended by time":         passes,
-		"punished to the end":   passes,
+		"ended by time":         func(*node, ids) error { passes(); return nil },
+		"punished to the end":   func(*node, ids) error { passes(); return nil },
 		"of three disconnected": func(n *node, _ ids) error { n.w.disconnect("r2"); settle(); return nil },
 	}
 }
 
 // passes lets some time pass, in which something is due.
-func passes(*node, ids) error {
+func passes() {
 	time.Sleep(4 * time.Second)
 	synctest.Wait()
-	return nil
 }
 
 func (n *node) score(battle string, id signaling.RoomID, score int64) error {

@@ -55,6 +55,8 @@ var Announceable = []voiceroom.EventType{
 	voiceroom.EventMuted, voiceroom.EventUnmuted, voiceroom.EventMessage, voiceroom.EventCustomMessage,
 	voiceroom.EventGift, voiceroom.EventLiveInfo, voiceroom.EventMetadata, voiceroom.EventNoMetadata,
 	voiceroom.EventRoomJoins, voiceroom.EventRoomParts, voiceroom.EventRoomAsks,
+	voiceroom.EventBattleAsks, voiceroom.EventBattleStarts, voiceroom.EventBattleScores, voiceroom.EventBattleEnds,
+	voiceroom.EventBattleLeft, voiceroom.EventBattleOff, voiceroom.EventPunished,
 }
 
 // maxAnnouncement bounds an announcement: people wait for the music.
