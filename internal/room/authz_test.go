@@ -151,6 +151,7 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		{"mute a room that is not connected", room.MuteConnection{Room: "third", Mute: true}, "100407 100407 -2301 -2301 -2301"},
 		{"mute the own room", room.MuteConnection{Room: "r", Mute: true}, "-1001 -1001 -2301 -2301 -2301"},
 		{"hear a connected room that one hears", room.MuteConnection{Room: "other"}, "0 0 -2301 -2301 -2301"},
+		{"show a battle", room.ShowBattle{Battle: signaling.BattleInfo{BattleID: "b"}, Turn: 1, Seq: 1, Phase: room.BattleRunning, Room: t0.UnixMilli()}, "100006 100006 100006 100006 100006"},
 		{"show a connection", showConnection("r", "c", 9, 9, "r", "other"), "100006 100006 100006 100006 100006"},
 		{"change the own name", room.SetInfo{UserName: "x", News: true}, "0 0 0 0 0"},
 		{"be expelled by the server", room.Expel{Reason: signaling.KickedForTooManyRooms}, "0 0 0 0 0"},

@@ -19,7 +19,7 @@ func TestOutsidersMayDoNothing(t *testing.T) {
 		owner.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)
 		var before signaling.Snapshot
 		owner.must(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}, &before)
-		params := map[string]any{"roomId": "r", "userId": "owner", "index": 1, "requestId": "x", "on": true, "offer": "v=0", "agree": true, "userRole": 1, "room": map[string]any{"roomId": "q"}, "metadata": map[string]any{"k": "v"}, "keys": []string{"k"}, "users": []string{"owner"}, "duration": 1, "roomIds": []string{"q"}, "inviterRoomId": "q", "connectedRoomId": "q", "mute": true}
+		params := map[string]any{"roomId": "r", "userId": "owner", "index": 1, "requestId": "x", "on": true, "offer": "v=0", "agree": true, "userRole": 1, "room": map[string]any{"roomId": "q"}, "metadata": map[string]any{"k": "v"}, "keys": []string{"k"}, "users": []string{"owner"}, "duration": 1, "roomIds": []string{"q"}, "inviterRoomId": "q", "connectedRoomId": "q", "mute": true, "durationMs": 1000, "battleId": "q"}
 		anybodys := []string{signaling.MethodCreateRoom, signaling.MethodGetRoom, signaling.MethodListRooms, signaling.MethodJoinRoom, signaling.MethodStatistics}
 		for method := range methods {
 			if m := nobody.call(method, params); method != signaling.MethodLogin {

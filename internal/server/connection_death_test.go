@@ -34,6 +34,15 @@ func (d *mortal) arm(left int, after bool) {
 	d.armed, d.left, d.after = true, left, after
 }
 
+// disarm lets the node live, and reports whether it has died before.
+func (d *mortal) disarm() (died bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	died = d.armed && d.left < 0
+	d.armed = d.armed && died
+	return died
+}
+
 func (d *mortal) died() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
