@@ -177,7 +177,7 @@ func (b *Battles) begin(ctx context.Context, app signaling.AppID, a *beginning) 
 func (b *Battles) claimAll(ctx context.Context, app signaling.AppID, a *beginning) (map[signaling.RoomID]uint64, error) {
 	turns := make([]uint64, len(a.Rooms))
 	turn, err := b.claim(ctx, app, a.hosts[0], a.ID)
-	if errors.Is(err, signaling.ErrBattlingElsewhere) {
+	if a.Command == "" && (errors.Is(err, signaling.ErrBattlingElsewhere) || errors.Is(err, signaling.ErrBattlePending)) { // documents, create_battle
 		err = signaling.Errorf(signaling.ErrBattlingElsewhere.Code, "the inviting room is in a battle; try again when it has ended")
 	}
 	if err != nil {
