@@ -33,7 +33,7 @@ func LayoutConnected(seats []int, width float64) (rects [][]Rect, height float64
 
 func halves(seats []int, width float64) (rects [][]Rect, height float64) {
 	row := SeatViewLayoutRowConfig{Count: halfColumns, SeatSpacing: halfSeatSpacing, SeatSize: builtInSize, Alignment: AlignCenter}
-	half := max(width/2, row.need())
+	half := max(width/2, row.need()+2*halfSeatSpacing) // so that the rooms are told apart when they are scaled, too
 	scale := min(width/2/half, 1)
 	for room, n := range seats {
 		y, list := 0.0, []Rect(nil)

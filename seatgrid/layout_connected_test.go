@@ -36,9 +36,9 @@ func TestFiguresOfConnectedRooms(t *testing.T) {
 			{half(18.75, 0), half(98.75, 0), half(58.75, 115)}, {half(246.25, 0)},
 		}, 230},
 		"a room whose seats are not known yet": {[]int{6, 0}, phone, [][]seatgrid.Rect{left, nil}, 345},
-		"scaled": {[]int{2, 2}, 150, [][]seatgrid.Rect{
-			{{X: 0, Y: 0, Width: 35, Height: 52.5}, {X: 40, Y: 0, Width: 35, Height: 52.5}},
-			{{X: 75, Y: 0, Width: 35, Height: 52.5}, {X: 115, Y: 0, Width: 35, Height: 52.5}},
+		"scaled": {[]int{2, 2}, 170, [][]seatgrid.Rect{
+			{{X: 5, Y: 0, Width: 35, Height: 52.5}, {X: 45, Y: 0, Width: 35, Height: 52.5}},
+			{{X: 90, Y: 0, Width: 35, Height: 52.5}, {X: 130, Y: 0, Width: 35, Height: 52.5}},
 		}, 57.5},
 		"strips": {[]int{10, 6, 2}, phone, [][]seatgrid.Rect{six(0), six(98), {strip(132.5, 196), strip(192.5, 196)}}, 294},
 		"strips, scaled": {[]int{0, 0, 6}, 175, [][]seatgrid.Rect{nil, nil, {
