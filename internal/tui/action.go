@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -30,6 +31,16 @@ const (
 	leaveRoom
 	sendText
 	sendGift
+	requestConnection // of the room text
+	cancelConnection
+	acceptConnection
+	rejectConnection
+	disconnect
+	requestBattle
+	cancelBattle // text is its id
+	acceptBattle
+	rejectBattle
+	exitBattle
 )
 
 // action is a verb with what it is about.
@@ -37,8 +48,9 @@ type action struct {
 	verb verb
 	seat seatgrid.SeatIndex
 	user seatgrid.UserID
-	text string // of a message; which gift
-	on   bool   // to agree, to lock, to let everybody sit
+	text string        // of a message; which gift; which room or battle
+	on   bool          // to agree, to lock, to let everybody sit
+	long time.Duration // of a battle
 
 	tell  string // what to say at once; empty for what events tell soon enough
 	waits bool   // for somebody's answer

@@ -27,7 +27,7 @@ func (b *bridge) refresh() {
 	if b.room == nil {
 		return
 	}
-	m := roomMsg{info: b.room.Info(), self: b.room.Self(), requests: b.room.Requests(), roles: map[seatgrid.UserID]role{}}
+	m := roomMsg{info: b.room.Info(), self: b.room.Self(), requests: b.room.Requests(), roles: map[seatgrid.UserID]role{}, connectionMsg: b.connection()}
 	for _, s := range b.room.Seats() {
 		if r := roleOf(b.room.RoleOf(s.UserID)); s.UserID != "" && r != "" {
 			m.roles[s.UserID] = r
@@ -37,17 +37,20 @@ func (b *bridge) refresh() {
 }
 
 // view is what the adapter keeps for a seat: where its messages go to.
-type view struct{ index seatgrid.SeatIndex }
+type view struct {
+	room  seatgrid.RoomID // empty: this one
+	index seatgrid.SeatIndex
+}
 
 // CreateSeatView tells of a seat.
 func (b *bridge) CreateSeatView(seat seatgrid.SeatInfo) any {
-	b.news.add(seatMsg{seat})
-	return &view{seat.Index}
+	b.news.add(seatMsg{seat: seat})
+	return &view{index: seat.Index}
 }
 
 // UpdateSeatView tells of a seat's change.
-func (b *bridge) UpdateSeatView(_ any, seat seatgrid.SeatInfo) {
-	b.news.add(seatMsg{seat})
+func (b *bridge) UpdateSeatView(v any, seat seatgrid.SeatInfo) {
+	b.news.add(seatMsg{v.(*view).room, seat})
 	if !b.due { // one for all the seats that change together
 		b.due = true
 		b.eng.Post("refresh", func() { b.due = false; b.refresh() })
@@ -56,7 +59,8 @@ func (b *bridge) UpdateSeatView(_ any, seat seatgrid.SeatInfo) {
 
 // UpdateUserVolume tells how loud a seat is.
 func (b *bridge) UpdateUserVolume(v any, volume int, _ seatgrid.UserInfo) {
-	b.news.add(volumeMsg{v.(*view).index, volume})
+	at := v.(*view)
+	b.news.add(volumeMsg{at.room, at.index, volume})
 }
 
 // login returns what is told about the login.
@@ -90,7 +94,7 @@ func (b *bridge) login() *engine.Observer {
 
 // events returns what is told about the room.
 func (b *bridge) events() *engine.RoomObserver {
-	return &engine.RoomObserver{
+	o := &engine.RoomObserver{
 		OnRoomDismissed: func(_ seatgrid.RoomID, reason engine.DismissedReason) { b.news.add(endMsg{dismissed(reason)}) },
 		OnKickedOutOfRoom: func(_ seatgrid.RoomID, reason seatgrid.KickedOutReason, message string) {
 			b.news.add(endMsg{kickedOut(reason, message)})
@@ -153,6 +157,9 @@ func (b *bridge) events() *engine.RoomObserver {
 			b.refresh()
 		},
 	}
+	b.connections(o)
+	b.battles(o)
+	return o
 }
 
 // seatsChanged says who has sat down, moved and got up, and which locks have changed.

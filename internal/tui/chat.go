@@ -52,35 +52,41 @@ func (m *model) typed(msg tea.KeyPressMsg) tea.Cmd {
 		if text != "" {
 			return m.act(action{verb: sendText, text: text})
 		}
-	case "backspace":
-		_, n := utf8.DecodeLastRuneInString(m.draft)
-		m.draft = m.draft[:len(m.draft)-n]
-	case "ctrl+u":
-		m.draft = ""
 	default:
-		m.insert(msg.Text)
+		m.draft = edit(m.draft, press, msg.Text, signaling.MaxBarrageText)
 	}
 	return nil
 }
 
 // insert adds what fits into a message.
-func (m *model) insert(text string) {
-	for _, r := range clean(strings.ReplaceAll(text, "\n", " ")) {
-		if len(m.draft)+utf8.RuneLen(r) > signaling.MaxBarrageText {
-			return
-		}
-		m.draft += string(r)
+func (m *model) insert(text string) { m.draft = edit(m.draft, "", text, signaling.MaxBarrageText) }
+
+// edit returns what a key makes of a line of so many bytes at most.
+func edit(line, press, text string, limit int) string {
+	switch press {
+	case "backspace":
+		_, n := utf8.DecodeLastRuneInString(line)
+		return line[:len(line)-n]
+	case "ctrl+u":
+		return ""
 	}
+	for _, r := range clean(strings.ReplaceAll(text, "\n", " ")) {
+		if len(line)+utf8.RuneLen(r) > limit {
+			break
+		}
+		line += string(r)
+	}
+	return line
 }
 
 // writeLines are the end of the log with the line that is written below it.
-func (m *model) writeLines(limit int) []string {
+func (m *model) writeLines(limit int, prompt, text string) []string {
 	if limit <= 0 {
 		return nil
 	}
-	const prompt = " > "
-	shown := m.draft + "_"
-	if over := ansi.StringWidth(shown) - (m.width - len(prompt)); over > 0 {
+	prompt = ansi.Truncate(prompt, max(m.width-16, m.width/2, 3), "~ ")
+	shown := text + "_"
+	if over := ansi.StringWidth(shown) - (m.width - ansi.StringWidth(prompt)); over > 0 {
 		shown = ansi.TruncateLeft(shown, over, "")
 	}
 	return append(m.tail(limit-1), bold.Render(fit(prompt+shown, m.width)))

@@ -79,13 +79,21 @@ var keys = []key{
 		return m.act(action{verb: seatMode, on: m.room.info.SeatMode != seatgrid.FreeToTake})
 	}},
 	{[]string{"left", "right", "up", "down", "tab", "shift+tab"}, "arrows", "select a seat; 1 to 9 do so by its number", func(m *model) string {
-		if len(m.seats) < 2 {
+		if m.shown() < 2 {
 			return ""
 		}
 		return "select"
 	}, nil}, // see pressed
 	{[]string{"w"}, "w", "write to everybody in the room", always("write"), (*model).write},
 	{[]string{"g"}, "g", "give something to whoever sits there, or to the host", (*model).canGive, func(m *model) tea.Cmd { return m.give() }},
+	{[]string{"o"}, "o", "ask another room for a connection, so that both hear each other", func(m *model) string {
+		if !m.owns() {
+			return ""
+		}
+		return "ask room"
+	}, (*model).askRoom},
+	{[]string{"d"}, "d", "disconnect the room, or withdraw such a request", (*model).canDisconnect, (*model).disconnect},
+	{[]string{"b"}, "b", "ask the connected rooms for a PK battle; withdraw that, or leave the battle", (*model).canBattle, (*model).battle},
 	{[]string{"v"}, "v", "arrange the seats in another way", always("view"), func(m *model) tea.Cmd {
 		switch m.layout {
 		case seatgrid.LayoutGrid:
@@ -122,7 +130,10 @@ func waiting(label string) func(*model) string {
 func reply(agree bool) func(*model) tea.Cmd {
 	return func(m *model) tea.Cmd {
 		q := m.answerable()[m.turn]
-		return m.act(action{verb: answer, user: q.From.UserID, on: agree})
+		if agree {
+			return m.act(q.yes)
+		}
+		return m.act(q.no)
 	}
 }
 
@@ -276,7 +287,7 @@ func (m *model) pressed(press string) tea.Cmd {
 }
 
 func (m *model) selectSeat(i int) {
-	if i >= 0 && i < len(m.seats) {
+	if i >= 0 && i < m.shown() {
 		m.chosen = i
 	}
 }

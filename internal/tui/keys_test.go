@@ -18,7 +18,7 @@ import (
 // sit gives the guest a seat.
 func sit(m *model, i int, mic signaling.MicStatus) {
 	m.silent = true // not to begin to speak
-	m.Update(seatMsg{seatgrid.SeatInfo{Index: seatgrid.SeatIndex(i), UserID: guest, UserName: "guest", Mic: mic}})
+	m.Update(seatMsg{seat: seatgrid.SeatInfo{Index: seatgrid.SeatIndex(i), UserID: guest, UserName: "guest", Mic: mic}})
 	m.Update(m.room)
 	m.silent = false
 }
@@ -51,7 +51,7 @@ var presses = []struct {
 	{"not for a taken one", guest, nil, []string{"2", "t"}, nil},
 	{"not for a locked one", guest, nil, []string{"4", "t"}, nil},
 	{"not twice", guest, askingFor(action{verb: takeSeat, seat: 5}), []string{"7", "t"}, nil},
-	{"managers take locked ones", owner, func(m *model) { m.Update(seatMsg{seatgrid.SeatInfo{Index: 0}}) }, []string{"4", "t"}, []action{{verb: takeSeat, seat: 3}}},
+	{"managers take locked ones", owner, func(m *model) { m.Update(seatMsg{seat: seatgrid.SeatInfo{Index: 0}}) }, []string{"4", "t"}, []action{{verb: takeSeat, seat: 3}}},
 	{"move", owner, nil, []string{"7", "t"}, []action{{verb: moveSeat, seat: 6}}},
 	{"mute", owner, nil, []string{"m"}, []action{{verb: muteMic}}},
 	{"speak", guest, func(m *model) { sit(m, 5, engine.MicOff) }, []string{"m"}, []action{{verb: openMic}}},
@@ -80,6 +80,22 @@ var presses = []struct {
 	{"write nothing yet", guest, nil, []string{"w"}, nil},
 	{"give", guest, nil, []string{"2", "g", "g"}, []action{{verb: sendGift, user: "bob", text: "rose"}}},
 	{"leave", guest, nil, []string{"q"}, []action{{verb: leaveRoom}}},
+	{"ask no room", owner, nil, []string{"o", "esc", "o", "enter"}, nil},
+	{"guests ask no room", guest, linked, []string{"o", "d", "b"}, nil},
+	{"disconnect", owner, linked, []string{"d", "y"}, []action{{verb: disconnect}}},
+	{"stay connected", owner, linked, []string{"d", "n", "d", "esc"}, nil},
+	{"nobody to disconnect from", owner, nil, []string{"d", "b"}, nil},
+	{"withdraw the request for a connection", owner, func(m *model) {
+		m.room.asks = []engine.ConnectionRequest{{Inviter: engine.ConnectionUser{RoomID: "talk"}, Invitee: engine.ConnectionUser{RoomID: "bobs"}}}
+	}, []string{"d"}, []action{{verb: cancelConnection}}},
+	{"accept a connection", owner, asksUs, []string{"y"}, []action{{verb: acceptConnection, text: "bobs"}}},
+	{"reject a connection", owner, asksUs, []string{"n"}, []action{{verb: rejectConnection, text: "bobs"}}},
+	{"accept a PK", owner, duel("bobs"), []string{"y"}, []action{{verb: acceptBattle, text: "id"}}},
+	{"reject a PK", owner, duel("bobs"), []string{"n"}, []action{{verb: rejectBattle, text: "id"}}},
+	{"not twice", owner, func(m *model) { duel("bobs")(m); m.room.duels[0].Accepted = []seatgrid.RoomID{"talk"} }, []string{"y", "n", "b"}, nil},
+	{"withdraw a PK", owner, duel("talk"), []string{"b"}, []action{{verb: cancelBattle, text: "id"}}},
+	{"leave the PK", owner, fighting, []string{"b", "y"}, []action{{verb: exitBattle, text: "id"}}},
+	{"only shown seats are selected", owner, linked, []string{"6", "right", "9", "l"}, []action{{verb: lockSeat, seat: 5, on: true}}},
 	{"unknown keys", guest, nil, []string{"0", "z", "é", "f5", "esc", " "}, nil},
 }
 
@@ -215,11 +231,11 @@ func TestMicrophoneOpensWithTheSeat(t *testing.T) {
 			seat := m.seats[k]
 			if seat.UserID == guest {
 				seat.UserID = ""
-				m.Update(seatMsg{seat})
+				m.Update(seatMsg{seat: seat})
 			}
 		}
 		if i >= 0 {
-			m.Update(seatMsg{seatgrid.SeatInfo{Index: seatgrid.SeatIndex(i), UserID: guest, Mic: mic}})
+			m.Update(seatMsg{seat: seatgrid.SeatInfo{Index: seatgrid.SeatIndex(i), UserID: guest, Mic: mic}})
 		}
 		_, cmd := m.Update(m.room)
 		run(m, cmd)

@@ -25,7 +25,8 @@ type model struct {
 
 	room    roomMsg
 	seats   []seatgrid.SeatInfo
-	volumes []int // by seat
+	volumes []int                          // by seat
+	others  map[seatgrid.RoomID]*otherRoom // connected rooms
 	away    bool
 	log     []saidMsg
 	scroll  int      // lines of the log below the window
@@ -36,6 +37,8 @@ type model struct {
 	chosen int // the selected seat
 	page   page
 	draft  string // of a message
+	prompt prompt
+	answer string // to it, as far as it is written
 	helped int    // lines of the help that have been read
 	list   chooser
 	shop   shop
@@ -44,6 +47,9 @@ type model struct {
 
 	strip   *engine.GiftStrip
 	ticking bool // a tick of the strip is under way
+
+	now      time.Time // of the battle's countdown
+	counting bool      // a tick of it is under way
 
 	outcome *Outcome // set when it is over
 }
@@ -57,7 +63,8 @@ const (
 	invitePage
 	questionPage
 	giftPage
-	writePage // a line below the log
+	writePage  // a line below the log
+	promptPage // likewise, a question's answer
 )
 
 // chooser is the list of those who can be invited.
@@ -93,13 +100,19 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
-		if m.page == writePage {
+		switch m.page {
+		case writePage:
 			return m, m.typed(msg)
+		case promptPage:
+			return m, m.prompted(msg)
 		}
 		return m, m.pressed(msg.String())
 	case tea.PasteMsg:
-		if m.page == writePage {
+		switch m.page {
+		case writePage:
 			m.insert(msg.Content)
+		case promptPage:
+			m.answer = edit(m.answer, "", msg.Content, maxAnswer)
 		}
 	case batchMsg:
 		var cmds []tea.Cmd
@@ -111,10 +124,10 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case roomMsg:
 		return m, m.roomChanged(msg)
 	case seatMsg:
-		m.seatChanged(msg.seat)
+		m.seatChanged(msg)
 	case volumeMsg:
-		if i := int(msg.index); i >= 0 && i < len(m.volumes) {
-			m.volumes[i] = msg.volume
+		if _, volumes := m.seatsOf(msg.room); int(msg.index) >= 0 && int(msg.index) < len(*volumes) {
+			(*volumes)[msg.index] = msg.volume
 		}
 	case saidMsg:
 		m.add(msg)
@@ -128,6 +141,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.offer(msg)
 	case giftMsg:
 		return m, m.gift(msg)
+	case battleTickMsg:
+		m.counting, m.now = false, time.Time(msg)
+		return m, m.battleTick()
 	case giftTickMsg:
 		return m, m.giftsOver(time.Now())
 	case quitMsg:
@@ -150,30 +166,41 @@ func (m *model) roomChanged(msg roomMsg) tea.Cmd {
 	}
 	m.room = msg
 	m.turn = min(m.turn, max(len(m.answerable())-1, 0))
+	counts := m.connectionChanged()
 	sat, mine := m.sat, m.mySeat()
 	m.sat = mine != nil
 	want := m.want
 	m.want = 0
 	switch {
 	case mine != nil && !sat && !m.muted && !m.silent && !mine.AudioLocked && mine.Mic != engine.MicOn:
-		return m.act(action{verb: openMic})
+		return tea.Batch(m.act(action{verb: openMic}), counts)
 	case mine == nil && want > 0:
-		return m.takeNow(seatgrid.SeatIndex(want - 1))
+		return tea.Batch(m.takeNow(seatgrid.SeatIndex(want-1)), counts)
 	}
-	return nil
+	return counts
 }
 
 // seatChanged takes a seat. At the beginning they come in their order.
-func (m *model) seatChanged(seat seatgrid.SeatInfo) {
-	switch i := int(seat.Index); {
-	case i == len(m.seats):
-		m.seats, m.volumes = append(m.seats, seat), append(m.volumes, 0)
-	case i >= 0 && i < len(m.seats):
-		if m.seats[i].UserID != seat.UserID || seat.Mic != engine.MicOn {
-			m.volumes[i] = 0
+func (m *model) seatChanged(msg seatMsg) {
+	seats, volumes := m.seatsOf(msg.room)
+	switch i := int(msg.seat.Index); {
+	case i == len(*seats):
+		*seats, *volumes = append(*seats, msg.seat), append(*volumes, 0)
+	case i >= 0 && i < len(*seats):
+		if (*seats)[i].UserID != msg.seat.UserID || msg.seat.Mic != engine.MicOn {
+			(*volumes)[i] = 0
 		}
-		m.seats[i] = seat
+		(*seats)[i] = msg.seat
 	}
+}
+
+// seatsOf returns where the seats of a room are kept, and their volumes; without an id those of this room.
+func (m *model) seatsOf(id seatgrid.RoomID) (*[]seatgrid.SeatInfo, *[]int) {
+	if id == "" {
+		return &m.seats, &m.volumes
+	}
+	o := m.other(id)
+	return &o.seats, &o.volumes
 }
 
 func (m *model) done(msg doneMsg) tea.Cmd {
@@ -241,14 +268,20 @@ func (m *model) here() (seat seatgrid.SeatInfo, ok bool) {
 	return m.seats[m.chosen], true
 }
 
+// pending is a request that waits for this user.
+type pending struct {
+	text    string
+	yes, no action
+}
+
 // answerable returns the requests that wait for this user.
-func (m *model) answerable() []seatgrid.Request {
-	var list []seatgrid.Request
+func (m *model) answerable() []pending {
+	var list []pending
 	for _, q := range m.room.requests {
 		self := m.room.self.UserID
 		if q.From.UserID != self && (q.To == self || q.Type == seatgrid.ApplyToTakeSeat && m.manages()) {
-			list = append(list, q)
+			list = append(list, pending{asks(q), action{verb: answer, user: q.From.UserID, on: true}, action{verb: answer, user: q.From.UserID}})
 		}
 	}
-	return list
+	return append(list, m.connectionRequests()...)
 }

@@ -17,11 +17,16 @@ type (
 		self     seatgrid.UserInfo
 		requests []seatgrid.Request
 		roles    map[seatgrid.UserID]role // of those who are more than a guest
+		connectionMsg
 	}
-	// seatMsg is one seat.
-	seatMsg struct{ seat seatgrid.SeatInfo }
+	// seatMsg is one seat, of a connected room where it names one.
+	seatMsg struct {
+		room seatgrid.RoomID
+		seat seatgrid.SeatInfo
+	}
 	// volumeMsg is how loud a seat is, 0 to 100.
 	volumeMsg struct {
+		room   seatgrid.RoomID
 		index  seatgrid.SeatIndex
 		volume int
 	}
@@ -73,7 +78,7 @@ func (n *News) newerVolume(v volumeMsg) bool {
 		if !ok {
 			return false
 		}
-		if old.index == v.index {
+		if old.index == v.index && old.room == v.room {
 			n.list[i] = v
 			return true
 		}

@@ -73,7 +73,7 @@ func hall(t *testing.T, self seatgrid.UserID) (*model, *desk) {
 	seats[3].Locked = true
 	seats[4].AudioLocked = true
 	for _, s := range seats {
-		m.Update(seatMsg{s})
+		m.Update(seatMsg{seat: s})
 	}
 	room := roomMsg{
 		info: seatgrid.RoomInfo{RoomID: "talk", Name: "晚上聊天", OwnerID: owner, OwnerName: "王小明", SeatMode: seatgrid.ApplyToTake, MemberCount: 7},
@@ -91,7 +91,7 @@ func hall(t *testing.T, self seatgrid.UserID) (*model, *desk) {
 	m.Update(saidMsg{noon, "You are in the room."})
 	m.Update(saidMsg{noon.Add(time.Second), "李小龍 has come in."})
 	m.Update(saidMsg{noon.Add(2 * time.Second), "That did not work: the seat is locked; choose another (code 100200). This line is longer than every terminal should be wide, so it goes on below."})
-	m.Update(volumeMsg{0, 60})
+	m.Update(volumeMsg{index: 0, volume: 60})
 	require.Empty(t, d.did, "nothing is done by itself")
 	return m, d
 }
@@ -131,6 +131,11 @@ func TestScreens(t *testing.T) {
 			}
 			press(m, "right", "g", "down")
 		},
+		"connected":    linked,
+		"three":        func(m *model) { linked(m); third(m) },
+		"fighting":     fighting,
+		"duel":         duel("bobs"),
+		"prompt":       func(m *model) { press(m, "o"); m.answer = "bobs" },
 		"reconnecting": func(m *model) { m.Update(awayMsg(true)) },
 	} {
 		for _, size := range []struct{ w, h int }{{80, 24}, {40, 20}} {
@@ -164,8 +169,14 @@ func picture(m *model) string {
 // Whatever the terminal's size, the screen is as large, and nothing is wider than it. Wide characters are what breaks that.
 func TestScreensFitEverySize(t *testing.T) {
 	for _, self := range []seatgrid.UserID{owner, guest} {
-		for _, keys := range []string{"", "v", "vv", "?", "i", "q"} {
+		for i, keys := range []string{"", "v", "vv", "?", "i", "q", "", "v", "vv", "d", "o"} {
 			m, _ := hall(t, self)
+			if i > 5 {
+				fighting(m)
+			}
+			if i > 6 {
+				third(m)
+			}
 			m.chosen = 4
 			for _, k := range keys {
 				press(m, string(k))
@@ -188,7 +199,7 @@ func TestScreensFitEverySize(t *testing.T) {
 func TestSelectedSeatIsShown(t *testing.T) {
 	m, _ := hall(t, guest)
 	for i := len(m.seats); i < 50; i++ {
-		m.Update(seatMsg{seatgrid.SeatInfo{Index: seatgrid.SeatIndex(i)}})
+		m.Update(seatMsg{seat: seatgrid.SeatInfo{Index: seatgrid.SeatIndex(i)}})
 	}
 	for _, size := range []tea.WindowSizeMsg{{Width: 80, Height: 24}, {Width: 40, Height: 12}, {Width: 20, Height: 8}} {
 		m.Update(size)
@@ -205,7 +216,7 @@ func TestSelectedSeatIsShown(t *testing.T) {
 func TestStrangersTextIsHarmless(t *testing.T) {
 	m, _ := hall(t, guest)
 	evil := "a\x1b[2J\x1b]0;title\x07\u202egnp.exe\n\r\u009b\x9bb"
-	m.Update(seatMsg{seatgrid.SeatInfo{Index: 0, UserID: "x", UserName: evil}})
+	m.Update(seatMsg{seat: seatgrid.SeatInfo{Index: 0, UserID: "x", UserName: evil}})
 	room := m.room
 	room.info.Name, room.info.OwnerName, room.self.UserName = evil, evil, evil
 	m.Update(room)

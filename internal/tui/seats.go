@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -15,12 +16,30 @@ import (
 // cell is where a seat is drawn: columns from the left, and which row of seats.
 type cell struct{ x, width, row int }
 
-// minWidth is how many columns a seat needs in a row of several; with less, each has a row of its own.
-const minWidth = 12
+// minWidth is how many columns a seat needs in a row of several; with less, each has a row of its own. Six in a row fit into
+// 80 columns with one less.
+const (
+	minWidth      = 12
+	minStripWidth = 11
+)
 
 // cells arranges the seats by the rules of package seatgrid, a point being a column: what needs more is scaled down.
 func cells(mode seatgrid.LayoutMode, seats, columns int) (list []cell, rows int) {
 	rects, _ := seatgrid.Layout(mode, nil, seats, float64(columns))
+	list, rows = columnsOf(rects, columns)
+	if mode == seatgrid.LayoutVertical { // a list reads better from the left edge
+		for i := range list {
+			list[i].x, list[i].width = 0, min(columns, 70)
+		}
+		return list, rows
+	}
+	if narrow(list, minWidth) {
+		return cells(seatgrid.LayoutVertical, seats, columns)
+	}
+	return list, rows
+}
+
+func columnsOf(rects []seatgrid.Rect, columns int) (list []cell, rows int) {
 	y := math.Inf(-1)
 	for _, r := range rects {
 		if r.Y > y {
@@ -30,17 +49,11 @@ func cells(mode seatgrid.LayoutMode, seats, columns int) (list []cell, rows int)
 		from, to := int(math.Round(r.X)), int(math.Round(r.X+r.Width))
 		list = append(list, cell{from, min(to, columns) - from, rows - 1})
 	}
-	for _, c := range list {
-		if c.width < minWidth && mode != seatgrid.LayoutVertical {
-			return cells(seatgrid.LayoutVertical, seats, columns)
-		}
-	}
-	if mode == seatgrid.LayoutVertical { // a list reads better from the left edge
-		for i := range list {
-			list[i].x, list[i].width = 0, min(columns, 70)
-		}
-	}
 	return list, rows
+}
+
+func narrow(list []cell, width int) bool {
+	return slices.ContainsFunc(list, func(c cell) bool { return c.width < width })
 }
 
 // heights are how many lines a row of seats may have: a box, a name above what it does, or both in one line.
@@ -55,39 +68,52 @@ func (m *model) seatLines(limit int) []string {
 	if len(m.seats) == 0 {
 		return []string{fit(" This room shows no seats.", m.width)}
 	}
-	list, rows := cells(m.layout, len(m.seats), m.width)
+	rows := m.rows()
+	titles, seats, list := 0, 0, true
+	for _, r := range rows {
+		if r.spots == nil {
+			titles++
+			continue
+		}
+		seats++
+		list = list && len(r.spots) == 1
+	}
 	height := heights[len(heights)-1]
 	for _, h := range heights {
-		if rows*h <= limit {
+		if titles+seats*h <= limit && !list { // a list of seats needs no boxes
 			height = h
 			break
 		}
 	}
-	if list[0].width == m.width || rows == len(list) { // a list of seats needs no boxes
-		height = 1
-	}
-	first := 0
-	if shown := limit / height; rows > shown {
-		first = min(max(list[m.chosen].row-shown/2, 0), rows-shown)
-		rows = first + shown
+	if height == 1 && len(rows) > limit {
+		at := slices.IndexFunc(rows, func(r row) bool {
+			return slices.ContainsFunc(r.spots, func(s spot) bool { return s.own && s.index == m.chosen })
+		})
+		first := min(max(at-limit/2, 0), len(rows)-limit)
+		rows = rows[first : first+limit]
 	}
 	var lines []string
-	for row := first; row < rows; row++ {
-		parts := make([]strings.Builder, height)
-		at := 0
-		for i, c := range list {
-			if c.row != row {
-				continue
-			}
-			for k, text := range m.drawSeat(i, c.width, height) {
-				parts[k].WriteString(strings.Repeat(" ", c.x-at))
-				parts[k].WriteString(text)
-			}
-			at = c.x + c.width
+	for _, r := range rows {
+		lines = append(lines, m.drawRow(r, height)...)
+	}
+	return lines
+}
+
+func (m *model) drawRow(r row, height int) (lines []string) {
+	if r.spots == nil {
+		return []string{faint.Render(fit(r.title, m.width))}
+	}
+	parts := make([]strings.Builder, height)
+	at := 0
+	for _, s := range r.spots {
+		for k, text := range m.drawSeat(s, s.width, height) {
+			parts[k].WriteString(strings.Repeat(" ", max(s.x-at, 0)))
+			parts[k].WriteString(text)
 		}
-		for k := range parts {
-			lines = append(lines, fit(parts[k].String(), m.width))
-		}
+		at = s.x + s.width
+	}
+	for k := range parts {
+		lines = append(lines, fit(parts[k].String(), m.width))
 	}
 	return lines
 }
@@ -101,23 +127,23 @@ var (
 )
 
 // drawSeat draws a seat into height lines of exactly width columns. What is said by colour is said by words too.
-func (m *model) drawSeat(i, width, height int) []string {
-	seat := m.seats[i]
-	chosen := i == m.chosen
+func (m *model) drawSeat(s spot, width, height int) []string {
+	seat := s.seat
+	chosen := s.own && s.index == m.chosen
 	name, style := called(seat.UserName, seat.UserID), lipgloss.NewStyle()
 	switch {
 	case seat.UserID == "" && seat.Locked:
 		name, style = "locked", faint
 	case seat.UserID == "":
 		name, style = "free", faint
-	case m.volumes[i] > engine.Speaking && seat.Mic == engine.MicOn:
+	case s.volume > engine.Speaking && seat.Mic == engine.MicOn:
 		style = speaking
 	}
-	label := fmt.Sprint(i + 1)
-	if r := m.room.roles[seat.UserID]; r != "" && seat.UserID != "" {
-		label += " " + string(r)
+	label := fmt.Sprint(s.index + 1)
+	if s.role != "" && seat.UserID != "" {
+		label += " " + string(s.role)
 	}
-	if seat.UserID != "" && seat.UserID == m.room.self.UserID {
+	if s.own && seat.UserID != "" && seat.UserID == m.room.self.UserID {
 		label += " you"
 	}
 	if seat.UserID != "" && seat.Locked {
@@ -129,15 +155,15 @@ func (m *model) drawSeat(i, width, height int) []string {
 	}
 	switch height {
 	case 4:
-		return boxed(label, style.Render(fit(name, width-2)), m.doing(i, width-2), width, chosen)
+		return boxed(label, style.Render(fit(name, width-2)), doing(s, width-2), width, chosen)
 	case 2:
 		head := fit(mark+label, min(lipgloss.Width(label)+2, width))
 		first := head + style.Render(fit(name, width-lipgloss.Width(head)))
-		return []string{emphasize(first, chosen), " " + m.doing(i, width-1)}
+		return []string{emphasize(first, chosen), " " + doing(s, width-1)}
 	}
-	doing := min(14, width/3)
-	head := fit(mark+label, min(max(lipgloss.Width(label)+2, 4), width-doing))
-	return []string{emphasize(head+style.Render(fit(name, max(width-lipgloss.Width(head)-doing, 0))), chosen) + m.doing(i, doing)}
+	rest := min(14, width/3)
+	head := fit(mark+label, min(max(lipgloss.Width(label)+2, 4), width-rest))
+	return []string{emphasize(head+style.Render(fit(name, max(width-lipgloss.Width(head)-rest, 0))), chosen) + doing(s, rest)}
 }
 
 func emphasize(s string, chosen bool) string {
@@ -160,8 +186,8 @@ func boxed(label, first, second string, width int, chosen bool) []string {
 }
 
 // doing is what the user on a seat does, or what one can do with it, in exactly width columns.
-func (m *model) doing(i, width int) string {
-	seat := m.seats[i]
+func doing(s spot, width int) string {
+	seat := s.seat
 	switch {
 	case seat.UserID == "" && seat.AudioLocked:
 		return faint.Render(fit("silenced", width))
@@ -172,7 +198,7 @@ func (m *model) doing(i, width int) string {
 	case seat.Mic != engine.MicOn:
 		return faint.Render(fit("muted", width))
 	}
-	return speaking.Render(meter(m.volumes[i], width))
+	return speaking.Render(meter(s.volume, width))
 }
 
 // meter is a bar for a volume of 0 to 100.
@@ -186,20 +212,28 @@ func meter(volume, width int) string {
 
 // selectRow selects the seat in another row that lies nearest.
 func (m *model) selectRow(by int) {
-	list, _ := cells(m.layout, len(m.seats), m.width)
-	if m.chosen >= len(list) {
+	var rows [][]spot // of own seats
+	at, from := -1, spot{}
+	for _, r := range m.rows() {
+		own := slices.DeleteFunc(slices.Clone(r.spots), func(s spot) bool { return !s.own })
+		if len(own) == 0 {
+			continue
+		}
+		for _, s := range own {
+			if s.index == m.chosen {
+				at, from = len(rows), s
+			}
+		}
+		rows = append(rows, own)
+	}
+	if at < 0 || at+by < 0 || at+by >= len(rows) {
 		return
 	}
-	from := list[m.chosen]
-	best, distance := -1, math.MaxInt
-	for i, c := range list {
-		d := abs(2*c.x + c.width - 2*from.x - from.width)
-		if c.row == from.row+by && d < distance {
-			best, distance = i, d
+	distance := math.MaxInt
+	for _, s := range rows[at+by] {
+		if d := abs(2*s.x + s.width - 2*from.x - from.width); d < distance {
+			m.chosen, distance = s.index, d
 		}
-	}
-	if best >= 0 {
-		m.chosen = best
 	}
 }
 

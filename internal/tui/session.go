@@ -29,6 +29,8 @@ type Session struct {
 	eng  *engine.Engine
 	grid *seatgrid.Grid
 	news *News
+
+	refresh func() // on the goroutine of callbacks
 }
 
 const (
@@ -49,8 +51,10 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	}
 	s := &Session{cfg: cfg, eng: eng, grid: seatgrid.New(eng), news: cfg.News}
 	b := &bridge{news: s.news, eng: eng, self: cfg.Login.UserID}
+	s.refresh = b.refresh
 	eng.AddObserver(b.login())
 	s.grid.SetSeatViewAdapter(b)
+	s.grid.SetConnectedSeatRule(seatgrid.ConnectedSeatsFirst) // others are not shown while rooms are connected
 	if cfg.Create {
 		_, err = s.grid.StartVoiceRoom(ctx, cfg.Room)
 	} else {
@@ -134,9 +138,12 @@ func (s *Session) do(ctx context.Context, a action) (said string, err error) {
 			_, err = room.Chat().SendBarrage(ctx, a.text, nil)
 		case sendGift:
 			err = room.Gifts().SendGift(ctx, a.text, 1, &engine.SendGiftOptions{Receiver: a.user})
+		default:
+			said, err = doConnection(ctx, room, a)
+			s.eng.Post("refresh", s.refresh) // of a request of its own nobody is told
 		}
 	}
-	return "", err
+	return said, err
 }
 
 // ask does what somebody has to answer.

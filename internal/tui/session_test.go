@@ -358,7 +358,7 @@ func TestRun(t *testing.T) {
 		"ctrl+c":     {func(w io.Writer, _ func()) { _, _ = w.Write([]byte("\x03")) }, "You have left the room."},
 		"a signal":   {func(_ io.Writer, cancel func()) { cancel() }, "You have left the room."},
 		"taken out":  {func(io.Writer, func()) { _ = host.Room().Members().KickRemoteUserOutOfRoom(t.Context(), guest) }, kickedOut(engine.KickedByAdmin, "taken out of the room by host").Text},
-		"after help": {func(w io.Writer, _ func()) { _, _ = w.Write([]byte("?")); _, _ = w.Write([]byte("xq")) }, "You have left the room."},
+		"after help": {func(w io.Writer, _ func()) { _, _ = w.Write([]byte("?")); _, _ = w.Write([]byte("xxq")) }, "You have left the room."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := configOf(t, srv, guest)

@@ -23,7 +23,8 @@ func (m *model) View() tea.View {
 // or the page that lies over it, and what can be done.
 func (m *model) screen() []string {
 	p := m.parts()
-	lines := append([]string{reverse.Render(fit(" "+m.headline(), m.width))}, p.seats...)
+	lines := append([]string{reverse.Render(fit(" "+m.headline(), m.width))}, p.battle...)
+	lines = append(lines, p.seats...)
 	lines = append(lines, p.requests...)
 	lines = append(lines, p.gifts...)
 	lines = append(lines, p.body...)
@@ -32,7 +33,7 @@ func (m *model) screen() []string {
 }
 
 // parts is how the screen is divided. What is most important has its lines first: hints, requests, seats, log.
-type parts struct{ seats, requests, gifts, body, hints []string }
+type parts struct{ battle, seats, requests, gifts, body, hints []string }
 
 const minLog = 3 // lines that the log has if there is any room
 
@@ -41,6 +42,9 @@ func (m *model) parts() parts {
 	left := max(m.height-1, 0)
 	p.hints = m.hintLines(min(left, 3))
 	left -= len(p.hints)
+	p.battle = m.battleLine()
+	p.battle = p.battle[:min(len(p.battle), left)]
+	left -= len(p.battle)
 	p.requests = m.requestLines(min(left, 3))
 	left -= len(p.requests)
 	p.gifts = m.giftLines(min(left, giftRows))
@@ -57,7 +61,7 @@ func (m *model) parts() parts {
 func (m *model) logLines() int {
 	q := *m
 	q.page = roomPage
-	used := 1 + len(q.requestLines(3)) + len(q.giftLines(giftRows)) + 2
+	used := 1 + len(q.battleLine()) + len(q.requestLines(3)) + len(q.giftLines(giftRows)) + 2
 	used += len(q.seatLines(max(m.height-used-minLog, 1)))
 	return max(m.height-used-1, 1)
 }
@@ -111,7 +115,7 @@ func (m *model) requestLines(limit int) []string {
 		if m.width >= 60 { // else the hints say it
 			how = " y accepts, n declines."
 		}
-		lines = append(lines, warning.Bold(true).Render(fit(" ?"+more+" "+asks(list[m.turn])+how, m.width)))
+		lines = append(lines, warning.Bold(true).Render(fit(" ?"+more+" "+list[m.turn].text+how, m.width)))
 	}
 	for _, a := range m.asking {
 		text := " ... you wait for an answer about " + seatName(a.seat)
@@ -119,6 +123,9 @@ func (m *model) requestLines(limit int) []string {
 			text = " ... you wait for " + clean(string(a.user))
 		}
 		lines = append(lines, fit(text+"; c withdraws.", m.width))
+	}
+	for _, line := range m.connectionLines() {
+		lines = append(lines, fit(line, m.width))
 	}
 	return lines[:min(len(lines), limit)]
 }
@@ -138,7 +145,9 @@ func (m *model) bodyLines(limit int) []string {
 	case giftPage:
 		lines = m.shopLines(limit)
 	case writePage:
-		return m.writeLines(limit)
+		return m.writeLines(limit, " > ", m.draft)
+	case promptPage:
+		return m.writeLines(limit, m.prompt.text, m.answer)
 	default:
 		return m.tail(limit)
 	}
@@ -196,7 +205,7 @@ func (m *model) helpLines() []string {
 
 // helpRoom is how many lines of the help are shown at once.
 func (m *model) helpRoom() int {
-	room := m.height - 1 - len(m.requestLines(3)) - len(m.giftLines(giftRows))
+	room := m.height - 1 - len(m.battleLine()) - len(m.requestLines(3)) - len(m.giftLines(giftRows))
 	if len(m.helpLines()) > room {
 		room-- // for the line that says that there is more
 	}
@@ -223,7 +232,7 @@ func (m *model) chooserLines(limit int) []string {
 
 // hintLines are the keys that do something now.
 func (m *model) hintLines(limit int) []string {
-	if limit > 0 && m.page == writePage {
+	if limit > 0 && (m.page == writePage || m.page == promptPage) {
 		return []string{faint.Render(fit(" Enter sends | Esc goes back", m.width))}
 	}
 	if limit <= 0 || m.page != roomPage {
