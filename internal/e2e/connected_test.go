@@ -60,14 +60,14 @@ func hosts(t *testing.T, nodes []*process, change func(*engine.Config)) (hosts [
 	}
 	codes, err := hosts[0].Room().Connections().RequestConnection(t.Context(), ids[1:], time.Minute, "")
 	require.NoError(t, err)
-	all := "A"
+	all := []string{"A"}
 	for i, id := range ids[1:] {
 		require.Equal(t, engine.ConnectionSuccess, codes[id])
 		require.NoError(t, hosts[i+1].Room().Connections().AcceptConnection(t.Context(), "A"))
-		all += " " + string(id)
+		all = append(all, string(id))
 	}
 	for _, l := range lists {
-		await(t, l, all)
+		await(t, l, strings.Join(all, " "))
 	}
 	return hosts, lists
 }
