@@ -210,3 +210,22 @@ func TestDeafRoomIsToldLater(t *testing.T) {
 		require.Contains(t, w.told("r2"), "ended TimeOver 0 0")
 	})
 }
+
+// A room is in the next battle when it has been shown how the last one ended, and not before.
+func TestLastBattleIsShownBeforeTheNext(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n := w.node(false)
+		b := n.begin(time.Hour, "r1", "r2")
+		settle()
+		w.told("r1")
+		w.change("r1", func(r *home) { r.deaf = true })
+		n.must("r2", b.ID, Leave{"x", "r2"})
+		synctest.Wait()
+		require.Empty(t, w.told("r1"))
+		_, _, err := n.Start(t.Context(), app, Create{Rooms: rooms("r1", "r3"), Duration: time.Minute})
+		require.ErrorContains(t, err, "out of reach")
+		w.change("r1", func(r *home) { r.deaf = false })
+		n.begin(time.Minute, "r1", "r3")
+		require.Equal(t, []string{"ended OtherExit 0 0!", "(ended)", "started 0 0", "(created)", "(started)"}, w.told("r1"))
+	})
+}
