@@ -41,6 +41,9 @@ func TestMetricsOfConnectionsAndBattles(t *testing.T) {
 		check := func(connections, rooms, battles int) {
 			t.Helper()
 			time.Sleep(time.Second)
+			for _, c := range owners { // who reads nothing for long is cut off
+				c.must(signaling.MethodPing, signaling.Empty{}, nil)
+			}
 			require.Equal(t, []int{connections, rooms, battles}, []int{
 				w.gauged("voiceroom_room_connections"), w.gauged("voiceroom_connected_rooms"), w.gauged("voiceroom_battles"),
 			})
