@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/examples/internal/rest"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 	"github.com/openvoiceroom/openvoiceroom/signaling/usersig"
 )
@@ -20,13 +21,13 @@ const sigLife = 24 * time.Hour
 
 // app keeps everything in memory. A real one keeps users, rooms and the ids of callbacks in its database.
 type app struct {
-	rest  rest
+	rest  rest.Client
 	users map[string]string // passwords by name
 	rooms *rooms
 	token string
 }
 
-func newApp(r rest, users map[string]string, token string) *app {
+func newApp(r rest.Client, users map[string]string, token string) *app {
 	return &app{rest: r, users: users, rooms: newRooms(), token: token}
 }
 
@@ -57,12 +58,12 @@ func (a *app) known(h func(w http.ResponseWriter, r *http.Request, user string))
 
 // userSig gives a user what their SDK logs in with. The secret never leaves the server.
 func (a *app) userSig(w http.ResponseWriter, _ *http.Request, user string) {
-	sig, err := usersig.Mint(a.rest.app, a.rest.secret, signaling.UserID(user), sigLife, time.Now())
+	sig, err := usersig.Mint(a.rest.App, a.rest.Secret, signaling.UserID(user), sigLife, time.Now())
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	reply(w, map[string]any{"sdkAppId": a.rest.app, "userId": user, "userSig": sig, "expiresIn": int(sigLife.Seconds())})
+	reply(w, map[string]any{"sdkAppId": a.rest.App, "userId": user, "userSig": sig, "expiresIn": int(sigLife.Seconds())})
 }
 
 // openRoom opens a room of the user's own.
@@ -76,13 +77,13 @@ func (a *app) openRoom(w http.ResponseWriter, r *http.Request, user string) {
 		return
 	}
 	// Owners are accounts. To import one that is there changes nothing.
-	err := a.rest.call(r.Context(), "im_open_login_svc/account_import", map[string]any{"UserID": user})
+	err := a.rest.Call(r.Context(), "im_open_login_svc/account_import", map[string]any{"UserID": user}, nil)
 	id := rand.Text()
 	if err == nil {
-		err = a.rest.call(r.Context(), "live_engine_http_srv/create_room", map[string]any{"RoomInfo": map[string]any{
+		err = a.rest.Call(r.Context(), "live_engine_http_srv/create_room", map[string]any{"RoomInfo": map[string]any{
 			"RoomId": id, "RoomType": "Live", "RoomName": room.Name, "Owner_Account": user,
 			"IsSeatEnabled": true, "MaxSeatCount": room.Seats, "TakeSeatMode": "ApplyToTake",
-		}})
+		}}, nil)
 	}
 	if err != nil {
 		fail(w, err)
@@ -99,7 +100,7 @@ func (a *app) endRoom(w http.ResponseWriter, r *http.Request, user string) {
 		http.Error(w, "you have no such room", http.StatusNotFound)
 		return
 	}
-	err := a.rest.call(r.Context(), "live_engine_http_srv/destroy_room", map[string]any{"RoomId": id})
+	err := a.rest.Call(r.Context(), "live_engine_http_srv/destroy_room", map[string]any{"RoomId": id}, nil)
 	if err != nil && !errors.Is(err, signaling.ErrRoomNotExist) { // it may have ended by itself
 		fail(w, err)
 		return
@@ -110,14 +111,14 @@ func (a *app) endRoom(w http.ResponseWriter, r *http.Request, user string) {
 
 // subscribe has the voice room server tell this one of its rooms.
 func (a *app) subscribe(ctx context.Context, url string) error {
-	if err := a.rest.call(ctx, "voiceroom_console/set_callback_token", map[string]any{"Token": a.token}); err != nil {
+	if err := a.rest.Call(ctx, "voiceroom_console/set_callback_token", map[string]any{"Token": a.token}, nil); err != nil {
 		return err
 	}
 	config := map[string]any{"Url": url, "CallbackCommandList": []string{afterCreateRoom, afterDestroyRoom, memberStateChanged}}
 	const exists = 100300 // the callback is set already, perhaps to another address
-	err := a.rest.call(ctx, "live_config/set_callback", config)
+	err := a.rest.Call(ctx, "live_config/set_callback", config, nil)
 	if signaling.CodeOf(err) == exists {
-		err = a.rest.call(ctx, "live_config/update_callback", config)
+		err = a.rest.Call(ctx, "live_config/update_callback", config, nil)
 	}
 	return err
 }

@@ -28,7 +28,7 @@ const (
 // and comes again.
 func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	if !signed(q, a.token, time.Now()) || q.Get("SdkAppid") != fmt.Sprint(a.rest.app) {
+	if !signed(q, a.token, time.Now()) || q.Get("SdkAppid") != fmt.Sprint(a.rest.App) {
 		http.Error(w, "not signed", http.StatusForbidden)
 		return
 	}

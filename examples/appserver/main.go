@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openvoiceroom/openvoiceroom/examples/internal/rest"
 	"github.com/openvoiceroom/openvoiceroom/signaling"
 )
 
@@ -59,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 	if *token == "" || len(users) == 0 {
 		return errors.New("--token, and --user at least once, are wanted")
 	}
-	a := newApp(rest{url: *server, app: signaling.AppID(id), secret: secret, http: http.DefaultClient}, users, *token)
+	a := newApp(rest.Client{URL: *server, App: signaling.AppID(id), Secret: secret, HTTP: http.DefaultClient}, users, *token)
 	web := &http.Server{Addr: *listen, Handler: a.handler(), ReadTimeout: 10 * time.Second}
 	var wg sync.WaitGroup
 	defer wg.Wait()

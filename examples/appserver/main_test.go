@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/openvoiceroom/openvoiceroom/examples/internal/rest"
 	"github.com/openvoiceroom/openvoiceroom/internal/server"
 	"github.com/openvoiceroom/openvoiceroom/internal/store/memstore"
 	"github.com/openvoiceroom/openvoiceroom/internal/testnet"
@@ -63,11 +64,11 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 		transport := &http.Transport{DialContext: network.Dial}
 		defer transport.CloseIdleConnections()
 		w := &world{t: t, network: network, http: &http.Client{Transport: transport}}
-		w.app = newApp(rest{url: "http://voice:80", app: appID, secret: secret, http: w.http}, map[string]string{"ann": "pass1", "bob": "pass2"}, token)
+		w.app = newApp(rest.Client{URL: "http://voice:80", App: appID, Secret: secret, HTTP: w.http}, map[string]string{"ann": "pass1", "bob": "pass2"}, token)
 		defer w.serve("voice:80", srv.Handler())()
 		defer w.serve("app:80", w.app.handler())()
 		f(t, w)
-		require.NoError(t, w.app.rest.call(context.Background(), "live_config/delete_callback", struct{}{}))
+		require.NoError(t, w.app.rest.Call(context.Background(), "live_config/delete_callback", struct{}{}, nil))
 	})
 }
 
@@ -179,7 +180,7 @@ func TestAppServer_asksWhoIsThere(t *testing.T) {
 }
 
 func TestCallback_takesWhatIsSigned_once(t *testing.T) {
-	a := newApp(rest{app: appID}, nil, token)
+	a := newApp(rest.Client{App: appID}, nil, token)
 	now := time.Now()
 	post := func(at time.Time, app signaling.AppID, token, id, body string) int {
 		when := strconv.FormatInt(at.Unix(), 10)
