@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -174,5 +175,60 @@ func TestHostConnectsRooms(t *testing.T) {
 		p.shows("This room and room bobs do not hear each other any more.")
 		require.Empty(t, p.m.others)
 		require.Len(t, p.m.seats, 10)
+	})
+}
+
+// A battle of the host's, from the question to the punishment's end, and one that the other host asks for.
+func TestHostBattles(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		srv := voiceroomtest.Config{Nodes: 2}.NewServer(t)
+		cfg := configOf(t, srv, owner)
+		cfg.Create = true
+		p := open(t, cfg)
+		bob := srv.NewUserOn(t, 1, "bob")
+		bob.Start(t, "bobs")
+		_, err := bob.Room().Connections().RequestConnection(t.Context(), []engine.RoomID{room}, 10*time.Second, "")
+		require.NoError(t, err)
+		p.settle()
+		p.hit("y")
+		theirs := bob.Room().Battles()
+		request := func(seconds string) string {
+			p.hit("b")
+			p.m.answer = seconds
+			p.start(p.m.prompted(tea.KeyPressMsg{Code: tea.KeyEnter}))
+			p.shows("a PK has been asked for; b withdraws.")
+			require.Len(t, theirs.Requests(), 1)
+			return theirs.Requests()[0].Battle.BattleID
+		}
+		request("60")
+		p.hit("b")
+		require.NotContains(t, picture(p.m), "a PK has been asked for")
+		require.NoError(t, theirs.RejectBattle(t.Context(), request("60")))
+		p.shows("bob of room bobs does not want a PK.")
+		require.NoError(t, theirs.AcceptBattle(t.Context(), request("60")))
+		p.shows("A PK has begun: talk against bobs, for 1m0s.")
+		p.shows("talk 0 : bobs 0")
+		first, _, _ := strings.Cut(strings.SplitN(picture(p.m), " PK ", 2)[1], " ")
+		time.Sleep(5 * time.Second)
+		p.settle()
+		second, _, _ := strings.Cut(strings.SplitN(picture(p.m), " PK ", 2)[1], " ")
+		require.Less(t, second, first, "it is counted down")
+		time.Sleep(time.Minute)
+		p.shows("The PK is over: talk 0 : bobs 0. It is a draw.")
+		require.NotContains(t, picture(p.m), " PK 0:")
+
+		_, _, err = theirs.RequestBattle(t.Context(), []engine.RoomID{room}, engine.BattleConfig{Duration: 30 * time.Second, NeedResponse: true}, 10*time.Second)
+		require.NoError(t, err)
+		p.shows("? bob of room bobs asks for a PK of 30s. y accepts, n declines.")
+		p.hit("n")
+		id, _, err := theirs.RequestBattle(t.Context(), []engine.RoomID{room}, engine.BattleConfig{Duration: 30 * time.Second, NeedResponse: true}, 10*time.Second)
+		require.NoError(t, err)
+		p.settle()
+		p.hit("y")
+		b, fighting := theirs.Current()
+		require.True(t, fighting)
+		require.Equal(t, id, b.BattleID)
+		p.hit("b", "y")
+		p.shows("The PK has ended early: bobs 0 : talk 0")
 	})
 }
