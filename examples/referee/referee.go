@@ -125,7 +125,9 @@ func (r *referee) weight(gift string) int64 {
 
 // serve begins a battle of that length and serves it, or serves all that others begin.
 func (r *referee) serve(ctx context.Context, length time.Duration) error {
-	var settings struct{ Response struct{ CoinsScoreBattles bool } }
+	var settings struct {
+		Response struct{ CoinsScoreBattles bool }
+	}
 	if err := r.rest.Call(ctx, "voiceroom_console/get_gift_settings", struct{}{}, &settings); err != nil {
 		return err
 	}
