@@ -29,6 +29,7 @@ type phone struct {
 	speaker           *portaudio.Speaker
 	hostsIn, guestsIn *sounds
 	changes           chan string // what the cards tell
+	other             []string    // of it, what told has passed over
 }
 
 func startPhone(t *testing.T, opts portaudio.Options) *phone {
@@ -71,15 +72,42 @@ func call(t *testing.T, url string, user engine.UserID, mic audio.Source, speake
 	return eng
 }
 
-// told waits for the next thing that the cards tell.
+// told waits until the cards tell something. A virtual card that has just been opened may stand still for seconds, which is
+// a loss as any other: what they tell meanwhile is kept for stoodStill.
 func (p *phone) told(t *testing.T, want string) {
 	t.Helper()
-	select {
-	case got := <-p.changes:
-		require.Equal(t, want, got)
-	case <-time.After(30 * time.Second):
-		t.Fatalf("nothing is told of %q", want)
+	late := time.After(30 * time.Second)
+	for {
+		select {
+		case got := <-p.changes:
+			if got == want {
+				return
+			}
+			p.other = append(p.other, got)
+		case <-late:
+			t.Fatalf("nothing is told of %q, but %q", want, p.other)
+		}
 	}
+}
+
+// stoodStill returns how often a card was lost that nobody had unplugged. Each time it must have come back.
+func (p *phone) stoodStill(t *testing.T, card string) uint64 {
+	t.Helper()
+	for len(p.changes) > 0 {
+		p.other = append(p.other, <-p.changes)
+	}
+	var lost, back uint64
+	for _, what := range p.other {
+		switch what {
+		case "lost " + card:
+			lost++
+		case "back " + card:
+			back++
+		}
+	}
+	require.Equal(t, lost, back, "%q", p.other)
+	require.Less(t, lost, uint64(4), "%q", p.other)
+	return lost
 }
 
 // tone returns seconds of a sine.
@@ -205,9 +233,8 @@ func TestCallOutlivesItsSoundCards(t *testing.T) {
 	host = startTalker(t, p.hostsIn, "desk")
 	hears(t, host, guest, 660)
 
-	require.Equal(t, uint64(1), p.speaker.Stats().Losses)
-	require.Equal(t, uint64(1), p.mic.Stats().Losses)
-	require.Empty(t, p.changes)
+	require.Equal(t, 1+p.stoodStill(t, "ear_phone"), p.speaker.Stats().Losses)
+	require.Equal(t, 1+p.stoodStill(t, "desk_mic"), p.mic.Stats().Losses)
 }
 
 func TestSoundCardsKeepTheContract(t *testing.T) {
