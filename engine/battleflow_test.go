@@ -178,11 +178,30 @@ func TestBattleExits(t *testing.T) {
 		time.Sleep(time.Second)
 		require.Equal(t, []string{"without bob"}, amy.heard())
 		require.Equal(t, []string{"ended by OtherExit: amy 0, bob 0 left, cem 0"}, bob.heard())
+		require.NoError(t, cem.ExitBattle(ctx, current(t, cem)))
+		time.Sleep(time.Second)
+		amy.heard()
+		begin("cem")
+		require.NoError(t, cem.room.Connections().Disconnect(ctx))
+		time.Sleep(3 * time.Second)
+		require.Equal(t, []string{"ended by OtherExit: amy 0, cem 0 left"}, amy.heard(), "though both are connected no longer")
+
+		ask(t, &cohost{Connections: amy.room.Connections()}, time.Minute, "cem")
+		synctest.Wait()
+		require.NoError(t, cem.room.Connections().AcceptConnection(ctx, "amy"))
+		begin("cem")
 		_, err = cem.user.StopVoiceRoom(ctx)
 		require.NoError(t, err)
 		time.Sleep(3 * time.Second)
-		require.Equal(t, []string{"ended by OtherExit: amy 0, bob 0 left, cem 0 left"}, amy.heard())
+		require.Equal(t, []string{"ended by OtherExit: amy 0, cem 0 left"}, amy.heard())
 	})
+}
+
+func current(t *testing.T, f fighter) string {
+	t.Helper()
+	b, ok := f.Current()
+	require.True(t, ok)
+	return b.BattleID
 }
 
 // A request survives the deaths of the nodes that decide its rooms; so does the battle that comes of it.

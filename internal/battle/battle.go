@@ -86,8 +86,7 @@ type Battle struct {
 
 	Punished bool   `json:"punished,omitempty"` // the punishment phase is over
 	Teller   int    `json:"teller,omitempty"`   // which of Rooms tells the app's server
-	Moved    bool   `json:"moved,omitempty"`    // another one did before
-	Reported bool   `json:"reported,omitempty"` // it has told of the end
+	Reported Step   `json:"reported,omitempty"` // how far the app's server has been told
 	Seq      uint64 `json:"seq"`                // grows with each change
 	Told     bool   `json:"told,omitempty"`     // all rooms know of the end
 }
@@ -162,7 +161,7 @@ type Expire struct{}
 // Tell notes that rooms know that they are out, or that all is over.
 type Tell struct {
 	Rooms []signaling.RoomID
-	Ended bool // the one that tells the app's server knows of the end
+	Step  Step // how far the app's server has been told
 }
 
 func (Create) isCommand()    {}

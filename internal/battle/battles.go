@@ -191,16 +191,30 @@ func (b *Battles) Change(ctx context.Context, app signaling.AppID, room signalin
 // Disconnected takes a room that is connected no longer out of what needs a connection. Without it that is noticed a moment
 // later.
 func (b *Battles) Disconnected(ctx context.Context, app signaling.AppID, room signaling.RoomID) {
-	c, _, err := record.Load[claim](ctx, b.cfg.Values, claimOf(app, room))
-	if err == nil && c.Battle != "" {
-		var doc Battle
-		if doc, err = b.load(ctx, app, c.Battle); err == nil && doc.Holds(room) && doc.Connection != "" {
-			b.follow(id{app, c.Battle}, true)
-		}
-	}
-	if err != nil {
+	if err := b.disconnected(ctx, app, room); err != nil {
 		b.cfg.Logger.Debug("battle not looked at", "app", app, "room", room, "error", err)
 	}
+}
+
+func (b *Battles) disconnected(ctx context.Context, app signaling.AppID, room signaling.RoomID) error {
+	c, _, err := record.Load[claim](ctx, b.cfg.Values, claimOf(app, room))
+	if err != nil || c.Battle == "" {
+		return err
+	}
+	doc, err := b.load(ctx, app, c.Battle)
+	if err != nil || doc.Connection == "" || !doc.Holds(room) {
+		return err
+	}
+	connection, _, err := b.cfg.Rooms.Connected(ctx, app, room)
+	if err != nil || connection == doc.Connection {
+		return err
+	}
+	// This one first: without it the others may be connected with nobody.
+	if _, err := b.apply(ctx, app, c.Battle, Lose{Room: room}); err != nil {
+		return err
+	}
+	b.follow(id{app, c.Battle}, true)
+	return nil
 }
 
 // showTo has one room show a battle, and returns the version with which it does; 0 where there is nothing to show.

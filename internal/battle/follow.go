@@ -18,6 +18,10 @@ const (
 	// Kept is how long a battle that has ended can be read.
 	Kept = time.Hour
 
+	// likewise what has ended without a battle: a command about it may be repeated so long, and a claim has been asked for
+	// by somebody who knew an earlier one
+	keptRequest = 2 * time.Minute
+
 	scanEvery = 10 * time.Second // the hints of the store may be lost
 	scanPause = time.Second      // between two scans, however many hints come
 	lookNear  = 2 * time.Second  // between two looks at the rooms of a battle
@@ -146,8 +150,8 @@ func (b *Battles) step(ctx context.Context, which id) (time.Duration, error) {
 	return max(min(look, time.Until(doc.Deadline().Add(late))), time.Millisecond), nil
 }
 
-// tend has the rooms show a battle as it is. Those that exist no more, or are connected no longer, are out, and those that
-// know that they are out are free.
+// tend has the rooms show a battle as it is, and notes who knows the end. Rooms that exist no more, or are connected no
+// longer, are out.
 func (b *Battles) tend(ctx context.Context, which id, doc Battle) (Battle, error) {
 	doc, err := b.cut(ctx, which, doc)
 	if err != nil {
@@ -163,19 +167,16 @@ func (b *Battles) tend(ctx context.Context, which id, doc Battle) (Battle, error
 	if doc.Seq != before { // the others have to know
 		shown, _, unseen = b.showAll(ctx, which.app, doc)
 	}
-	told := Tell{Ended: doc.HasEnded() && slices.Contains(shown, doc.Rooms[doc.Teller].RoomID)}
+	var told Tell
+	if slices.Contains(shown, doc.Rooms[doc.Teller].RoomID) {
+		told.Step = doc.Step()
+	}
 	for _, r := range doc.Rooms {
-		knows := slices.Contains(shown, r.RoomID) && !doc.Holds(r.RoomID)
-		if r.Told || !r.Lost && !knows {
-			continue
-		}
-		if err := b.release(ctx, which.app, r.RoomID, which.battle); err != nil {
-			unseen = errors.Join(unseen, err)
-		} else if knows {
+		if !r.Told && slices.Contains(shown, r.RoomID) && !doc.Holds(r.RoomID) {
 			told.Rooms = append(told.Rooms, r.RoomID)
 		}
 	}
-	if len(told.Rooms)+len(gone) > 0 || told.Ended && !doc.Reported || doc.Over() {
+	if len(told.Rooms)+len(gone) > 0 || told.Step > doc.Reported || doc.Over() {
 		if doc, err = b.apply(ctx, which.app, which.battle, told); err != nil {
 			return doc, err
 		}
@@ -219,14 +220,20 @@ func (b *Battles) cutOthers(ctx context.Context, which id, doc Battle, connected
 	return doc, nil
 }
 
-// forget removes a battle that has been readable for long enough.
+// forget removes a battle that has been readable for long enough, and its rooms' claims. Not before: a claim's number is
+// not to come again.
 func (b *Battles) forget(ctx context.Context, which id, doc Battle) (time.Duration, error) {
 	kept := Kept
-	if doc.Asked == 0 && doc.Start == 0 { // nobody knows of it
-		kept = 0
+	if doc.Start == 0 {
+		kept = keptRequest
 	}
 	if left := time.Until(time.UnixMilli(doc.End).Add(kept)); left > 0 {
 		return left, nil
+	}
+	for _, r := range doc.Rooms {
+		if err := b.release(ctx, which.app, r.RoomID, which.battle); err != nil {
+			return lookNear, err
+		}
 	}
 	return 0, record.Delete(ctx, b.cfg.Values, keyOf(which.app, which.battle), func(Battle) error { return nil })
 }

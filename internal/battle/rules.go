@@ -277,8 +277,8 @@ func (b *Battle) expire(now int64) (changed bool) {
 
 // tell notes who knows of the end; of rooms that are gone nobody has to.
 func (b *Battle) tell(c Tell) (changed bool) {
-	if c.Ended && !b.Reported {
-		b.Reported, changed = true, true
+	if c.Step > b.Reported {
+		b.Reported, changed = c.Step, true
 	}
 	all := b.Over()
 	for i := range b.Rooms {
@@ -294,12 +294,17 @@ func (b *Battle) tell(c Tell) (changed bool) {
 	return changed
 }
 
-// pickTeller has another room tell the app's server when the one that does is gone, or leaves the others to go on. The
-// inviter is the first; all that it tells is in one order, so it also tells of the end that its leaving makes. Of two rooms
-// it tells of that even when it is dismissed: its own end says so.
+// pickTeller has another room tell the app's server when the one that does is gone, or leaves the others to go on and has
+// told what there was. The inviter is the first; all that it tells is in one order, so it also tells of the end that its
+// leaving makes. Of two rooms it tells of that even when it is dismissed: its own end says so.
 func (b *Battle) pickTeller() {
 	r := b.Rooms[b.Teller]
-	if b.Reported || !r.Lost && (!r.Left || b.HasEnded()) || r.Lost && len(b.Rooms) == 2 {
+	switch {
+	case b.Reported == StepEnd:
+		return
+	case r.Lost && len(b.Rooms) > 2:
+	case r.Left && !r.Lost && !b.HasEnded() && b.Reported == b.Step():
+	default:
 		return
 	}
 	next := slices.IndexFunc(b.Rooms, func(r Room) bool { return !r.Lost && !r.Left })
@@ -307,7 +312,7 @@ func (b *Battle) pickTeller() {
 		next = slices.IndexFunc(b.Rooms, func(r Room) bool { return !r.Lost })
 	}
 	if next >= 0 && next != b.Teller {
-		b.Teller, b.Moved = next, true
+		b.Teller = next
 		b.Rooms[next].Told, b.Told = false, false // it has to be shown that
 	}
 }

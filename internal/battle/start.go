@@ -84,6 +84,11 @@ func (b *Battles) Ask(ctx context.Context, app signaling.AppID, by signaling.Use
 		return battle, results, 0, err
 	}
 	version, err = b.showTo(ctx, app, battle, from)
+	if errors.Is(err, signaling.ErrLimit) { // the room has no place for what it has asked for
+		if _, e := b.apply(ctx, app, a.ID, Lose{Room: from}); e != nil {
+			return battle, results, 0, e
+		}
+	}
 	return battle, results, version, err
 }
 
@@ -168,7 +173,9 @@ func (b *Battles) begin(ctx context.Context, app signaling.AppID, a *beginning) 
 		}
 	}
 	if a.Command == "" { // else the follower shows it to the others, and who asks to its own
-		b.showAll(ctx, app, begun)
+		if _, err := b.tend(ctx, id{app, a.ID}, begun); err != nil {
+			b.cfg.Logger.Debug("battle not shown to all", "app", app, "battle", a.ID, "error", err) // they are told later
+		}
 	}
 	return begun, results, nil
 }

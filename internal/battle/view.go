@@ -15,6 +15,29 @@ const (
 	PhasePunished Phase = 3
 )
 
+// Step is something that the app's server is told of a battle, in this order.
+type Step int
+
+// The steps.
+const (
+	StepCreated Step = 1
+	StepStart   Step = 2
+	StepEnd     Step = 3
+)
+
+// Step returns how far there is something to tell.
+func (b Battle) Step() Step {
+	switch {
+	case b.Asked == 0 && b.Start == 0: // nobody knows of it
+		return 0
+	case b.HasEnded():
+		return StepEnd
+	case b.Start != 0:
+		return StepStart
+	}
+	return StepCreated
+}
+
 // View is what one room is shown of a battle.
 type View struct {
 	Info     signaling.BattleInfo
@@ -30,7 +53,7 @@ func (b Battle) View(i int) (v View, ok bool) {
 		return v, false
 	}
 	r := b.Rooms[i]
-	v = View{Info: b.Info(), Reason: b.Reason, Tells: i == b.Teller && !b.Reported}
+	v = View{Info: b.Info(), Reason: b.Reason, Tells: i == b.Teller && b.Reported < b.Step()}
 	for _, x := range b.Rooms[1:] {
 		if x.Accepted {
 			v.Accepted = append(v.Accepted, x.RoomID)

@@ -117,7 +117,7 @@ func (d *decision) showBattle(a ShowBattle) error {
 		old = Battle{}
 	}
 	before := d.state.battleBytes()
-	next := &Battle{ID: a.Battle.BattleID, Turn: a.Turn, Seq: a.Seq, Phase: a.Phase, Told: old.Told}
+	next := &Battle{ID: a.Battle.BattleID, Turn: a.Turn, Seq: a.Seq, Phase: a.Phase, Told: old.Told, Tells: old.Tells}
 	if a.Phase != BattleOver {
 		next.Info = &a.Battle
 	}

@@ -63,10 +63,7 @@ func showBattle(b battle.Battle, i int) (room.ShowBattle, bool) {
 	if v.Tells {
 		show.Report = &room.ReportBattle{
 			By: room.Cause{By: b.Operator, IP: b.IP, Platform: b.Platform}, Created: b.Created, Timeout: b.Timeout,
-			Ended: b.HasEnded(), Only: len(b.Rooms) == 2,
-		}
-		if b.Moved {
-			show.Report.Told = room.BattleStarts
+			Told: room.BattleStep(b.Reported), Ended: b.HasEnded(), Only: len(b.Rooms) == 2,
 		}
 	}
 	return show, ok
