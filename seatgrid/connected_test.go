@@ -12,6 +12,7 @@ import (
 
 	"github.com/openvoiceroom/openvoiceroom/engine"
 	"github.com/openvoiceroom/openvoiceroom/seatgrid"
+	"github.com/openvoiceroom/openvoiceroom/signaling"
 	"github.com/openvoiceroom/openvoiceroom/voiceroom/voiceroomtest"
 )
 
@@ -318,5 +319,24 @@ func TestManagersRefuseLaterSeats(t *testing.T) {
 		require.NoError(t, amy.LockSeat(t.Context(), 0, seatgrid.SeatLockParams{LockSeat: true, LockFlag: engine.LockFlagSeat}))
 		join(t, bob, amy)
 		require.Equal(t, engine.UserID("amy"), amy.Seats()[9].UserID)
+	})
+}
+
+// An owner whose app does too much at once is refused for a moment, and then does what the rule asks.
+func TestLaterSeatsAreClearedInTheEnd(t *testing.T) {
+	twoRooms(t, func(t *testing.T, _ *voiceroomtest.Server, amy, _, guest *voiceroomtest.User) {
+		amy.SetConnectedSeatRule(seatgrid.ConnectedSeatsFirst)
+		require.NoError(t, amy.UpdateRoomSeatMode(t.Context(), seatgrid.FreeToTake))
+		var wg sync.WaitGroup
+		for range 20 * signaling.CallsPerSecond { // more than are let through, for as long as the kick takes
+			wg.Go(func() { _ = amy.UpdateRoomSeatMode(t.Context(), seatgrid.FreeToTake) })
+		}
+		wg.Wait()
+		require.ErrorIs(t, amy.UpdateRoomSeatMode(t.Context(), seatgrid.FreeToTake), engine.ErrFreqLimit)
+		_, err := guest.TakeSeat(t.Context(), 7, 0)
+		require.NoError(t, err)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		require.Empty(t, guest.Seats()[7].UserID)
 	})
 }
