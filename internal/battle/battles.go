@@ -49,8 +49,6 @@ type Battles struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	stop   func() // of the watch
-	hint   chan struct{}
 
 	mu       sync.Mutex           // protects what follows; nothing is called while it is held
 	followed map[id]chan struct{} // a token in it: look at once
@@ -68,33 +66,23 @@ func New(cfg Config) (*Battles, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	b := &Battles{cfg: cfg, hint: make(chan struct{}, 1), followed: map[id]chan struct{}{}}
+	b := &Battles{cfg: cfg, followed: map[id]chan struct{}{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	stop, err := cfg.Values.WatchValues(store.BucketBattle, func() {
-		select {
-		case b.hint <- struct{}{}:
-		default:
-		}
-	})
+	scan, err := record.Scan(cfg.Values, store.BucketBattle, b.scanAll)
 	if err != nil {
 		b.cancel()
 		return nil, err
 	}
-	b.stop = stop
-	b.wg.Go(b.scanForever)
+	b.wg.Go(func() { scan(b.ctx) })
 	return b, nil
 }
 
 // Close waits for everything that New has started. The battles go on at other nodes, or when one starts again.
 func (b *Battles) Close() {
 	b.mu.Lock()
-	first := !b.closed
 	b.closed = true
 	b.mu.Unlock()
 	b.cancel()
-	if first {
-		b.stop()
-	}
 	b.wg.Wait()
 }
 

@@ -22,36 +22,24 @@ const (
 	// by somebody who knew an earlier one
 	keptRequest = 2 * time.Minute
 
-	scanEvery = 10 * time.Second // the hints of the store may be lost
-	scanPause = time.Second      // between two scans, however many hints come
+	lookSoon  = time.Second      // at one that somebody is about to begin
 	lookNear  = 2 * time.Second  // between two looks at the rooms of a battle
 	lookFar   = 20 * time.Second // at the other nodes
 	stepLimit = 5 * time.Second  // for one talk with the store and the rooms
 	farBehind = time.Second      // what the other nodes wait at the end of a battle
 )
 
-// scanForever finds the battles that other nodes have begun, or have left behind.
-func (b *Battles) scanForever() {
-	for {
-		for _, app := range b.cfg.Apps {
-			if err := b.scan(app); err != nil && b.ctx.Err() == nil {
-				b.cfg.Logger.Warn("battles cannot be listed", "app", app, "error", err)
-			}
-		}
-		if !b.sleep(scanPause) {
-			return
-		}
-		select {
-		case <-b.ctx.Done():
-			return
-		case <-b.hint:
-		case <-time.After(scanEvery - scanPause):
+// scanAll finds the battles that other nodes have begun, or have left behind.
+func (b *Battles) scanAll(ctx context.Context) {
+	for _, app := range b.cfg.Apps {
+		if err := b.scan(ctx, app); err != nil && ctx.Err() == nil {
+			b.cfg.Logger.Warn("battles cannot be listed", "app", app, "error", err)
 		}
 	}
 }
 
-func (b *Battles) scan(app signaling.AppID) error {
-	ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
+func (b *Battles) scan(ctx context.Context, app signaling.AppID) error {
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
 	keys, err := b.cfg.Values.Keys(ctx, store.BucketBattle, app, "")
 	for _, k := range keys {
@@ -62,10 +50,7 @@ func (b *Battles) scan(app signaling.AppID) error {
 	return err
 }
 
-// sleep waits and reports whether Battles goes on.
-func (b *Battles) sleep(d time.Duration) bool { return b.sleepUntil(nil, d) }
-
-// sleepUntil waits no longer than until there is a token.
+// sleepUntil waits, no longer than until there is a token, and reports whether Battles goes on.
 func (b *Battles) sleepUntil(look <-chan struct{}, d time.Duration) bool {
 	select {
 	case <-b.ctx.Done():
@@ -139,7 +124,7 @@ func (b *Battles) step(ctx context.Context, which id) (time.Duration, error) {
 		}
 	}
 	if doc.Status == Created && doc.Asked == 0 { // somebody is about to begin it
-		return max(min(time.Until(doc.Deadline().Add(late)), scanPause), time.Millisecond), nil
+		return max(min(time.Until(doc.Deadline().Add(late)), lookSoon), time.Millisecond), nil
 	}
 	if doc, err = b.tend(ctx, which, doc); err != nil {
 		return look, err

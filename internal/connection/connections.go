@@ -51,8 +51,6 @@ type Connections struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	stop   func() // of the watch
-	hint   chan struct{}
 
 	mu       sync.Mutex // protects what follows; nothing is called while it is held
 	followed map[id]*follower
@@ -70,33 +68,23 @@ func New(cfg Config) (*Connections, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Connections{cfg: cfg, hint: make(chan struct{}, 1), followed: map[id]*follower{}}
+	c := &Connections{cfg: cfg, followed: map[id]*follower{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	stop, err := cfg.Values.WatchValues(store.BucketConnection, func() {
-		select {
-		case c.hint <- struct{}{}:
-		default:
-		}
-	})
+	scan, err := record.Scan(cfg.Values, store.BucketConnection, c.scanAll)
 	if err != nil {
 		c.cancel()
 		return nil, err
 	}
-	c.stop = stop
-	c.wg.Go(c.scanForever)
+	c.wg.Go(func() { scan(c.ctx) })
 	return c, nil
 }
 
 // Close waits for everything that New has started. The connections go on at other nodes, or when one starts again.
 func (c *Connections) Close() {
 	c.mu.Lock()
-	first := !c.closed
 	c.closed = true
 	c.mu.Unlock()
 	c.cancel()
-	if first {
-		c.stop()
-	}
 	c.wg.Wait()
 }
 

@@ -16,8 +16,6 @@ import (
 // is due; the others come later, and find nothing to do.
 
 const (
-	scanEvery = 10 * time.Second // the hints of the store may be lost
-	scanPause = time.Second      // between two scans, however many hints come
 	lookNear  = 2 * time.Second  // between two looks at the rooms of a connection
 	lookFar   = 20 * time.Second // at the other nodes
 	stepLimit = 8 * time.Second  // for one talk with the store and the rooms
@@ -26,30 +24,17 @@ const (
 	farBehind = time.Second      // what the other nodes wait when something is due
 )
 
-// scanForever finds the connections that other nodes have made or changed, or have left behind.
-func (c *Connections) scanForever() {
-	for {
-		for _, app := range c.cfg.Apps {
-			if err := c.scan(app); err != nil && c.ctx.Err() == nil {
-				c.cfg.Logger.Warn("connections cannot be listed", "app", app, "error", err)
-			}
-		}
-		select {
-		case <-c.ctx.Done():
-			return
-		case <-time.After(scanPause):
-		}
-		select {
-		case <-c.ctx.Done():
-			return
-		case <-c.hint:
-		case <-time.After(scanEvery - scanPause):
+// scanAll finds the connections that other nodes have made or changed, or have left behind.
+func (c *Connections) scanAll(ctx context.Context) {
+	for _, app := range c.cfg.Apps {
+		if err := c.scan(ctx, app); err != nil && ctx.Err() == nil {
+			c.cfg.Logger.Warn("connections cannot be listed", "app", app, "error", err)
 		}
 	}
 }
 
-func (c *Connections) scan(app signaling.AppID) error {
-	ctx, cancel := context.WithTimeout(c.ctx, stepLimit)
+func (c *Connections) scan(ctx context.Context, app signaling.AppID) error {
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
 	values, err := c.cfg.Values.Values(ctx, store.BucketConnection, app, "")
 	for k, v := range values {

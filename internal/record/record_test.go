@@ -101,3 +101,32 @@ func TestUnreadableIsAnError(t *testing.T) {
 	_, err = record.Update(t.Context(), node, key, func(*doc, uint64) error { t.Fatal("not to be changed"); return nil })
 	require.Error(t, err)
 }
+
+// TestScan: a change at any node is seen a second later at most, many at once are one, and without any a scan comes every
+// ten seconds.
+func TestScan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := nodes(t, 2)
+		began := time.Now()
+		var at []time.Duration
+		run, err := record.Scan(all[0], store.BucketApp, func(context.Context) { at = append(at, time.Since(began)) })
+		require.NoError(t, err)
+		change := func() {
+			_, err := record.Update(t.Context(), all[1], key, func(d *doc, _ uint64) error { d.N++; return nil })
+			assert.NoError(t, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { run(ctx) })
+		time.Sleep(500 * time.Millisecond)
+		for range 5 {
+			change()
+		}
+		time.Sleep(2500 * time.Millisecond)
+		change()
+		time.Sleep(15 * time.Second)
+		cancel()
+		wg.Wait()
+		require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second, 13 * time.Second}, at)
+	})
+}
