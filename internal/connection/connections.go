@@ -157,7 +157,7 @@ func (c *Connections) Ask(ctx context.Context, app signaling.AppID, by signaling
 	if err != nil {
 		return Done{}, err
 	}
-	if err := checkAsk(a); err != nil { // before anybody else is asked
+	if err := a.Check(); err != nil { // before anybody else is asked
 		return Done{}, err
 	}
 	if host.Seats == 0 {

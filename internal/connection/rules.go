@@ -8,7 +8,7 @@ import (
 
 // ask gives places. A command that comes again finds those that it has already.
 func (d *decision) ask(a Ask) error {
-	if err := checkAsk(a); err != nil {
+	if err := a.Check(); err != nil {
 		return err
 	}
 	c := d.c
@@ -30,7 +30,8 @@ func (d *decision) ask(a Ask) error {
 	return nil
 }
 
-func checkAsk(a Ask) error {
+// Check says what is wrong with an Ask, by the names of the fields of clients' calls.
+func (a Ask) Check() error {
 	bad := func(format string, args ...any) error {
 		return signaling.Errorf(signaling.ErrInvalidParameter.Code, format, args...)
 	}

@@ -139,6 +139,9 @@ func (ses *session) requestConnection(ctx context.Context, p signaling.Connectio
 	for _, to := range p.RoomIDs {
 		ask.To = append(ask.To, connection.Room{RoomID: to})
 	}
+	if err := ask.Check(); err != nil { // before it counts as asking
+		return res, err
+	}
 	if !ses.asks.AllowN(time.Now(), min(len(p.RoomIDs), connectionsBurst)) {
 		return res, signaling.ErrConnectionTooFrequent
 	}

@@ -162,6 +162,14 @@ func TestBadConnectionCalls(t *testing.T) {
 			require.Contains(t, m.Err.Message, x.says)
 			time.Sleep(time.Second)
 		}
+		for range connectionsBurst { // what nobody is asked counts for nothing, and waiting would not help
+			m := c.call(signaling.MethodRequestConnection, map[string]any{"roomId": "r", "roomIds": strings.Fields("1 2 3 4 5 6 7 8 9")})
+			require.Equal(t, signaling.ErrInvalidParameter.Code, m.Err.Code, m.Err.Message)
+			time.Sleep(100 * time.Millisecond)
+		}
+		var res signaling.ConnectionRequestResult
+		c.must(signaling.MethodRequestConnection, signaling.ConnectionRequestParams{RoomID: "r", RoomIDs: []signaling.RoomID{"x"}}, &res)
+		require.Equal(t, signaling.ConnectionRoomNotExist, res.Results[0].Code)
 		var s signaling.Snapshot
 		c.must(signaling.MethodSnapshot, signaling.RoomParams{RoomID: "r"}, &s)
 		require.Nil(t, s.Connection)
