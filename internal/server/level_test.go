@@ -22,6 +22,7 @@ func TestLevelIsTheProfiles(t *testing.T) {
 			answers(t, profileOK, w.admin("profile/portrait_set", `{"From_Account":"ann","ProfileItem":[{"Tag":"Tag_Profile_IM_Level","Value":`+n+`}]}`))
 		}
 		level("7")
+		time.Sleep(time.Millisecond) // virtual: of two logins at one instant either may be the later one
 		ann, _, err := w.loginAt(1, "ann", nil)
 		require.NoError(t, err)
 		ann.must(signaling.MethodJoinRoom, signaling.JoinParams{RoomID: "r"}, nil)

@@ -173,24 +173,30 @@ func (b *bridge) seatsChanged(seats []seatgrid.SeatInfo, seated, left []seatgrid
 			b.locksChanged(b.seats[i], s)
 		}
 	}
-	for _, old := range b.seats { // of a move nobody has sat down or got up
+	moved := map[seatgrid.UserID]bool{} // they are in both lists, and have neither sat down nor got up
+	for _, old := range b.seats {
 		if to, ok := where[old.UserID]; ok && old.UserID != "" && to != old.Index {
+			moved[old.UserID] = true
 			who, _ := b.name(old.UserID)
 			b.say("%s moved from %s to %s.", who, seatName(old.Index), seatName(to))
 		}
 	}
 	b.seats = slices.Clone(seats) // other observers have the same slice
 	for _, u := range seated {
-		if u.UserID == b.self {
+		switch {
+		case moved[u.UserID]:
+		case u.UserID == b.self:
 			b.say("You sit on %s now.", seatName(where[u.UserID]))
-		} else {
+		default:
 			b.say("%s sits on %s now.", person(u), seatName(where[u.UserID]))
 		}
 	}
 	for _, u := range left {
-		if u.UserID == b.self {
+		switch {
+		case moved[u.UserID]:
+		case u.UserID == b.self:
 			b.say("You have no seat any more.")
-		} else {
+		default:
 			b.say("%s got up.", person(u))
 		}
 	}
