@@ -193,6 +193,7 @@ type scene struct {
 
 	mu      sync.Mutex
 	newest  home.Entry
+	begun   uint64        // the version of the newest epoch's first entry
 	grown   chan struct{} // closed and replaced with each new entry
 	history []porcupine.Operation
 	open    []int // of the history: nobody said what came of it
@@ -205,6 +206,9 @@ func (r *scene) heard(e home.Entry) {
 	defer r.mu.Unlock()
 	if e.Version <= r.newest.Version {
 		return
+	}
+	if e.Epoch > r.newest.Epoch {
+		r.begun = e.Version
 	}
 	r.newest = e
 	close(r.grown)
